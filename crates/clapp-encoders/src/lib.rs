@@ -1,0 +1,1 @@
+//! Layers that learn locally and the encoders built of them.

@@ -1,0 +1,1 @@
+//! Evaluation of frozen features: linear probes, k-NN, per-layer reports and figures.

@@ -1,0 +1,1 @@
+//! CLAPP: deep networks that learn without labels and without back-propagation. Presets, training loop, checkpoints.
