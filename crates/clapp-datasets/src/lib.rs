@@ -1,1 +1,71 @@
-//! Data for CLAPP: STL-10 and CIFAR readers, an embedded synthetic set, augmentation, and a loader with worker threads.
+//! Data sets for CLAPP, from files to batches that a tensor can be made of.
+//!
+//! | data set | images | size | classes | archive | licence |
+//! |---|---|---|---|---|---|
+//! | [STL-10](stl10) | 5 000 train, 8 000 test, 100 000 unlabelled | 3×96×96 | 10 | 2.6 GB | images from ImageNet, its terms apply; [page](https://cs.stanford.edu/~acoates/stl10/) |
+//! | [CIFAR-10](cifar) | 50 000 train, 10 000 test | 3×32×32 | 10 | 170 MB | none stated, citation asked for; [page](https://www.cs.toronto.edu/~kriz/cifar.html) |
+//! | [CIFAR-100](cifar) | 50 000 train, 10 000 test | 3×32×32 | 100 or 20 | 169 MB | as CIFAR-10 |
+//! | [`InMemory`] | yours | any | ≤ 256 | – | yours |
+//!
+//! No tensor library is involved: a [`Batch`] holds plain `f32` values and a shape. Every random
+//! draw is keyed by `(seed, epoch, image)`, see [`clapp_random`], so a batch depends neither on
+//! threads nor on what was read before.
+//!
+//! # Quick start
+//!
+//! ```
+//! use clapp_datasets::{ImagePipeline, InMemory, Loader, LoaderConfig};
+//!
+//! // Or: Stl10::open("datasets", stl10::Split::Unlabeled, Sizes::Official)?
+//! let source = InMemory::new("black", [3, 96, 96], vec![0; 8 * 3 * 96 * 96])?;
+//! let config = LoaderConfig { batch_size: 4, ..LoaderConfig::training() };
+//! let loader = Loader::new(source, ImagePipeline::stl10(), config)?;
+//!
+//! for batch in loader.epoch(0)? {
+//!     let batch = batch?;
+//!     assert_eq!(batch.shape, [4, 1, 64, 64]); // [batch, colour, y, x]
+//!     assert_eq!(batch.pixels[0], (0.0 - 0.4120) / 0.2570);
+//!     assert_eq!(batch.labels, [None; 4]);
+//! }
+//! # Ok::<(), clapp_datasets::Error>(())
+//! ```
+//!
+//! # How to add a data set
+//!
+//! 1. Write a type that implements [`ImageSource`], in a file of its own: open and check everything
+//!    that can be checked once, read one image at a time.
+//! 2. Give each bad input (missing, empty, truncated, oversized file; label out of range) a test
+//!    that compares the error's text: what was expected, what was found, where.
+//! 3. Test the order of bytes with an image whose pixels all differ.
+//! 4. Add a preset to [`ImagePipeline`] if its numbers are published, and a row to the table above.
+//!
+//!
+//! # Citation
+//!
+//! Illing, Ventura, Bellec & Gerstner (2021), *Local plasticity rules can learn deep representations
+//! using self-supervised contrastive predictions*, NeurIPS 34; and the authors of the data sets.
+
+mod batches;
+pub mod cifar;
+mod colour;
+mod error;
+mod files;
+mod loader;
+mod names;
+mod pipeline;
+mod scale;
+mod source;
+pub mod split;
+pub mod stl10;
+
+pub use batches::{Batch, Batches};
+pub use cifar::Cifar;
+pub use colour::Colour;
+pub use error::Error;
+pub use files::Sizes;
+pub use loader::{LastBatch, Loader, LoaderConfig, Order};
+pub use pipeline::{Augment, Flip, ImagePipeline, View};
+pub use scale::Scale;
+pub use source::{ImageSource, InMemory};
+pub use split::Subset;
+pub use stl10::Stl10;

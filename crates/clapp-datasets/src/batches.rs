@@ -1,0 +1,180 @@
+//! Batches, made ahead of time by worker threads and delivered in an order that no thread decides.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{Builder, JoinHandle};
+
+use crate::{Error, Loader};
+
+/// Some images, ready to become a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Normalised values, `shape` row-major.
+    pub pixels: Vec<f32>,
+    /// `[batch, colour, y, x]`.
+    pub shape: [usize; 4],
+    /// The class of each image, if it has one.
+    pub labels: Vec<Option<u8>>,
+    /// The index of each image in the source.
+    pub indices: Vec<usize>,
+}
+
+impl Batch {
+    /// The number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// True if there is no image; a loader never yields such a batch.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+}
+
+/// One epoch: everything that a batch is made of.
+pub(crate) struct Maker {
+    pub(crate) loader: Loader,
+    pub(crate) epoch: u64,
+    pub(crate) order: Vec<usize>,
+    /// The number of batches.
+    pub(crate) end: usize,
+}
+
+impl Maker {
+    /// Makes a batch; a panic of the source becomes an error.
+    fn make(&self, batch: usize) -> Result<Batch, Error> {
+        catch_unwind(AssertUnwindSafe(|| self.try_make(batch))).unwrap_or_else(|panic| {
+            Err(Error::Panic {
+                batch,
+                epoch: self.epoch,
+                message: message(panic.as_ref()),
+                place: self.loader.source().name().to_owned(),
+            })
+        })
+    }
+
+    fn try_make(&self, batch: usize) -> Result<Batch, Error> {
+        let (source, loader) = (self.loader.source(), &self.loader);
+        let (pipeline, config) = (loader.pipeline(), loader.config());
+        let start = batch * config.batch_size;
+        let end = self.order.len().min(start + config.batch_size);
+        let indices = self.order[start..end].to_vec();
+        let (dims, [planes, height, width]) = (source.dims(), pipeline.output_dims());
+        let size = planes * height * width;
+        let mut pixels = vec![0.0; indices.len() * size]; // [batch, colour, y, x]
+        let mut image = vec![0; source.image_bytes()];
+        for (&index, out) in indices.iter().zip(pixels.chunks_exact_mut(size)) {
+            source.read(index, &mut image)?;
+            let view = pipeline.view(dims, config.augment, config.seed, self.epoch, index as u64);
+            pipeline.apply(&image, dims, view, out);
+        }
+        let labels = indices.iter().map(|&index| source.label(index)).collect();
+        Ok(Batch { pixels, shape: [indices.len(), planes, height, width], labels, indices })
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is no text".to_owned())
+}
+
+/// The batches of one epoch, in order. After an error there are no more.
+///
+/// Worker w of W makes batches w, w + W, w + 2W, … into a bounded queue of its own, and `next`
+/// takes from the queues in turn: order needs no sorting, and at most `workers · (prefetch + 1)`
+/// batches exist at a time. Dropping this stops and joins the workers.
+pub struct Batches {
+    maker: Arc<Maker>,
+    next: usize,
+    end: usize,
+    queues: Vec<Receiver<Result<Batch, Error>>>,
+    workers: Vec<JoinHandle<()>>,
+    first: usize,
+}
+
+impl fmt::Debug for Batches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Batches");
+        shown.field("epoch", &self.maker.epoch).field("next", &self.next);
+        shown.field("end", &self.end).field("workers", &self.workers.len()).finish()
+    }
+}
+
+impl Batches {
+    pub(crate) fn start(maker: Arc<Maker>, first: usize) -> Result<Self, Error> {
+        let end = maker.end;
+        let workers = maker.loader.config().workers.min(end - first);
+        let prefetch = maker.loader.config().prefetch;
+        let (queues, handles) = (Vec::with_capacity(workers), Vec::with_capacity(workers));
+        // Built before the first thread starts, so that an early return joins those that run.
+        let mut batches = Self { maker, next: first, end, queues, workers: handles, first };
+        for worker in 0..workers {
+            let (sender, receiver) = sync_channel(prefetch);
+            let maker = Arc::clone(&batches.maker);
+            let work = move || {
+                for batch in (first + worker..end).step_by(workers) {
+                    let made = maker.make(batch);
+                    let failed = made.is_err();
+                    if sender.send(made).is_err() || failed {
+                        return; // the reader has gone, or will stop at this error
+                    }
+                }
+            };
+            let handle = Builder::new()
+                .name(format!("clapp-loader-{worker}"))
+                .spawn(work)
+                .map_err(|source| Error::Thread { worker, source })?;
+            batches.queues.push(receiver);
+            batches.workers.push(handle);
+        }
+        Ok(batches)
+    }
+
+    /// The index of the batch that `next` will yield: what a checkpoint has to keep, with the epoch.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.next
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let made = match self.queues.len() {
+            0 => self.maker.make(self.next),
+            workers => self.queues[(self.next - self.first) % workers]
+                .recv()
+                .expect("a worker sends each of its batches, or an error that ends the iteration"),
+        };
+        match made {
+            Ok(_) => self.next += 1,
+            Err(_) => self.end = self.next,
+        }
+        Some(made)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.end - self.next))
+    }
+}
+
+impl std::iter::FusedIterator for Batches {}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.queues.clear(); // a worker that waits to send wakes up and ends
+        for worker in self.workers.drain(..) {
+            let _ = worker.join(); // a panic was caught and sent; there is nothing more to learn
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What can go wrong outside the program.
+//!
+//! One flat enum, longer than other files: a variant is a sentence and the values it needs.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// Everything that files, servers and configurations can do wrong.
+///
+/// Every text reads `<what failed>: expected <X>, got <Y> in <where>; <what to do>`. Mistakes of
+/// the calling program (a buffer of the wrong length, an index beyond the end) panic instead.
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::{Sizes, stl10::{Split, Stl10}};
+///
+/// let error = Stl10::open("/nowhere", Split::Train, Sizes::Official).unwrap_err();
+/// assert!(error.to_string().starts_with("stl10: expected file train_X.bin, got no such file in"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// None of the folders searched holds the file.
+    #[error(
+        "{dataset}: expected file {file}, got no such file in {}; download the data set or correct \
+         the root folder",
+        folders(.searched)
+    )]
+    MissingFile {
+        /// The data set that was to be opened.
+        dataset: String,
+        /// The file's name.
+        file: String,
+        /// The folders that were searched, in order.
+        searched: Vec<PathBuf>,
+    },
+
+    /// The file's size differs from the official one (`Sizes::Official`).
+    #[error("{what}: expected {expected} bytes, got {got} in {}; {}", .path.display(), size_advice(*.expected, *.got))]
+    FileSize {
+        /// What the file holds.
+        what: String,
+        /// The official size in bytes.
+        expected: u64,
+        /// The file's size in bytes.
+        got: u64,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The file is empty, or its size is not a multiple of the record's (`Sizes::Any`).
+    #[error(
+        "{what}: expected a positive multiple of {record} bytes, got {got} in {}; is the file \
+         complete?",
+        .path.display()
+    )]
+    PartialRecord {
+        /// What the file holds.
+        what: String,
+        /// Bytes of one record.
+        record: u64,
+        /// The file's size in bytes.
+        got: u64,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Two numbers that belong together differ, such as images and labels.
+    #[error("{what}: expected {expected}, got {got} in {place}; do the files belong together?")]
+    Count {
+        /// What was counted.
+        what: String,
+        /// The number required.
+        expected: usize,
+        /// The number found.
+        got: usize,
+        /// The file or the source.
+        place: String,
+    },
+
+    /// A label lies outside the range of classes.
+    #[error(
+        "{what}: expected a label in {}..={}, got {got} at image {index} in {place}; is this the \
+         right file?",
+        .expected.start(), .expected.end()
+    )]
+    Label {
+        /// Which labels.
+        what: String,
+        /// The labels that exist, as stored.
+        expected: RangeInclusive<u8>,
+        /// The label found.
+        got: u8,
+        /// The image that carries it.
+        index: usize,
+        /// The file or the source.
+        place: String,
+    },
+
+    /// A word of `fold_indices.txt` is no index of a training image.
+    #[error(
+        "fold indices: expected an index below {expected}, got {got:?} at line {line} in {}; \
+         restore the file or remove it (it is optional)",
+        .path.display()
+    )]
+    FoldIndex {
+        /// The number of training images.
+        expected: usize,
+        /// The word found.
+        got: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A subset names an image that its source does not have.
+    #[error("subset: expected indices below {expected}, got {got} in {place}; correct the indices")]
+    SubsetIndex {
+        /// The number of images of the source.
+        expected: usize,
+        /// The index found.
+        got: usize,
+        /// The source.
+        place: String,
+    },
+
+    /// There are fewer images than were asked for.
+    #[error("{what}: expected at least {expected} images, got {got} in {place}; ask for fewer")]
+    TooFew {
+        /// What the images were wanted for.
+        what: String,
+        /// The number of images asked for.
+        expected: usize,
+        /// The number of images there are.
+        got: usize,
+        /// The source.
+        place: String,
+    },
+
+    /// The crop is empty or larger than the (scaled) image.
+    #[error(
+        "crop: expected 1..={} pixels, got {crop} in an image of {height}×{width}; choose a \
+         smaller crop or enlarge first",
+        .height.min(.width)
+    )]
+    Crop {
+        /// The side of the crop in pixels.
+        crop: usize,
+        /// Rows of the scaled image.
+        height: usize,
+        /// Columns of the scaled image.
+        width: usize,
+    },
+
+    /// The image cannot be shrunk by this factor: a side is not a multiple of it.
+    #[error(
+        "scale: expected a factor that divides both sides, got {factor} in an image of \
+         {height}×{width}; choose a divisor"
+    )]
+    Shrink {
+        /// The factor.
+        factor: usize,
+        /// Rows of the image.
+        height: usize,
+        /// Columns of the image.
+        width: usize,
+    },
+
+    /// The source's number of colour planes does not fit the colour mode.
+    #[error("colour: expected {expected} planes, got {got} in the source; choose the other mode")]
+    Planes {
+        /// What the mode accepts.
+        expected: &'static str,
+        /// The planes of the source.
+        got: usize,
+    },
+
+    /// A setting is zero, negative, infinite or not a number where that has no meaning.
+    #[error("{setting}: expected {expected}, got {got} in the configuration; correct the setting")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is accepted.
+        expected: &'static str,
+        /// The value found.
+        got: f64,
+    },
+
+    /// A run was to resume behind the end of an epoch.
+    #[error(
+        "resume: expected a batch in 0..={expected}, got {got} in epoch {epoch}; were the data or \
+         the batch size changed?"
+    )]
+    Position {
+        /// Batches of an epoch.
+        expected: usize,
+        /// The batch asked for.
+        got: usize,
+        /// The epoch.
+        epoch: u64,
+    },
+
+    /// The operating system refused to open, read, write, rename or unpack.
+    #[error("{action}: expected success, got \"{source}\" in {}; check that the file exists, is \
+             complete and accessible", .path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+
+    /// The operating system refused to start a worker thread.
+    #[error("loader: expected a worker thread, got \"{source}\" in worker {worker}; use fewer")]
+    Thread {
+        /// The worker.
+        worker: usize,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+
+    /// A source panicked while a batch was made.
+    #[error(
+        "loader: expected batch {batch} of epoch {epoch}, got panic \"{message}\" in {place}; this \
+         is a bug of the source"
+    )]
+    Panic {
+        /// The batch within the epoch.
+        batch: usize,
+        /// The epoch.
+        epoch: u64,
+        /// The panic's message.
+        message: String,
+        /// The source.
+        place: String,
+    },
+
+    /// The server answered with another status than "here is the file".
+    #[error("download: expected status {expected}, got {got} in {url}; try later or use a mirror")]
+    Status {
+        /// The statuses that would have been accepted.
+        expected: &'static str,
+        /// The status.
+        got: u16,
+        /// The address.
+        url: String,
+    },
+
+    /// No answer from the server, or the connection broke.
+    #[error(
+        "download: expected an answer, got \"{source}\" in {url}; check the connection and run \
+         again (a partial download is resumed)"
+    )]
+    Transport {
+        /// The address.
+        url: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+
+    /// The MD5 sum of an archive differs from the official one.
+    #[error("checksum: expected md5 {expected}, got {got} in {}; {advice}", .path.display())]
+    Checksum {
+        /// The official sum, 32 hexadecimal digits.
+        expected: String,
+        /// The sum of the file.
+        got: String,
+        /// The archive.
+        path: PathBuf,
+        /// What to do: a partial download has been removed, a complete file is left alone.
+        advice: &'static str,
+    },
+
+    /// An archive holds a link, a device, an absolute path or a path with `..`; nothing of it was
+    /// kept.
+    #[error(
+        "unpack: expected plain files below {folder}/, got {entry:?} in {}; do not trust this \
+         archive",
+        .path.display()
+    )]
+    UnsafeEntry {
+        /// The only folder that the archive may fill.
+        folder: String,
+        /// The entry's path as stored.
+        entry: String,
+        /// The archive.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// The system error of `action` on `path`.
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+fn folders(searched: &[PathBuf]) -> String {
+    searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn size_advice(expected: u64, got: u64) -> &'static str {
+    if got < expected {
+        "is the download complete? (Sizes::Any accepts other sizes)"
+    } else {
+        "is this the right file? (Sizes::Any accepts other sizes)"
+    }
+}

@@ -1,0 +1,296 @@
+//! Parts of a data set: permutations, hold-outs, few labels.
+//!
+//! The functions return indices; [`Subset`] makes a source of them. Every draw is keyed by a seed,
+//! so the same seed names the same part on every machine.
+
+use clapp_random::{Purpose, Stream, stream};
+use rand::RngExt;
+
+use crate::{Error, ImageSource};
+
+/// The order in which an epoch visits `len` images, a permutation of `0..len`.
+///
+/// Depends on `(seed, epoch)` only: an epoch can be repeated or resumed without its predecessors.
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::split::epoch_order;
+///
+/// let mut order = epoch_order(5, 2, 0);
+/// assert_ne!(order, epoch_order(5, 2, 1));
+/// order.sort();
+/// assert_eq!(order, [0, 1, 2, 3, 4]);
+/// ```
+#[must_use]
+pub fn epoch_order(len: usize, seed: u64, epoch: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..len).collect();
+    shuffle(&mut order, &mut stream(seed, Purpose::Shuffle, [epoch, 0, 0, 0]));
+    order
+}
+
+/// Fisher–Yates: every order is equally likely.
+fn shuffle(indices: &mut [usize], stream: &mut Stream) {
+    for last in (1..indices.len()).rev() {
+        let chosen = stream.random_range(0..=last as u64);
+        indices.swap(last, usize::try_from(chosen).expect("chosen is at most last, a usize"));
+    }
+}
+
+/// Which of the few kinds of split a stream is drawn for; part of value stability.
+const FEW_LABELS: u64 = 0;
+const HOLD_OUT: u64 = 1;
+
+/// The indices of `per_class` randomly chosen images of every class, in ascending order.
+///
+/// A smaller choice of the same seed is contained in a larger one, so a curve over the number of
+/// labels adds images and never exchanges them. Images without a label are passed over.
+///
+/// # Errors
+/// [`Error::TooFew`] if a class has fewer images.
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::{InMemory, Subset, split::few_labels};
+///
+/// let source = InMemory::new("six", [1, 1, 1], vec![0; 6])?.with_labels(vec![0, 1, 0, 1, 0, 1], 2)?;
+/// let indices = few_labels(&source, 2, 7)?;
+/// assert_eq!(indices.len(), 4);
+/// let four = Subset::new(source, indices)?;
+/// # Ok::<(), clapp_datasets::Error>(())
+/// ```
+pub fn few_labels(
+    source: &dyn ImageSource,
+    per_class: usize,
+    seed: u64,
+) -> Result<Vec<usize>, Error> {
+    let mut members = vec![Vec::new(); source.classes()];
+    for index in 0..source.len() {
+        if let Some(label) = source.label(index) {
+            members[usize::from(label)].push(index);
+        }
+    }
+    let mut chosen = Vec::with_capacity(per_class * members.len());
+    for (class, mut members) in members.into_iter().enumerate() {
+        if members.len() < per_class {
+            return Err(Error::TooFew {
+                what: format!("few labels of class {class}"),
+                expected: per_class,
+                got: members.len(),
+                place: source.name().to_owned(),
+            });
+        }
+        shuffle(&mut members, &mut stream(seed, Purpose::Split, [FEW_LABELS, class as u64, 0, 0]));
+        chosen.extend_from_slice(&members[..per_class]);
+    }
+    chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// Divides the indices of a source at random into `(training, validation)`, both ascending.
+///
+/// The authors' `--validate` holds out a fifth of the training images.
+///
+/// # Errors
+/// [`Error::TooFew`] if `validation` exceeds the number of images.
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::{ImageSource, InMemory, split::hold_out};
+///
+/// let source = InMemory::new("ten", [1, 1, 1], vec![0; 10])?;
+/// let (training, validation) = hold_out(&source, source.len() / 5, 2)?;
+/// assert_eq!((training.len(), validation.len()), (8, 2));
+/// # Ok::<(), clapp_datasets::Error>(())
+/// ```
+pub fn hold_out(
+    source: &dyn ImageSource,
+    validation: usize,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>), Error> {
+    if validation > source.len() {
+        return Err(Error::TooFew {
+            what: "hold-out".to_owned(),
+            expected: validation,
+            got: source.len(),
+            place: source.name().to_owned(),
+        });
+    }
+    let mut held_out: Vec<usize> = (0..source.len()).collect();
+    shuffle(&mut held_out, &mut stream(seed, Purpose::Split, [HOLD_OUT, 0, 0, 0]));
+    let mut training = held_out.split_off(validation);
+    training.sort_unstable();
+    held_out.sort_unstable();
+    Ok((training, held_out))
+}
+
+/// Some images of a source, in a given order; an image may occur more than once.
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::{ImageSource, InMemory, Subset};
+///
+/// let source = InMemory::new("three", [1, 1, 1], vec![10, 11, 12])?;
+/// let last_first = Subset::new(source, vec![2, 0])?;
+/// let mut pixel = [0];
+/// last_first.read(0, &mut pixel)?;
+/// assert_eq!(pixel, [12]);
+/// # Ok::<(), clapp_datasets::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Subset<S> {
+    source: S,
+    indices: Vec<usize>,
+}
+
+impl<S: ImageSource> Subset<S> {
+    /// The images of `source` at `indices`.
+    ///
+    /// # Errors
+    /// [`Error::SubsetIndex`] if the source has no image of that index.
+    pub fn new(source: S, indices: Vec<usize>) -> Result<Self, Error> {
+        let expected = source.len();
+        match indices.iter().find(|index| **index >= expected) {
+            None => Ok(Self { source, indices }),
+            Some(&got) => {
+                Err(Error::SubsetIndex { expected, got, place: source.name().to_owned() })
+            }
+        }
+    }
+
+    /// The indices into the source.
+    #[must_use]
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+}
+
+impl<S: ImageSource> ImageSource for Subset<S> {
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn dims(&self) -> [usize; 3] {
+        self.source.dims()
+    }
+
+    fn read(&self, index: usize, into: &mut [u8]) -> Result<(), Error> {
+        self.source.read(self.indices[index], into)
+    }
+
+    fn label(&self, index: usize) -> Option<u8> {
+        self.source.label(self.indices[index])
+    }
+
+    fn name(&self) -> &str {
+        self.source.name()
+    }
+
+    fn classes(&self) -> usize {
+        self.source.classes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::InMemory;
+
+    /// 40 images of classes 0, 1, 2, 3, 0, 1, …
+    fn forty() -> InMemory {
+        let labels = (0..40).map(|i| i % 4).collect();
+        InMemory::new("forty", [1, 1, 1], (0..40).collect())
+            .unwrap()
+            .with_labels(labels, 4)
+            .unwrap()
+    }
+
+    #[test]
+    fn every_epoch_visits_every_image_once() {
+        for epoch in 0..3 {
+            let mut order = epoch_order(100, 2, epoch);
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..100));
+        }
+    }
+
+    #[test]
+    fn orders_are_frozen() {
+        // A change here changes every trained number: list it in the changelog as value-breaking.
+        assert_eq!(epoch_order(8, 2, 1), FROZEN);
+    }
+    const FROZEN: [usize; 8] = [1, 2, 3, 4, 0, 7, 6, 5];
+
+    #[test]
+    fn orders_of_three_are_equally_likely() {
+        let mut counts = std::collections::BTreeMap::new();
+        for epoch in 0..6_000 {
+            *counts.entry(epoch_order(3, 2, epoch)).or_insert(0) += 1;
+        }
+        // Six orders, 1000 times each; the standard deviation of a count is 29.
+        assert_eq!(counts.len(), 6);
+        assert!(counts.values().all(|count| (880..1_120).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn few_labels_are_as_many_of_every_class() {
+        let source = forty();
+        let mut counts = [0; 4];
+        for index in few_labels(&source, 3, 5).unwrap() {
+            counts[usize::from(source.label(index).unwrap())] += 1;
+        }
+        assert_eq!(counts, [3; 4]);
+    }
+
+    #[test]
+    fn fewer_labels_are_contained_in_more() {
+        let (few, more) =
+            (few_labels(&forty(), 2, 5).unwrap(), few_labels(&forty(), 6, 5).unwrap());
+        assert!(few.iter().all(|index| more.contains(index)));
+        assert_ne!(few, few_labels(&forty(), 2, 6).unwrap());
+    }
+
+    #[test]
+    fn a_class_with_too_few_images_is_named() {
+        let error = few_labels(&forty(), 11, 5).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "few labels of class 0: expected at least 11 images, got 10 in forty; ask for fewer"
+        );
+    }
+
+    #[test]
+    fn a_hold_out_shares_no_image_with_the_rest() {
+        let (mut training, validation) = hold_out(&forty(), 8, 2).unwrap();
+        assert_eq!(validation.len(), 8);
+        training.extend(validation);
+        training.sort_unstable();
+        assert!(training.into_iter().eq(0..40));
+    }
+
+    #[test]
+    fn a_hold_out_larger_than_the_source_is_refused() {
+        let error = hold_out(&forty(), 41, 2).unwrap_err().to_string();
+        assert_eq!(error, "hold-out: expected at least 41 images, got 40 in forty; ask for fewer");
+    }
+
+    #[test]
+    fn a_subset_keeps_image_and_label_together() {
+        let subset = Subset::new(forty(), vec![7, 38]).unwrap();
+        let mut pixel = [0];
+        subset.read(1, &mut pixel).unwrap();
+        assert_eq!((pixel, subset.label(1), subset.len()), ([38], Some(2), 2));
+    }
+
+    #[test]
+    fn a_subset_of_images_that_do_not_exist_is_refused() {
+        let error = Subset::new(forty(), vec![0, 40]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "subset: expected indices below 40, got 40 in forty; correct the indices"
+        );
+    }
+}
