@@ -1,0 +1,172 @@
+//! Figures as SVG: accuracy against layer, and learning curves.
+
+mod axis;
+mod panel;
+
+use serde::{Deserialize, Serialize};
+use svg::node::element::{Group, Rectangle, Text};
+use svg::{Document, Node};
+
+use crate::{Report, Summary};
+use axis::Axis;
+use panel::{HEIGHT, Level, Line, MARGIN, Panel, WIDTH, text, text_width};
+
+/// Panels side by side.
+const COLUMNS: usize = 2;
+/// Size of the legend's text, and the height of one of its lines.
+const LEGEND_SIZE: f64 = 14.0;
+const LEGEND_LINE: f64 = 24.0;
+/// Length of the line sample before a legend text.
+const SAMPLE: f64 = 34.0;
+
+/// Draws a report: a panel per protocol and labels, a line per encoder with mean and the range from
+/// the lowest to the highest seed, and chance. An encoder without layers (raw pixels) is a level line.
+///
+/// Colours are those of Okabe and Ito, which the colour-blind tell apart; markers and dashes differ
+/// too. The figure needs no fonts beyond the viewer's sans-serif.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::{Labels, Protocol, Report, Series, figure};
+///
+/// let mut report = Report::new("glyphs", "glyphs", 10);
+/// let series = Series { protocol: Protocol::Standardised, labels: Labels::All(3000) };
+/// report.record("clapp", 1, series, 1, 61.0)?;
+/// report.record("clapp", 2, series, 1, 68.0)?;
+/// assert!(figure::report(&report).starts_with("<svg"));
+/// # Ok::<(), clapp_eval::Error>(())
+/// ```
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let encoders = report.encoders();
+    let chance = 100.0 / report.classes.max(1) as f64;
+    let panels: Vec<Panel> = report
+        .series()
+        .into_iter()
+        .map(|series| {
+            let (mut lines, mut levels) = (Vec::new(), vec![Level::chance(chance)]);
+            for (style, encoder) in encoders.iter().enumerate() {
+                match report.layers(encoder, series).as_slice() {
+                    [] => {}
+                    [(0, summary)] => levels.push(Level::encoder(style, *summary)),
+                    layers => {
+                        let points = layers.iter().map(|&(l, s)| (l as f64, s)).collect();
+                        lines.push(Line { style, points });
+                    }
+                }
+            }
+            Panel::new(series.to_string(), "layer", "top-1 accuracy (%)", lines, levels)
+        })
+        .map(Panel::with_layers)
+        .collect();
+    let title = format!("Read-out accuracy on {}", report.evaluated_on);
+    let about = format!(
+        "encoders trained on {}; mean, and range from lowest to highest seed",
+        report.trained_on
+    );
+    let mut legend: Vec<(Option<usize>, &str)> =
+        encoders.iter().enumerate().map(|(style, &name)| (Some(style), name)).collect();
+    legend.push((None, "chance"));
+    compose(&title, &about, &legend, &panels)
+}
+
+/// One quantity while one model learns, such as the accuracy of layer 6 or the loss of layer 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Name in the legend; equal names in several panels look alike.
+    pub name: String,
+    /// `(images seen, one value a seed)`.
+    pub points: Vec<(f64, Vec<f64>)>,
+}
+
+/// Curves that share their axes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePanel {
+    /// What is shown, including the protocol if it is an accuracy.
+    pub title: String,
+    /// The quantity and its unit.
+    pub y_label: String,
+    /// The curves.
+    pub curves: Vec<Curve>,
+}
+
+/// Draws quantities against images seen, a panel each; `about` names the data.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::figure::{Curve, CurvePanel, learning_curves};
+///
+/// let points = vec![(0.0, vec![2.0, 2.0]), (6000.0, vec![1.2, 1.3])];
+/// let curves = vec![Curve { name: "layer 1".into(), points }];
+/// let loss = CurvePanel { title: "loss".into(), y_label: "hinge loss".into(), curves };
+/// assert!(learning_curves("Training", "glyphs, 2 seeds", &[loss]).starts_with("<svg"));
+/// ```
+#[must_use]
+pub fn learning_curves(title: &str, about: &str, panels: &[CurvePanel]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for curve in panels.iter().flat_map(|panel| &panel.curves) {
+        if !names.contains(&curve.name.as_str()) {
+            names.push(&curve.name);
+        }
+    }
+    let style = |name: &str| names.iter().position(|&n| n == name).unwrap_or(0);
+    let line = |curve: &Curve| Line {
+        style: style(&curve.name),
+        points: curve.points.iter().filter_map(|(x, v)| Some((*x, Summary::of(v)?))).collect(),
+    };
+    let drawn: Vec<Panel> = panels
+        .iter()
+        .map(|panel| {
+            let lines = panel.curves.iter().map(line).collect();
+            Panel::new(panel.title.clone(), "images seen", &panel.y_label, lines, Vec::new())
+        })
+        .collect();
+    let legend: Vec<_> = names.iter().enumerate().map(|(i, &name)| (Some(i), name)).collect();
+    compose(title, about, &legend, &drawn)
+}
+
+/// Title, legend and a grid of panels.
+fn compose(title: &str, about: &str, legend: &[(Option<usize>, &str)], panels: &[Panel]) -> String {
+    let columns = panels.len().clamp(1, COLUMNS);
+    // A single panel still has room for the title.
+    let needed = text_width(title, 20.0).max(text_width(about, 13.0)) + 2.0 * MARGIN;
+    let width = (columns as f64 * WIDTH + MARGIN).max(needed);
+    let inset = (width - columns as f64 * WIDTH - MARGIN) / 2.0;
+    let (legend, legend_height) = draw_legend(legend, width - 2.0 * MARGIN);
+    let top = 74.0 + legend_height;
+    let height = top + panels.len().div_ceil(columns) as f64 * HEIGHT + 8.0;
+    let mut document = Document::new()
+        .set("viewBox", (0.0, 0.0, width.ceil(), height.ceil()))
+        .set("width", width.ceil())
+        .set("height", height.ceil())
+        .set("font-family", "Helvetica, Arial, 'DejaVu Sans', sans-serif")
+        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
+        .add(text(title, MARGIN, 34.0, 20.0).set("font-weight", "bold"))
+        .add(text(about, MARGIN, 56.0, 13.0).set("fill", "#555555"))
+        .add(legend.set("transform", format!("translate({MARGIN} 74)")));
+    for (place, panel) in panels.iter().enumerate() {
+        let x = inset + (place % columns) as f64 * WIDTH;
+        let y = top + (place / columns) as f64 * HEIGHT;
+        document.append(panel.draw().set("transform", format!("translate({x:.1} {y:.1})")));
+    }
+    document.to_string()
+}
+
+/// The legend, wrapped at `width`, and its height.
+fn draw_legend(entries: &[(Option<usize>, &str)], width: f64) -> (Group, f64) {
+    let mut group = Group::new();
+    let (mut x, mut y) = (0.0, LEGEND_LINE / 2.0);
+    for &(style, name) in entries {
+        let length = SAMPLE + 8.0 + text_width(name, LEGEND_SIZE);
+        if x > 0.0 && x + length > width {
+            (x, y) = (0.0, y + LEGEND_LINE);
+        }
+        group.append(panel::sample(style, x, y, SAMPLE));
+        let label: Text = text(name, x + SAMPLE + 8.0, y + 5.0, LEGEND_SIZE);
+        group.append(label);
+        x += length + 28.0;
+    }
+    (group, y + LEGEND_LINE)
+}

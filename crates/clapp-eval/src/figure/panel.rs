@@ -1,0 +1,246 @@
+//! One panel: axes, grid, lines with error bars and level lines.
+
+use svg::Node;
+use svg::node::element::{Circle, Group, Line as Stroke, Path, Rectangle, Text};
+
+use super::Axis;
+use super::axis::label;
+use crate::Summary;
+
+/// Outer size of a panel and the margin of the figure, in pixels.
+pub(super) const WIDTH: f64 = 470.0;
+pub(super) const HEIGHT: f64 = 348.0;
+pub(super) const MARGIN: f64 = 24.0;
+/// The plotted area within a panel.
+const LEFT: f64 = 84.0;
+const RIGHT: f64 = WIDTH - 6.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = HEIGHT - 62.0;
+/// Sideways distance between the error bars of neighbouring lines.
+const DODGE: f64 = 5.0;
+/// Half the width of the end of an error bar.
+const CAP: f64 = 3.5;
+/// Mean width of a character of sans-serif text, in parts of its size; generous.
+const CHARACTER: f64 = 0.56;
+
+/// Okabe & Ito's palette without its yellow, which is too faint for lines on white.
+const COLOURS: [&str; 7] =
+    ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
+const DASHES: [&str; 4] = ["none", "8 4", "2 3", "10 3 2 3"];
+const CHANCE: &str = "#888888";
+
+/// Means and ranges along x, in the look of `style`.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub style: usize,
+    pub points: Vec<(f64, Summary)>,
+}
+
+/// A value that holds for the whole panel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    style: Option<usize>,
+    low: f64,
+    mean: f64,
+    high: f64,
+}
+
+impl Level {
+    pub fn chance(value: f64) -> Self {
+        Self { style: None, low: value, mean: value, high: value }
+    }
+
+    pub fn encoder(style: usize, Summary { min, mean, max, .. }: Summary) -> Self {
+        Self { style: Some(style), low: min, mean, high: max }
+    }
+}
+
+/// Lines and levels with their axes.
+#[derive(Clone, Debug)]
+pub(super) struct Panel {
+    title: String,
+    x_label: String,
+    y_label: String,
+    x: Axis,
+    y: Axis,
+    /// What stands below a tick of x in place of its number.
+    first_tick: Option<&'static str>,
+    lines: Vec<Line>,
+    levels: Vec<Level>,
+}
+
+impl Panel {
+    pub fn new(
+        title: String,
+        x_label: &str,
+        y_label: &str,
+        lines: Vec<Line>,
+        levels: Vec<Level>,
+    ) -> Self {
+        let points = || lines.iter().flat_map(|line| line.points.iter());
+        let x = Axis::round(points().map(|&(x, _)| x), 5);
+        let y = Axis::round(
+            points()
+                .flat_map(|(_, s)| [s.min, s.max])
+                .chain(levels.iter().flat_map(|level| [level.low, level.high])),
+            6,
+        );
+        let (x_label, y_label) = (x_label.to_owned(), y_label.to_owned());
+        Self { title, x_label, y_label, x, y, first_tick: None, lines, levels }
+    }
+
+    /// Counts layers on the x axis; layer 0 is the input.
+    pub fn with_layers(mut self) -> Self {
+        let layers = || self.lines.iter().flat_map(|l| l.points.iter()).map(|&(x, _)| x as usize);
+        let first = layers().min().unwrap_or(1);
+        self.x = Axis::layers(first, layers().max().unwrap_or(first));
+        self.first_tick = (first == 0).then_some("input");
+        self
+    }
+
+    pub fn draw(&self) -> Group {
+        let mut group = Group::new();
+        self.draw_axes(&mut group);
+        for level in &self.levels {
+            self.draw_level(&mut group, level);
+        }
+        for (place, line) in self.lines.iter().enumerate() {
+            let centre = (self.lines.len() as f64 - 1.0) / 2.0;
+            self.draw_line(&mut group, line, (place as f64 - centre) * DODGE);
+        }
+        group
+    }
+
+    fn across(&self, value: f64) -> f64 {
+        LEFT + self.x.place(value) * (RIGHT - LEFT)
+    }
+
+    fn down(&self, value: f64) -> f64 {
+        BOTTOM - self.y.place(value) * (BOTTOM - TOP)
+    }
+
+    fn draw_axes(&self, group: &mut Group) {
+        for &tick in &self.y.ticks {
+            let y = self.down(tick);
+            group.append(stroke((LEFT, y), (RIGHT, y), "#e4e4e4", 1.0));
+            group.append(text(&label(tick), LEFT - 9.0, y + 4.5, 13.0).set("text-anchor", "end"));
+        }
+        group.append(stroke((LEFT, TOP), (LEFT, BOTTOM), "#333333", 1.2));
+        group.append(stroke((LEFT, BOTTOM), (RIGHT, BOTTOM), "#333333", 1.2));
+        for (place, &tick) in self.x.ticks.iter().enumerate() {
+            let x = self.across(tick);
+            group.append(stroke((x, BOTTOM), (x, BOTTOM + 5.0), "#333333", 1.2));
+            let name = match self.first_tick {
+                Some(name) if place == 0 => name.to_owned(),
+                _ => label(tick),
+            };
+            group.append(text(&name, x, BOTTOM + 21.0, 13.0).set("text-anchor", "middle"));
+        }
+        let (middle_x, middle_y) = ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0);
+        let below = text(&self.x_label, middle_x, BOTTOM + 42.0, 14.0);
+        group.append(below.set("text-anchor", "middle"));
+        let beside = text(&self.y_label, 0.0, 0.0, 14.0).set("text-anchor", "middle");
+        let turn = format!("translate({:.1} {middle_y:.1}) rotate(-90)", LEFT - 52.0);
+        group.append(beside.set("transform", turn));
+        group.append(text(&self.title, LEFT, TOP - 16.0, 15.0).set("font-weight", "bold"));
+    }
+
+    fn draw_level(&self, group: &mut Group, level: &Level) {
+        let (top, bottom) = (self.down(level.high), self.down(level.low));
+        if bottom - top > 0.5 {
+            let band = Rectangle::new()
+                .set("x", format!("{LEFT:.1}"))
+                .set("y", format!("{top:.1}"))
+                .set("width", format!("{:.1}", RIGHT - LEFT))
+                .set("height", format!("{:.1}", bottom - top))
+                .set("fill", colour(level.style))
+                .set("fill-opacity", 0.15);
+            group.append(band);
+        }
+        let y = self.down(level.mean);
+        let line = stroke((LEFT, y), (RIGHT, y), colour(level.style), 1.8);
+        group.append(line.set("stroke-dasharray", dashes(level.style)));
+    }
+
+    fn draw_line(&self, group: &mut Group, line: &Line, dodge: f64) {
+        if line.points.is_empty() {
+            return;
+        }
+        let colour = colour(Some(line.style));
+        let place =
+            |(x, summary): &(f64, Summary)| (self.across(*x) + dodge, self.down(summary.mean));
+        let corners: Vec<String> =
+            line.points.iter().map(place).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+        let data = format!("M{}", corners.join("L"));
+        let path = Path::new().set("d", data).set("fill", "none").set("stroke", colour);
+        let path = path.set("stroke-dasharray", dashes(Some(line.style)));
+        group.append(path.set("stroke-width", 2.2).set("stroke-linejoin", "round"));
+        for point in &line.points {
+            let (x, y) = place(point);
+            let (top, bottom) = (self.down(point.1.max), self.down(point.1.min));
+            if bottom - top > 0.5 {
+                group.append(stroke((x, top), (x, bottom), colour, 1.4));
+                group.append(stroke((x - CAP, top), (x + CAP, top), colour, 1.4));
+                group.append(stroke((x - CAP, bottom), (x + CAP, bottom), colour, 1.4));
+            }
+            group.append(marker(line.style, x, y));
+        }
+    }
+}
+
+/// A piece of the line of `style` (chance if none), as the legend shows it.
+pub(super) fn sample(style: Option<usize>, x: f64, y: f64, length: f64) -> Group {
+    let line = stroke((x, y), (x + length, y), colour(style), 2.2);
+    let mut group = Group::new().add(line.set("stroke-dasharray", dashes(style)));
+    if let Some(style) = style {
+        group.append(marker(style, x + length / 2.0, y));
+    }
+    group
+}
+
+/// Text that begins at `(x, y)`, the base line.
+pub(super) fn text(content: &str, x: f64, y: f64, size: f64) -> Text {
+    Text::new(content)
+        .set("x", format!("{x:.1}"))
+        .set("y", format!("{y:.1}"))
+        .set("font-size", size)
+        .set("fill", "#222222")
+}
+
+/// About how wide a text is; rather too wide than too narrow.
+pub(super) fn text_width(content: &str, size: f64) -> f64 {
+    content.chars().count() as f64 * CHARACTER * size
+}
+
+fn colour(style: Option<usize>) -> &'static str {
+    style.map_or(CHANCE, |style| COLOURS[style % COLOURS.len()])
+}
+
+fn dashes(style: Option<usize>) -> &'static str {
+    style.map_or("1 4", |style| DASHES[style % DASHES.len()])
+}
+
+fn stroke(from: (f64, f64), to: (f64, f64), colour: &str, width: f64) -> Stroke {
+    Stroke::new()
+        .set("x1", format!("{:.1}", from.0))
+        .set("y1", format!("{:.1}", from.1))
+        .set("x2", format!("{:.1}", to.0))
+        .set("y2", format!("{:.1}", to.1))
+        .set("stroke", colour)
+        .set("stroke-width", width)
+}
+
+/// Circle, square, triangle or diamond, with a white rim that sets it off from other lines.
+fn marker(style: usize, x: f64, y: f64) -> Group {
+    let group = Group::new()
+        .set("fill", colour(Some(style)))
+        .set("stroke", "#ffffff")
+        .set("stroke-width", 1.0)
+        .set("transform", format!("translate({x:.1} {y:.1})"));
+    match style % 4 {
+        0 => group.add(Circle::new().set("r", 4.6)),
+        1 => group.add(Path::new().set("d", "M-4.2 -4.2H4.2V4.2H-4.2Z")),
+        2 => group.add(Path::new().set("d", "M0 -5.4L5.2 3.8H-5.2Z")),
+        _ => group.add(Path::new().set("d", "M0 -5.8L5.2 0L0 5.8L-5.2 0Z")),
+    }
+}

@@ -1,0 +1,333 @@
+//! Per-layer accuracies with all that a number needs to be understood.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Protocol, Summary};
+
+/// Which labels a read-out was fitted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    /// All labels of the training part: this many.
+    All(usize),
+    /// This many of each class.
+    PerClass(usize),
+}
+
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&match self {
+            Self::All(samples) => format!("all {samples} labels"),
+            Self::PerClass(samples) => format!("{samples} labels a class"),
+        })
+    }
+}
+
+/// Numbers that may be compared with each other: one protocol, one set of labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Series {
+    /// How the numbers were measured.
+    pub protocol: Protocol,
+    /// On which labels.
+    pub labels: Labels,
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}, {}", self.protocol, self.labels))
+    }
+}
+
+/// One accuracy of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The seed of the run: of encoder, subset and probe.
+    pub seed: u64,
+    /// Top-1 accuracy on the test part in percent.
+    pub accuracy: f64,
+}
+
+/// One place of the report and what was measured there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Name of the encoder, such as `clapp`, `random encoder` or `raw pixels`.
+    pub encoder: String,
+    /// Layer read out, from 1; 0 is the input itself.
+    pub layer: usize,
+    /// Protocol and labels.
+    #[serde(flatten)]
+    pub series: Series,
+    /// One accuracy a seed, in order of recording.
+    pub measurements: Vec<Measurement>,
+}
+
+impl Cell {
+    /// Mean and spread over the seeds.
+    #[must_use]
+    pub fn summary(&self) -> Option<Summary> {
+        let accuracies: Vec<f64> = self.measurements.iter().map(|m| m.accuracy).collect();
+        Summary::of(&accuracies)
+    }
+}
+
+/// The accuracies of an experiment: encoder × layer × protocol × labels × seed.
+///
+/// The names of the data are part of it: data that stand in for others are reported under their own
+/// name. Every number is printed beside its protocol, label count and number of seeds.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::{Labels, Protocol, Report, Series};
+///
+/// let mut report = Report::new("stroke glyphs, 20,000 images", "stroke glyphs", 10);
+/// let series = Series { protocol: Protocol::Standardised, labels: Labels::PerClass(10) };
+/// for (seed, accuracy) in [(1, 71.0), (2, 73.0)] {
+///     report.record("clapp", 6, series, seed, accuracy)?;
+///     report.record("raw pixels", 0, series, seed, 10.0)?;
+/// }
+/// assert!(report.to_string().contains("72.0 ± 1.4 (2)"));
+/// assert_eq!(Report::from_json(&report.to_json()?)?, report);
+/// # Ok::<(), clapp_eval::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Name of the data that the encoders learned from.
+    pub trained_on: String,
+    /// Name of the data that read-outs were fitted and tested on.
+    pub evaluated_on: String,
+    /// Number of classes; chance is its inverse.
+    pub classes: usize,
+    /// What was measured, in order of recording.
+    pub cells: Vec<Cell>,
+}
+
+impl Report {
+    /// An empty report.
+    #[must_use]
+    pub fn new(
+        trained_on: impl Into<String>,
+        evaluated_on: impl Into<String>,
+        classes: usize,
+    ) -> Self {
+        let (trained_on, evaluated_on) = (trained_on.into(), evaluated_on.into());
+        Self { trained_on, evaluated_on, classes, cells: Vec::new() }
+    }
+
+    /// Adds the accuracy of one run in percent. Encoders are shown in the order of first recording.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Percent`] if `accuracy` is not within 0–100; [`Error::SeedTwice`] if this place
+    /// already has a number of `seed`.
+    pub fn record(
+        &mut self,
+        encoder: &str,
+        layer: usize,
+        series: Series,
+        seed: u64,
+        accuracy: f64,
+    ) -> Result<(), Error> {
+        let place = || format!("{encoder}, layer {layer} ({series})");
+        if !(0.0..=100.0).contains(&accuracy) {
+            return Err(Error::Percent { got: accuracy, cell: place() });
+        }
+        let measurement = Measurement { seed, accuracy };
+        let found = |c: &Cell| c.encoder == encoder && c.layer == layer && c.series == series;
+        match self.cells.iter().position(found) {
+            None => {
+                let (encoder, measurements) = (encoder.to_owned(), vec![measurement]);
+                self.cells.push(Cell { encoder, layer, series, measurements });
+            }
+            Some(i) if self.cells[i].measurements.iter().any(|m| m.seed == seed) => {
+                return Err(Error::SeedTwice { seed, cell: place() });
+            }
+            Some(i) => self.cells[i].measurements.push(measurement),
+        }
+        Ok(())
+    }
+
+    /// Mean and spread at one place; none if nothing was recorded there.
+    #[must_use]
+    pub fn summary(&self, encoder: &str, layer: usize, series: Series) -> Option<Summary> {
+        let found = |c: &&Cell| c.encoder == encoder && c.layer == layer && c.series == series;
+        self.cells.iter().find(found).and_then(Cell::summary)
+    }
+
+    /// The encoders, in the order of first recording.
+    #[must_use]
+    pub fn encoders(&self) -> Vec<&str> {
+        let mut encoders: Vec<&str> = Vec::new();
+        for cell in &self.cells {
+            if !encoders.contains(&cell.encoder.as_str()) {
+                encoders.push(&cell.encoder);
+            }
+        }
+        encoders
+    }
+
+    /// Protocols and labels of the report, in order.
+    #[must_use]
+    pub fn series(&self) -> Vec<Series> {
+        let mut series: Vec<Series> = self.cells.iter().map(|cell| cell.series).collect();
+        series.sort_unstable();
+        series.dedup();
+        series
+    }
+
+    /// `(layer, summary)` of one encoder, by layer.
+    #[must_use]
+    pub fn layers(&self, encoder: &str, series: Series) -> Vec<(usize, Summary)> {
+        let of_encoder = self.cells.iter().filter(|c| c.encoder == encoder && c.series == series);
+        let mut layers: Vec<_> =
+            of_encoder.filter_map(|cell| Some((cell.layer, cell.summary()?))).collect();
+        layers.sort_unstable_by_key(|&(layer, _)| layer);
+        layers
+    }
+
+    /// The report as JSON; the inverse of [`Report::from_json`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] if the writer fails.
+    pub fn to_json(&self) -> Result<String, Error> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// Reads what [`Report::to_json`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] if `json` is not such a report.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        Ok(serde_json::from_str(json)?)
+    }
+
+    /// Writes the report to a file as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if the file cannot be written; [`Error::Json`].
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        std::fs::write(path, self.to_json()?)
+            .map_err(|source| Error::File { path: path.to_owned(), source })
+    }
+
+    /// Reads a report from a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if the file cannot be read; [`Error::Json`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let json = std::fs::read_to_string(path)
+            .map_err(|source| Error::File { path: path.to_owned(), source })?;
+        Self::from_json(&json)
+    }
+}
+
+/// The table: a line per protocol, labels and layer; a column per encoder; `mean ± std (seeds)`.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encoders = self.encoders();
+        let mut table = vec![vec!["protocol".to_owned(), "labels".into(), "layer".into()]];
+        table[0].extend(encoders.iter().map(|&encoder| encoder.to_owned()));
+        for series in self.series() {
+            let in_series = self.cells.iter().filter(|cell| cell.series == series);
+            let mut layers: Vec<usize> = in_series.map(|cell| cell.layer).collect();
+            layers.sort_unstable();
+            layers.dedup();
+            for layer in layers {
+                let name = if layer == 0 { "input".to_owned() } else { layer.to_string() };
+                let mut row = vec![series.protocol.to_string(), series.labels.to_string(), name];
+                row.extend(encoders.iter().map(|encoder| {
+                    self.summary(encoder, layer, series).map_or("–".into(), number)
+                }));
+                table.push(row);
+            }
+        }
+        writeln!(f, "trained on:   {}", self.trained_on)?;
+        writeln!(f, "evaluated on: {} ({} classes)", self.evaluated_on, self.classes)?;
+        writeln!(f, "top-1 accuracy in %: mean ± sample standard deviation (number of seeds)\n")?;
+        let columns = table[0].len();
+        let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        for row in &table {
+            let padded = row.iter().zip(&widths).map(|(text, &width)| format!("{text:<width$}"));
+            writeln!(f, "{}", padded.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// `72.0 ± 1.4 (2)`, or `72.0 (1)` of a single seed.
+fn number(Summary { seeds, mean, std, .. }: Summary) -> String {
+    match std {
+        Some(std) => format!("{mean:.1} ± {std:.1} ({seeds})"),
+        None => format!("{mean:.1} ({seeds})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::new("glyphs & strokes", "glyphs <test>", 10);
+        for protocol in [Protocol::Paper, Protocol::Standardised] {
+            for labels in [Labels::PerClass(10), Labels::All(3000)] {
+                for layer in 1..=2 {
+                    for seed in 0..3 {
+                        let accuracy = 40.1 + layer as f64 / 3.0 + seed as f64;
+                        let series = Series { protocol, labels };
+                        report.record("clapp", layer, series, seed, accuracy).unwrap();
+                    }
+                }
+            }
+        }
+        report
+    }
+
+    #[test]
+    fn json_round_trip_keeps_every_bit() {
+        let report = report();
+        assert_eq!(Report::from_json(&report.to_json().unwrap()).unwrap(), report);
+    }
+
+    #[test]
+    fn files_round_trip() {
+        let path = tempfile::tempdir().unwrap().keep().join("report.json");
+        report().save(&path).unwrap();
+        assert_eq!(Report::load(&path).unwrap(), report());
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        assert!(matches!(Report::load(&path), Err(Error::File { .. })));
+    }
+
+    #[test]
+    fn the_protocol_stands_on_the_line_of_every_number() {
+        for line in report().to_string().lines().filter(|line| line.contains('±')).skip(1) {
+            assert!(line.starts_with("paper ") || line.starts_with("standardised "), "{line}");
+            assert!(line.contains(" labels"), "{line}");
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let text = report().to_string();
+        let table: Vec<Vec<char>> = text.lines().skip(4).map(|l| l.chars().collect()).collect();
+        let start = text.lines().nth(4).unwrap().find("clapp").unwrap();
+        assert!(table.iter().all(|line| line[start - 1] == ' ' && line[start] != ' '));
+    }
+
+    #[test]
+    fn a_seed_recorded_twice_and_fractions_over_100_are_refused() {
+        let mut report = report();
+        let series = Series { protocol: Protocol::Paper, labels: Labels::All(3000) };
+        let twice = report.record("clapp", 1, series, 0, 1.0);
+        assert!(matches!(twice, Err(Error::SeedTwice { seed: 0, .. })));
+        assert!(matches!(report.record("clapp", 1, series, 9, 101.0), Err(Error::Percent { .. })));
+        assert!(report.record("clapp", 1, series, 9, f64::NAN).is_err());
+    }
+}
