@@ -1,0 +1,253 @@
+//! The two calls of a plan: check sizes, choose a scheme, run it.
+
+use super::direct::Direct;
+use super::filter::{Four, Two};
+use super::forward::{Inputs, forward};
+use super::hebbian::{Evidence, active_patches, bias_update, hebbian};
+use super::line::{Line, pack, unpack};
+use super::scheme::{Modulation, Outputs, Scheme};
+use super::shape::{ConvPlan, Lanes, Path};
+use super::simd::{Kernel, Simd};
+use super::winograd::Winograd;
+
+/// Where a forward step writes.
+#[derive(Debug)]
+pub struct Activity<'a> {
+    /// `[n, c_out, h', w']` in the output layout.
+    pub y: &'a mut [f32],
+    /// For each element of `y` which pixel of its 2×2 block won, 0–3 row by row (without pooling 0), or
+    /// 4 where the activity is zero.
+    pub winners: &'a mut [u8],
+    /// `[n, c_out]`: mean of `y` over the map.
+    pub mean: &'a mut [f32],
+}
+
+/// Where a weight update is written.
+#[derive(Debug)]
+pub struct Update<'a> {
+    /// `[c_out, c_in, kh, kw]`.
+    pub dw: &'a mut [f32],
+    /// `[c_out]`.
+    pub db: &'a mut [f32],
+}
+
+impl ConvPlan {
+    /// The activity of a layer, with what its learning rule needs.
+    ///
+    /// ```text
+    /// y = pool(max(w ∗ x + b, 0))        mean[n,o] = ⟨y[n,o,p]⟩_p
+    /// ```
+    /// Of equal pixels the first wins. Not-a-number goes through: it wins its block.
+    ///
+    /// # Shapes
+    /// - `x`: `[n, c_in, h, w]` in the input layout
+    /// - `w`: `[c_out, c_in, kh, kw]`; `b`: `[c_out]`
+    ///
+    /// # Panics
+    /// If a length does not fit the plan, the map is empty, channels in lines are not multiples of 16,
+    /// or [`Path::Winograd`] is asked of a shape it cannot compute ([`ConvPlan::supports_winograd`]).
+    ///
+    /// # Cost
+    /// O(n·h·w·c_in·c_out·kh·kw) products, a quarter of that by Winograd. Scratch memory is kept.
+    pub fn forward(&self, x: &[f32], w: &[f32], b: &[f32], out: Activity<'_>) {
+        self.check();
+        check_len("x", self.input_len(), x.len());
+        check_len("w", self.weight_len(), w.len());
+        check_len("b", self.shape.c_out, b.len());
+        check_len("y", self.output_len(), out.y.len());
+        check_len("winners", self.output_len(), out.winners.len());
+        check_len("mean", self.shape.n * self.shape.c_out, out.mean.len());
+        if self.shape.n == 0 {
+            return;
+        }
+        if self.uses_winograd() {
+            self.forward_lines(Inputs { x, w, b }, out);
+        } else {
+            self.instructions.visit(Forward { plan: *self, from: Inputs { x, w, b }, out });
+        }
+    }
+
+    /// The Hebbian product: presynaptic activity times modulation, where the postsynaptic cell won.
+    ///
+    /// ```text
+    /// dw[o,i,u,v] = Σ_{n,p} m[n,o,(p)] · 1[winner] · x[n,i,p + (u,v)]
+    /// db[o]       = Σ_{n,p} m[n,o,(p)] · 1[winner]
+    /// ```
+    /// A mean over the map is the caller's: divide the modulation by h'·w'. Both results are written,
+    /// not added. Patches whose modulation is zero everywhere cost nothing.
+    ///
+    /// # Shapes
+    /// - `x`: `[n, c_in, h, w]` in the input layout
+    /// - `winners`: of [`ConvPlan::forward`] with the same shape, pool and output layout
+    ///
+    /// # Panics
+    /// As [`ConvPlan::forward`].
+    ///
+    /// # Cost
+    /// That of the forward step.
+    pub fn hebbian(&self, x: &[f32], winners: &[u8], modulation: Modulation<'_>, out: Update<'_>) {
+        self.check();
+        check_len("x", self.input_len(), x.len());
+        check_len("winners", self.output_len(), winners.len());
+        check_len("dw", self.weight_len(), out.dw.len());
+        check_len("db", self.shape.c_out, out.db.len());
+        match modulation {
+            Modulation::PerPatch(m) => {
+                check_len("modulation", self.shape.n * self.shape.c_out, m.len());
+            }
+            Modulation::Map(m) => check_len("modulation map", self.output_len(), m.len()),
+        }
+        let from = Evidence { x, winners, modulation };
+        if self.uses_winograd() {
+            self.hebbian_lines(from, out);
+        } else {
+            self.instructions.visit(Hebbian { plan: *self, from, out });
+        }
+    }
+
+    /// Whether the path and the shape mean Winograd.
+    fn uses_winograd(&self) -> bool {
+        match self.path {
+            Path::Auto => self.supports_winograd(),
+            Path::Direct => false,
+            Path::Winograd => {
+                assert!(self.supports_winograd(), "winograd: cannot compute {:?}", self.shape);
+                true
+            }
+        }
+    }
+
+    fn check(&self) {
+        assert!(self.out_area() > 0, "map: expected at least one pixel after pooling");
+        assert!(self.shape.c_in * self.shape.c_out > 0, "channels: expected at least one");
+        for (lanes, channels) in
+            [(self.input_lanes, self.shape.c_in), (self.output_lanes, self.shape.c_out)]
+        {
+            let fits = lanes == Lanes::One || Lanes::preferred(channels) == Lanes::Sixteen;
+            assert!(fits, "lines: expected a multiple of 16 channels, got {channels}");
+        }
+    }
+
+    /// Forward by Winograd, which works in lines: plain activities are reordered before and after.
+    fn forward_lines(&self, from: Inputs<'_>, out: Activity<'_>) {
+        let shape = self.shape;
+        let plan = self.with_lanes(Lanes::Sixteen, Lanes::Sixteen);
+        let packed = self.packed_input(from.x);
+        let x = packed.as_ref().map_or(from.x, |lines| bytemuck::cast_slice(lines));
+        let from = Inputs { x, ..from };
+        if self.output_lanes == Lanes::Sixteen {
+            self.instructions.visit(Forward { plan, from, out });
+            return;
+        }
+        let mut lines = Line::zeros(out.y.len());
+        let mut codes = vec![0; out.y.len()];
+        let y = bytemuck::cast_slice_mut(&mut lines);
+        let inner = Activity { y, winners: &mut codes, mean: out.mean };
+        self.instructions.visit(Forward { plan, from, out: inner });
+        unpack::<f32>(shape.c_out, self.out_area(), bytemuck::cast_slice(&lines), out.y);
+        unpack(shape.c_out, self.out_area(), &codes, out.winners);
+    }
+
+    /// Update by Winograd, which works in lines: plain activities are reordered before.
+    fn hebbian_lines(&self, from: Evidence<'_>, out: Update<'_>) {
+        let plan = self.with_lanes(Lanes::Sixteen, Lanes::Sixteen);
+        let packed = self.packed_input(from.x);
+        let x = packed.as_ref().map_or(from.x, |lines| bytemuck::cast_slice(lines));
+        let from = Evidence { x, ..from };
+        if self.output_lanes == Lanes::Sixteen {
+            self.instructions.visit(Hebbian { plan, from, out });
+            return;
+        }
+        let (channels, area) = (self.shape.c_out, self.out_area());
+        let mut codes = vec![0; from.winners.len()];
+        pack(channels, area, from.winners, &mut codes);
+        let mut lines =
+            Line::zeros(if let Modulation::Map(m) = from.modulation { m.len() } else { 0 });
+        let modulation = match from.modulation {
+            Modulation::PerPatch(m) => Modulation::PerPatch(m),
+            Modulation::Map(m) => {
+                pack::<f32>(channels, area, m, bytemuck::cast_slice_mut(&mut lines));
+                Modulation::Map(bytemuck::cast_slice(&lines))
+            }
+        };
+        let from = Evidence { winners: &codes, modulation, ..from };
+        self.instructions.visit(Hebbian { plan, from, out });
+    }
+
+    /// The input in lines, if it is not in lines already.
+    fn packed_input(&self, x: &[f32]) -> Option<Vec<Line>> {
+        (self.input_lanes == Lanes::One).then(|| {
+            let mut lines = Line::zeros(x.len());
+            let to = bytemuck::cast_slice_mut(&mut lines);
+            pack::<f32>(self.shape.c_in, self.shape.in_area(), x, to);
+            lines
+        })
+    }
+
+    /// Runs `visitor` with the scheme of this plan.
+    fn with_scheme<V: SchemeVisitor>(self, visitor: V) {
+        if !self.uses_winograd() {
+            visitor.visit(&Direct::new(self));
+        } else if [self.shape.height, self.shape.width] == [2, 2] {
+            visitor.visit(&Winograd::<Two, 2, 3, 2>::new(self));
+        } else {
+            visitor.visit(&Winograd::<Four, 6, 6, 4>::new(self));
+        }
+    }
+}
+
+fn check_len(name: &str, expected: usize, got: usize) {
+    assert_eq!(expected, got, "{name}: expected {expected} elements, got {got}");
+}
+
+/// Something to do with a scheme.
+trait SchemeVisitor {
+    fn visit<W: Scheme>(self, scheme: &W);
+}
+
+struct Forward<'a> {
+    plan: ConvPlan,
+    from: Inputs<'a>,
+    out: Activity<'a>,
+}
+
+struct Hebbian<'a> {
+    plan: ConvPlan,
+    from: Evidence<'a>,
+    out: Update<'a>,
+}
+
+/// A call and its proof of instructions.
+struct With<S, C>(S, C);
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.plan.with_scheme(With(simd, self));
+    }
+}
+
+impl<S: Simd> SchemeVisitor for With<S, Forward<'_>> {
+    fn visit<W: Scheme>(self, scheme: &W) {
+        let Activity { y, winners, mean } = self.1.out;
+        forward(self.0, scheme, self.1.from, Outputs { y, winners, sums: mean });
+    }
+}
+
+impl Kernel for Hebbian<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.plan.with_scheme(With(simd, self));
+    }
+}
+
+impl<S: Simd> SchemeVisitor for With<S, Hebbian<'_>> {
+    fn visit<W: Scheme>(self, scheme: &W) {
+        let Hebbian { plan, from, out } = self.1;
+        let active = active_patches(&plan, from.modulation);
+        hebbian(self.0, scheme, from, &active, out.dw);
+        bias_update(self.0, &plan, from, &active, out.db);
+    }
+}

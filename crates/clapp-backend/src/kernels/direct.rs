@@ -1,0 +1,266 @@
+//! Plain sums of products: any kernel, stride, padding, size and number of channels.
+//!
+//! ```text
+//! y[r, o] = Σ_k x[r, k] · w[k, o]        Δw[k, o] = Σ_r x[r, k] · m[r, o]
+//! ```
+//! `r` is an output pixel and `k` a tap of an input channel. In lines of 16 channels the depths are
+//! ordered `[tap, channel]`, so that lowering copies whole lines; in plain layout `[channel, tap]`.
+//! The pixels of a pooled block are neighbouring rows.
+
+use super::line::line_of;
+use super::rectify::{accumulate, pool, rectify};
+use super::scheme::{
+    InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
+};
+use super::shape::{ConvPlan, ConvShape, LANES, Lanes, PANEL, Pool};
+use super::simd::Simd;
+
+/// Code of an output channel that does not exist.
+const ABSENT: u8 = u8::MAX;
+
+/// The scheme of one frequency.
+pub(super) struct Direct {
+    plan: ConvPlan,
+}
+
+impl Direct {
+    /// The direct scheme of any plan.
+    pub fn new(plan: ConvPlan) -> Self {
+        Self { plan }
+    }
+
+    /// Convolution pixels that become one output pixel.
+    fn window(&self) -> usize {
+        self.plan.pool.side() * self.plan.pool.side()
+    }
+
+    /// Output pixel and winner code of the row at `site`.
+    #[inline(always)]
+    fn output_pixel(&self, site: usize) -> (usize, u8) {
+        (site / self.window(), (site % self.window()) as u8)
+    }
+
+    /// Input pixel under the first tap of the row at `site`; it wraps if it lies in the padding.
+    #[inline(always)]
+    fn input_origin(&self, site: usize) -> [usize; 2] {
+        let (pixel, code) = self.output_pixel(site);
+        let side = self.plan.pool.side();
+        let width = self.plan.shape.out_width() / side;
+        let at =
+            [pixel / width * side + code as usize / 2, pixel % width * side + code as usize % 2];
+        let ConvShape { stride, padding, .. } = self.plan.shape;
+        [0, 1].map(|axis| (at[axis] * stride[axis]).wrapping_sub(padding[axis]))
+    }
+
+    /// The input pixel under tap `tap`, if it lies inside the map.
+    #[inline(always)]
+    fn input_pixel(&self, origin: [usize; 2], tap: usize) -> Option<usize> {
+        let ConvShape { height, width, kernel, .. } = self.plan.shape;
+        let y = origin[0].wrapping_add(tap / kernel[1]);
+        let x = origin[1].wrapping_add(tap % kernel[1]);
+        (y < height && x < width).then(|| y * width + x)
+    }
+
+    /// Column of the weights that depth `k` of so many blocks belongs to.
+    #[inline(always)]
+    fn column(&self, k: usize, blocks: usize) -> usize {
+        match self.plan.input_lanes {
+            Lanes::One => k,
+            Lanes::Sixteen => {
+                let channels = blocks * LANES;
+                k % channels * self.plan.shape.taps() + k / channels
+            }
+        }
+    }
+
+    /// Lowers rows of an input in lines of 16 channels.
+    #[inline(always)]
+    fn lower_lines<S: Simd>(&self, simd: S, job: InputJob<'_>) {
+        let (maps, _) = job.x.as_chunks::<LANES>();
+        let [area, lines] = [self.plan.shape.in_area(), self.plan.shape.c_in / LANES];
+        for (row, (patch, site)) in job.rows.iter().enumerate() {
+            let origin = self.input_origin(site);
+            let mut at = job.place.row(row);
+            for tap in 0..self.plan.shape.taps() {
+                let pixel = self.input_pixel(origin, tap);
+                for block in job.blocks.clone() {
+                    let value = pixel.map_or(simd.zero(), |pixel| {
+                        simd.load(&maps[(patch * lines + block) * area + pixel])
+                    });
+                    simd.store(&mut job.v[at].0, value);
+                    at += job.place.step;
+                }
+            }
+        }
+    }
+
+    /// Lowers rows of a plain input.
+    #[inline(always)]
+    fn lower_plain(&self, job: InputJob<'_>) {
+        let ConvShape { c_in, height, width, kernel, .. } = self.plan.shape;
+        let area = self.plan.shape.in_area();
+        for (row, (patch, site)) in job.rows.iter().enumerate() {
+            let [top, left] = self.input_origin(site);
+            let at = job.place.row(row);
+            let mut k = 0;
+            for channel in 0..c_in {
+                let map = &job.x[(patch * c_in + channel) * area..][..area];
+                for i in 0..kernel[0] {
+                    let y = top.wrapping_add(i);
+                    let pixels = if y < height { &map[y * width..][..width] } else { &[][..] };
+                    for j in 0..kernel[1] {
+                        let value = pixels.get(left.wrapping_add(j)).copied().unwrap_or(0.0);
+                        job.v[at + k / LANES * job.place.step].0[k % LANES] = value;
+                        k += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Codes and modulations of one line of output channels.
+    #[inline(always)]
+    fn modulation_line(
+        &self,
+        job: &ModulationJob<'_>,
+        patch: usize,
+        line: usize,
+        pixel: usize,
+    ) -> ([u8; LANES], [f32; LANES]) {
+        let map = [self.plan.shape.c_out, self.plan.out_area()];
+        let (mut codes, mut strengths) = ([ABSENT; LANES], [0.0; LANES]);
+        for lane in 0..LANES.min(map[0].saturating_sub(line * LANES)) {
+            let channel = line * LANES + lane;
+            let at = self.plan.output_lanes.index(map, patch, channel, pixel);
+            codes[lane] = job.winners[at];
+            strengths[lane] = match job.modulation {
+                Modulation::PerPatch(m) => m[patch * map[0] + channel],
+                Modulation::Map(m) => m[at],
+            };
+        }
+        (codes, strengths)
+    }
+
+    /// Writes one line of output channels.
+    #[inline(always)]
+    fn write<S: Simd>(
+        &self,
+        simd: S,
+        job: &mut OutputJob<'_, '_>,
+        [patch, line, pixel]: [usize; 3],
+        (value, code): (S::Vector, S::Vector),
+    ) {
+        let map = [self.plan.shape.c_out, self.plan.out_area()];
+        let count = LANES.min(map[0] - line * LANES);
+        let channel = line * LANES;
+        accumulate(simd, &mut job.out.sums[patch * map[0] + channel..][..count], value);
+        let at = self.plan.output_lanes.index(map, patch, channel, pixel);
+        if self.plan.output_lanes == Lanes::Sixteen {
+            simd.store(&mut job.out.y[at..].as_chunks_mut().0[0], value);
+            simd.store_codes(&mut job.out.winners[at..].as_chunks_mut().0[0], code);
+            return;
+        }
+        let (mut values, mut codes) = ([0.0; LANES], [0; LANES]);
+        simd.store(&mut values, value);
+        simd.store_codes(&mut codes, code);
+        for lane in 0..count {
+            job.out.y[at + lane * map[1]] = values[lane];
+            job.out.winners[at + lane * map[1]] = codes[lane];
+        }
+    }
+}
+
+impl Scheme for Direct {
+    const FREQUENCIES: usize = 1;
+
+    fn plan(&self) -> &ConvPlan {
+        &self.plan
+    }
+    fn rows(&self) -> usize {
+        self.plan.out_area() * self.window()
+    }
+    fn blocks(&self) -> usize {
+        match self.plan.input_lanes {
+            Lanes::One => 1,
+            Lanes::Sixteen => self.plan.shape.c_in / LANES,
+        }
+    }
+    fn depth(&self, blocks: usize) -> usize {
+        let channels = match self.plan.input_lanes {
+            Lanes::One => self.plan.shape.c_in,
+            Lanes::Sixteen => blocks * LANES,
+        };
+        channels * self.plan.shape.taps()
+    }
+
+    #[inline(always)]
+    fn lower_weights<S: Simd>(&self, _simd: S, job: WeightsJob<'_>) {
+        let columns = self.plan.shape.c_in * self.plan.shape.taps();
+        let first = job.panel * PANEL;
+        let rows = &job.w[first * columns..];
+        for (k, pair) in job.u.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let column = self.column(k, self.blocks());
+            for (half, line) in pair.iter_mut().enumerate() {
+                for (lane, value) in line.0.iter_mut().enumerate() {
+                    let at = (half * LANES + lane) * columns + column;
+                    *value = rows.get(at).copied().unwrap_or(0.0);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
+        match self.plan.input_lanes {
+            Lanes::One => self.lower_plain(job),
+            Lanes::Sixteen => self.lower_lines(simd, job),
+        }
+    }
+
+    #[inline(always)]
+    fn lower_modulation<S: Simd>(&self, simd: S, job: ModulationJob<'_>) {
+        for (row, (patch, site)) in job.rows.iter().enumerate() {
+            let (pixel, code) = self.output_pixel(site);
+            for (p, panel) in job.panels.clone().enumerate() {
+                for half in 0..2 {
+                    let line = 2 * panel + half;
+                    let (codes, strengths) = self.modulation_line(&job, patch, line, pixel);
+                    let wins = simd.codes_equal(&codes, code);
+                    let value = simd.select(wins, simd.load(&strengths), simd.zero());
+                    simd.store(&mut job.g[p * job.strides[1] + 2 * row + half].0, value);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_output<S: Simd>(&self, simd: S, mut job: OutputJob<'_, '_>) {
+        let lines = self.plan.shape.c_out.div_ceil(LANES);
+        let window = self.window();
+        for (row, (patch, site)) in job.rows.clone().iter().enumerate().step_by(window) {
+            for line in 2 * job.panel..(2 * job.panel + 2).min(lines) {
+                let bias = simd.load(&line_of(job.bias, line));
+                let mut block = [simd.zero(); 4];
+                for (pixel, value) in block[..window].iter_mut().enumerate() {
+                    let m = &job.m[job.product(row + pixel, 1) + line % 2];
+                    *value = simd.add(simd.load(&m.0), bias);
+                }
+                let coded = match self.plan.pool {
+                    Pool::None => rectify(simd, (block[0], simd.zero())),
+                    Pool::Max2 => pool(simd, block),
+                };
+                self.write(simd, &mut job, [patch, line, site / window], coded);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_update<S: Simd>(&self, _simd: S, job: UpdateJob<'_, '_>) {
+        for (o, row) in job.rows.iter_mut().enumerate() {
+            let from = &job.c[o / PANEL * job.strides[1] + o % PANEL / LANES..];
+            for k in 0..self.depth(job.blocks) {
+                row[self.column(k, job.blocks)] = from[2 * k].0[o % LANES];
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The forward step: lower the input, multiply, raise the output, all within one task's caches.
+
+use rayon::prelude::*;
+
+use super::line::{Line, Scratch, grown, with_scratch, with_shared};
+use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
+use super::scheme::{InputJob, OutputJob, Outputs, Placement, Rows, Scheme, Step, WeightsJob};
+use super::simd::Simd;
+
+/// Lowered input of one pass, in bytes: with its products about what the second-level cache holds.
+const PASS_BYTES: usize = 2 << 20;
+/// Rows of one pass: fewer leave the weights' panel too little used, more overflow the products.
+const PASS_ROWS: [usize; 2] = [2 * TILE_ROWS, 8 * TILE_ROWS];
+
+/// Input and parameters of a forward step.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    /// Activity of the layer below.
+    pub x: &'a [f32],
+    /// `[c_out, c_in, kh, kw]`.
+    pub w: &'a [f32],
+    /// `[c_out]`.
+    pub b: &'a [f32],
+}
+
+/// Computes all outputs; `out.sums` becomes the mean over the map.
+///
+/// Every output is one sum in a fixed order, whatever the number of threads.
+pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Outputs<'_>) {
+    let plan = scheme.plan();
+    let panel = W::FREQUENCIES * scheme.depth(scheme.blocks()) * 2;
+    let patches = patches_per_task(scheme);
+    let y_patch = plan.shape.c_out * plan.out_area();
+    with_shared(plan.panels() * panel, |u| {
+        u.par_chunks_mut(panel).enumerate().for_each(|(panel, u)| {
+            simd.vectorize(Step(scheme, WeightsJob { w: from.w, panel, u }));
+        });
+        let u = &*u;
+        out.y
+            .par_chunks_mut(patches * y_patch)
+            .zip(out.winners.par_chunks_mut(patches * y_patch))
+            .zip(out.sums.par_chunks_mut(patches * plan.shape.c_out))
+            .zip(from.x.par_chunks(patches * plan.shape.c_in * plan.shape.in_area()))
+            .for_each(|(((y, winners), sums), x)| {
+                let out = Outputs { y, winners, sums };
+                with_scratch(|scratch| task(simd, scheme, u, Inputs { x, ..from }, out, scratch));
+            });
+    });
+}
+
+/// Rows whose lowered input and products fit the caches.
+fn rows_per_pass<W: Scheme>(scheme: &W) -> usize {
+    let bytes = W::FREQUENCIES * scheme.chunks(scheme.blocks()) * size_of::<Line>();
+    // Whole pairs of tiles: 28 rows hold whole blocks of four pooled pixels.
+    let rows = (PASS_BYTES / bytes).clamp(PASS_ROWS[0], PASS_ROWS[1]);
+    rows / (2 * TILE_ROWS) * 2 * TILE_ROWS
+}
+
+/// Patches of one task: they fill a pass and whole tiles, if there are enough for all threads.
+fn patches_per_task<W: Scheme>(scheme: &W) -> usize {
+    let fill = (1..=TILE_ROWS).find(|n| (n * scheme.rows()).is_multiple_of(TILE_ROWS));
+    let wanted = rows_per_pass(scheme).div_ceil(scheme.rows());
+    let wanted = wanted.next_multiple_of(fill.unwrap_or(TILE_ROWS));
+    let share = scheme.plan().shape.n.div_ceil(rayon::current_num_threads());
+    wanted.min(share).max(1)
+}
+
+/// Computes the outputs of the patches in `from.x`.
+fn task<S: Simd, W: Scheme>(
+    simd: S,
+    scheme: &W,
+    u: &[Line],
+    from: Inputs<'_>,
+    mut out: Outputs<'_>,
+    scratch: &mut Scratch,
+) {
+    let (plan, blocks) = (scheme.plan(), scheme.blocks());
+    let patches = out.sums.len() / plan.shape.c_out;
+    let [rows, chunks] = [patches * scheme.rows(), scheme.chunks(blocks)];
+    let depth = [chunks, scheme.depth(blocks)];
+    let pass = rows_per_pass(scheme).min(rows.next_multiple_of(TILE_ROWS));
+    let place = Placement::tiles(pass, chunks);
+    let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane);
+    let m = grown(&mut scratch.product, pass / TILE_ROWS * W::FREQUENCIES * TILE_LINES);
+    out.sums.fill(0.0);
+    for first in (0..rows).step_by(pass) {
+        let range = first..(first + pass).min(rows);
+        let tiles = range.len().div_ceil(TILE_ROWS);
+        let rows = Rows { active: None, per_patch: scheme.rows(), range };
+        let job = InputJob { x: from.x, rows: rows.clone(), blocks: 0..blocks, place, v };
+        simd.vectorize(Step(scheme, job));
+        for panel in 0..plan.panels() {
+            multiply::<S, W>(simd, Operands { v, place, depth, tiles, u, panel }, m);
+            let (rows, out) = (rows.clone(), &mut out);
+            let job = OutputJob { m, rows, panel, bias: from.b, out };
+            simd.vectorize(Step(scheme, job));
+        }
+    }
+    let scale = 1.0 / plan.out_area() as f32;
+    out.sums.iter_mut().for_each(|sum| *sum *= scale);
+}
+
+/// What is multiplied in one pass and panel.
+struct Operands<'a> {
+    v: &'a [Line],
+    place: Placement,
+    /// Chunks and depths.
+    depth: [usize; 2],
+    tiles: usize,
+    u: &'a [Line],
+    panel: usize,
+}
+
+/// All products of one panel, to `[tile][frequency][14 rows]` pairs of lines.
+fn multiply<S: Simd, W: Scheme>(simd: S, from: Operands<'_>, m: &mut [Line]) {
+    let Operands { v, place, depth, tiles, u, panel } = from;
+    let frequencies = W::FREQUENCIES;
+    let [tile_len, weight_len] = [depth[0] * TILE_ROWS, depth[1] * 2];
+    for f in 0..frequencies {
+        let at = (panel * frequencies + f) * weight_len;
+        let b = &u[at..][..weight_len];
+        let next_b = u.get(at + weight_len..).unwrap_or(&[]);
+        let share = weight_len.div_ceil(tiles);
+        for tile in 0..tiles {
+            let a = f * place.plane + tile * tile_len;
+            let last = tile + 1 == tiles;
+            let next = if last { (f + 1) % frequencies * place.plane } else { a + tile_len };
+            let job = TileProduct {
+                a: &v[a..][..tile_len],
+                b,
+                out: &mut m[(tile * frequencies + f) * TILE_LINES..][..TILE_LINES],
+                next_a: &v[next..][..tile_len],
+                next_b: next_b.get(tile * share..).unwrap_or(&[]),
+            };
+            simd.vectorize(job);
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The weight update: presynaptic activity times modulation of the winners, summed over the batch.
+
+use core::ops::Range;
+
+use rayon::prelude::*;
+
+use super::line::{Line, Scratch, grown, line_of, with_scratch, with_shared};
+use super::product::{HALF, OuterProduct};
+use super::rectify::SILENT;
+use super::scheme::{
+    InputJob, Modulation, ModulationJob, Placement, Rows, Scheme, Step, UpdateJob,
+};
+use super::shape::{ConvPlan, LANES, Lanes};
+use super::simd::{Kernel, Simd};
+
+/// Sums of one task, in lines: 2¼ MiB, so that two tasks leave room for the operands.
+const SUM_LINES: usize = 36 * 64 * LANES;
+/// Tasks worth having: enough for the cores of a workstation. Part of the summation order.
+const TASKS: usize = 16;
+
+/// What a weight update is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    /// Activity of the layer below.
+    pub x: &'a [f32],
+    /// Winners of the forward step.
+    pub winners: &'a [u8],
+    /// Modulation of the outputs.
+    pub modulation: Modulation<'a>,
+}
+
+/// Computes `dw`; the sums run over patches in an order that depends on nothing but the shape and
+/// on which patches are modulated at all.
+pub(super) fn hebbian<S: Simd, W: Scheme>(
+    simd: S,
+    scheme: &W,
+    from: Evidence<'_>,
+    active: &[u32],
+    dw: &mut [f32],
+) {
+    let cut = Cut::new(scheme, active.len());
+    let lines = (cut.slices - 1) * dw.len().div_ceil(LANES);
+    with_shared(lines, |spare| {
+        let spare: &mut [f32] = bytemuck::cast_slice_mut(spare);
+        let len = dw.len();
+        let mut parts: Vec<&mut [f32]> = vec![&mut *dw];
+        parts.extend(spare.chunks_exact_mut(len.next_multiple_of(LANES)).map(|p| &mut p[..len]));
+        let tasks: Vec<_> =
+            parts.iter_mut().enumerate().flat_map(|(slice, part)| cut.split(slice, part)).collect();
+        tasks.into_par_iter().with_max_len(1).for_each(|(block, mut rows)| {
+            with_scratch(|scratch| task(simd, scheme, from, active, block, &mut rows, scratch));
+        });
+        let (dw, others) = parts.split_first_mut().expect("there is always a first slice");
+        add_in_order(dw, others);
+    });
+}
+
+/// `sum += parts[0]; sum += parts[1]; …`
+fn add_in_order(sum: &mut [f32], parts: &[&mut [f32]]) {
+    const LEN: usize = 1 << 14;
+    if parts.is_empty() {
+        return;
+    }
+    sum.par_chunks_mut(LEN).enumerate().for_each(|(chunk, sum)| {
+        for part in parts {
+            let part = &part[chunk * LEN..][..sum.len()];
+            sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
+    });
+}
+
+/// How the update is cut into tasks: blocks of input and of output channels, slices of the batch.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// Columns of one input block and of a row of the update.
+    columns: [usize; 2],
+    /// Input blocks, and input blocks of one task.
+    blocks: [usize; 2],
+    /// Output panels, and panels of one task.
+    panels: [usize; 2],
+    /// Rows lowered at a time.
+    chunk_rows: usize,
+    /// Rows of the batch.
+    rows: usize,
+    /// Slices of the batch.
+    slices: usize,
+}
+
+/// One task's part of the operands.
+struct Block {
+    blocks: Range<usize>,
+    panels: Range<usize>,
+    rows: Range<usize>,
+    chunk_rows: usize,
+}
+
+impl Cut {
+    fn new<W: Scheme>(scheme: &W, patches: usize) -> Self {
+        let plan = scheme.plan();
+        let per_block = W::FREQUENCIES * scheme.chunks(1) * LANES;
+        // A square of input and output lines whose sums fit.
+        let side = (SUM_LINES / per_block).isqrt().max(1);
+        let (blocks, panels) = (scheme.blocks(), plan.panels());
+        let per_task = |all: usize, most: usize| all.div_ceil(all.div_ceil(most));
+        let blocks = [blocks, per_task(blocks, side)];
+        let panels = [panels, per_task(panels, (side / 2).max(1))];
+        let tasks = blocks[0].div_ceil(blocks[1]) * panels[0].div_ceil(panels[1]);
+        let chunk_rows = if W::FREQUENCIES == 9 { 196 } else { 112 };
+        let rows = patches * scheme.rows();
+        let slices = TASKS.div_ceil(tasks).min(rows.div_ceil(chunk_rows)).max(1);
+        let columns = [scheme.columns(), plan.shape.c_in * plan.shape.taps()];
+        Self { columns, blocks, panels, chunk_rows, rows, slices }
+    }
+
+    /// The tasks of one slice, each with its rows of the update.
+    fn split<'a>(&self, slice: usize, dw: &'a mut [f32]) -> Vec<(Block, Vec<&'a mut [f32]>)> {
+        let per_slice = self.rows.div_ceil(self.chunk_rows).div_ceil(self.slices) * self.chunk_rows;
+        let rows = (slice * per_slice).min(self.rows)..((slice + 1) * per_slice).min(self.rows);
+        let mut tasks = vec![];
+        for panel in (0..self.panels[0]).step_by(self.panels[1]) {
+            for block in (0..self.blocks[0]).step_by(self.blocks[1]) {
+                let blocks = block..(block + self.blocks[1]).min(self.blocks[0]);
+                let panels = panel..(panel + self.panels[1]).min(self.panels[0]);
+                let (rows, chunk_rows) = (rows.clone(), self.chunk_rows);
+                tasks.push((Block { blocks, panels, rows, chunk_rows }, vec![]));
+            }
+        }
+        let across = self.blocks[0].div_ceil(self.blocks[1]);
+        for (o, row) in dw.chunks_exact_mut(self.columns[1]).enumerate() {
+            let first = o / (self.panels[1] * 2 * LANES) * across;
+            for (k, part) in row.chunks_mut(self.columns[0] * self.blocks[1]).enumerate() {
+                tasks[first + k].1.push(part);
+            }
+        }
+        tasks
+    }
+}
+
+/// One block of the update over one slice of the batch.
+fn task<S: Simd, W: Scheme>(
+    simd: S,
+    scheme: &W,
+    from: Evidence<'_>,
+    active: &[u32],
+    block: Block,
+    update: &mut [&mut [f32]],
+    scratch: &mut Scratch,
+) {
+    let Block { blocks, panels, rows, chunk_rows } = block;
+    let [block_count, panel_count] = [blocks.len(), panels.len()];
+    let chunks = scheme.chunks(block_count);
+    let place = Placement::columns(chunk_rows, chunks);
+    let stride = 2 * chunk_rows;
+    let strides = [panel_count * stride + 2, stride];
+    let sum_stride = 2 * LANES * chunks;
+    let sum_strides = [panel_count * sum_stride + LANES, sum_stride];
+    let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane);
+    let g = grown(&mut scratch.product, W::FREQUENCIES * strides[0]);
+    let c = grown(&mut scratch.sums, W::FREQUENCIES * sum_strides[0]);
+    c.fill(Line::ZERO);
+    for first in rows.clone().step_by(chunk_rows) {
+        let range = first..(first + chunk_rows).min(rows.end);
+        let count = range.len();
+        let rows = Rows { active: Some(active), per_patch: scheme.rows(), range };
+        let (x, blocks) = (from.x, blocks.clone());
+        simd.vectorize(Step(scheme, InputJob { x, rows: rows.clone(), blocks, place, v }));
+        let Evidence { winners, modulation, .. } = from;
+        let panels = panels.clone();
+        let job = ModulationJob { winners, modulation, rows, panels, strides, g };
+        simd.vectorize(Step(scheme, job));
+        let depth = scheme.depth(block_count);
+        let sums = Sums { v, place, g, strides, c, sum_strides, depth, count };
+        sums.add::<S>(simd, W::FREQUENCIES, panel_count);
+    }
+    let job = UpdateJob { c, strides: sum_strides, blocks: block_count, rows: update };
+    simd.vectorize(Step(scheme, job));
+}
+
+/// The operands of one chunk of rows, and where their products are summed.
+struct Sums<'a> {
+    v: &'a [Line],
+    place: Placement,
+    g: &'a [Line],
+    strides: [usize; 2],
+    c: &'a mut [Line],
+    sum_strides: [usize; 2],
+    depth: usize,
+    count: usize,
+}
+
+impl Sums<'_> {
+    /// Adds the products of all frequencies and panels.
+    fn add<S: Simd>(self, simd: S, frequencies: usize, panels: usize) {
+        let halves = self.depth.div_ceil(HALF);
+        let share = (2 * self.count).div_ceil(halves);
+        for f in 0..frequencies {
+            for panel in 0..panels {
+                let g = f * self.strides[0] + panel * self.strides[1];
+                let b = &self.g[g..][..2 * self.count];
+                let next_panel = self.g.get(self.next_panel(f, panel, panels)..).unwrap_or(&[]);
+                for half in 0..halves {
+                    let a = f * self.place.plane + half / 2 * self.place.step;
+                    let last = half / 2 + 1 == halves.div_ceil(2);
+                    let next = match (last, panel + 1 == panels) {
+                        (false, _) => a + self.place.step,
+                        (true, false) => f * self.place.plane,
+                        (true, true) => (f + 1) % frequencies * self.place.plane,
+                    };
+                    let sums = f * self.sum_strides[0] + panel * self.sum_strides[1];
+                    let job = OuterProduct {
+                        a: &self.v[a..][..self.count],
+                        half: half % 2,
+                        b,
+                        c: &mut self.c[sums + half * 2 * HALF..][..2 * HALF],
+                        next_a: &self.v[next + half % 2 * self.count / 2..],
+                        next_b: next_panel.get(half * share..).unwrap_or(&[]),
+                    };
+                    simd.vectorize(job);
+                }
+            }
+        }
+    }
+
+    /// First line of the modulation that is read after that of `panel`.
+    fn next_panel(&self, f: usize, panel: usize, panels: usize) -> usize {
+        if panel + 1 < panels {
+            f * self.strides[0] + (panel + 1) * self.strides[1]
+        } else {
+            (f + 1) * self.strides[0]
+        }
+    }
+}
+
+/// The patches with any modulation other than zero, in order.
+pub(super) fn active_patches(plan: &ConvPlan, modulation: Modulation<'_>) -> Vec<u32> {
+    let (m, len) = match modulation {
+        Modulation::PerPatch(m) => (m, plan.shape.c_out),
+        Modulation::Map(m) => (m, plan.shape.c_out * plan.out_area()),
+    };
+    let any = |(_, patch): &(usize, &[f32])| patch.iter().any(|&m| m != 0.0);
+    m.chunks_exact(len).enumerate().filter(any).map(|(n, _)| n as u32).collect()
+}
+
+/// The bias update `db[o] = Σ_{n,p} m[n,o,(p)] · 1[winner]`, each channel summed in order.
+pub(super) fn bias_update<S: Simd>(
+    simd: S,
+    plan: &ConvPlan,
+    from: Evidence<'_>,
+    active: &[u32],
+    db: &mut [f32],
+) {
+    db.par_chunks_mut(LANES).enumerate().for_each(|(line, db)| {
+        simd.vectorize(BiasLine { plan, from, active, line, db });
+    });
+}
+
+/// Sixteen channels of the bias update.
+struct BiasLine<'a> {
+    plan: &'a ConvPlan,
+    from: Evidence<'a>,
+    active: &'a [u32],
+    line: usize,
+    db: &'a mut [f32],
+}
+
+impl Kernel for BiasLine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        match self.plan.output_lanes {
+            Lanes::One => self.plain(),
+            Lanes::Sixteen => self.lines(simd),
+        }
+    }
+}
+
+impl BiasLine<'_> {
+    #[inline(always)]
+    fn lines<S: Simd>(self, simd: S) {
+        let (channels, area) = (self.plan.shape.c_out, self.plan.out_area());
+        let (winners, _) = self.from.winners.as_chunks::<LANES>();
+        let mut total = simd.zero();
+        for &patch in self.active {
+            let first = (patch as usize * channels / LANES + self.line) * area;
+            let mut sum = simd.zero();
+            for (pixel, codes) in winners[first..][..area].iter().enumerate() {
+                let strength = match self.from.modulation {
+                    Modulation::PerPatch(m) => {
+                        simd.load(&line_of(&m[patch as usize * channels..], self.line))
+                    }
+                    Modulation::Map(m) => simd.load(&m.as_chunks::<LANES>().0[first + pixel]),
+                };
+                let silent = simd.codes_equal(codes, SILENT as u8);
+                sum = simd.add(sum, simd.select(silent, simd.zero(), strength));
+            }
+            total = simd.add(total, sum);
+        }
+        let mut lanes = [0.0; LANES];
+        simd.store(&mut lanes, total);
+        self.db.copy_from_slice(&lanes);
+    }
+
+    #[inline(always)]
+    fn plain(self) {
+        let (channels, area) = (self.plan.shape.c_out, self.plan.out_area());
+        for (lane, db) in self.db.iter_mut().enumerate() {
+            let channel = self.line * LANES + lane;
+            *db = 0.0;
+            for &patch in self.active {
+                let first = (patch as usize * channels + channel) * area;
+                let strength = |pixel: usize| match self.from.modulation {
+                    Modulation::PerPatch(m) => m[patch as usize * channels + channel],
+                    Modulation::Map(m) => m[first + pixel],
+                };
+                let wins = |&pixel: &usize| self.from.winners[first + pixel] != SILENT as u8;
+                *db += (0..area).filter(wins).map(strength).sum::<f32>();
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Fast kernels of a layer-local learning step on processors: fused convolution and its weight update.
+//!
+//! | step | equation | function |
+//! |---|---|---|
+//! | forward | `z = pool(ReLU(w ∗ x + b))`, mean over the map, winners | [`ConvPlan::forward`] |
+//! | update | `Δw = Σ m · 1[winner] · x` | [`ConvPlan::hebbian`] |
+//! | optimizer | Adam, gradient ascent or descent | [`adam`], [`sgd`] |
+//!
+//! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any other
+//! processor; [`InstructionSet`] says which. Two schemes lower a convolution to matrix products: direct
+//! (any shape) and Winograd (3×3). Results do not depend, bit for bit, on the number of threads.
+//!
+//! The only `unsafe` code of the workspace is in `x86.rs`: vector instructions behind a proof that the
+//! processor has them.
+#![allow(unsafe_code)]
+
+mod call;
+mod direct;
+mod filter;
+mod forward;
+mod hebbian;
+mod instruction;
+mod line;
+mod optimizer;
+mod product;
+mod rectify;
+mod scheme;
+mod shape;
+mod simd;
+#[cfg(test)]
+mod tests;
+mod winograd;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use call::{Activity, Update};
+pub use instruction::{
+    INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError, environment_instruction_set,
+    instruction_set, set_instruction_set,
+};
+pub use line::{Line, pack, unpack};
+pub use optimizer::{AdamCoefficients, adam, sgd};
+pub use scheme::Modulation;
+pub use shape::{ConvPlan, ConvShape, LANES, Lanes, Path, Pool};

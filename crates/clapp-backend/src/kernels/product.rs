@@ -1,0 +1,203 @@
+//! The two products in which nearly all time is spent, each with its sums held in registers.
+
+use super::line::Line;
+use super::simd::{Kernel, Registers, Simd};
+
+/// Rows of a forward tile.
+pub(super) const TILE_ROWS: usize = 14;
+/// Lines of a forward tile of 14 rows × 32 columns.
+pub(super) const TILE_LINES: usize = 2 * TILE_ROWS;
+/// Depths in a chunk: the lanes of one line.
+const CHUNK: usize = 16;
+
+/// One tile of a matrix product.
+///
+/// ```text
+/// out[r, o] = Σ_k a[r, k] · b[k, o]        r < 14, o < 32, k < depth
+/// ```
+pub(super) struct TileProduct<'a> {
+    /// `[depth/16][14 rows]` lines of 16 depths.
+    pub a: &'a [Line],
+    /// `[depth]` pairs of lines.
+    pub b: &'a [Line],
+    /// `[14]` pairs of lines.
+    pub out: &'a mut [Line],
+    /// Lines the next tile will read: fetched meanwhile.
+    pub next_a: &'a [Line],
+    /// The same for `b`.
+    pub next_b: &'a [Line],
+}
+
+impl Kernel for TileProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        match S::REGISTERS {
+            Registers::ThirtyTwoWide => self.part::<S, TILE_ROWS, 2>(simd, 0, 0),
+            Registers::SixteenMiddle => {
+                for column in 0..2 {
+                    self.part::<S, 5, 1>(simd, 0, column);
+                    self.part::<S, 5, 1>(simd, 5, column);
+                    self.part::<S, 4, 1>(simd, 10, column);
+                }
+            }
+            Registers::SixteenNarrow => {
+                for part in 0..TILE_ROWS {
+                    self.part::<S, 2, 1>(simd, part / 2 * 2, part % 2);
+                }
+            }
+        }
+    }
+}
+
+impl TileProduct<'_> {
+    /// Rows `row ..` and columns `16·column ..` of the tile.
+    #[inline(always)]
+    fn part<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+    ) {
+        let mut sums = [[simd.zero(); COLUMNS]; ROWS];
+        let (a, _) = self.a.as_chunks::<TILE_ROWS>();
+        let (b, b_tail) = self.b.as_chunks::<{ 2 * CHUNK }>();
+        let (mut next_a, mut next_b) = (self.next_a.iter(), self.next_b.iter());
+        for (a, b) in a.iter().zip(b) {
+            for k in 0..CHUNK {
+                if row == 0 && column == 0 {
+                    fetch(simd, &mut next_a);
+                    fetch(simd, &mut next_b);
+                }
+                step(simd, a, k, row, [&b[2 * k + column], &b[2 * k + COLUMNS - 1]], &mut sums);
+            }
+        }
+        if let Some(a) = a.get(b.len()) {
+            for (k, b) in b_tail.as_chunks::<2>().0.iter().enumerate() {
+                step(simd, a, k, row, [&b[column], &b[COLUMNS - 1]], &mut sums);
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, &sum) in sums.iter().enumerate() {
+                simd.store(&mut self.out[2 * (row + r) + column + c].0, sum);
+            }
+        }
+    }
+}
+
+/// Asks for the next line of `lines`, if there is one.
+#[inline(always)]
+fn fetch<'a, S: Simd>(simd: S, lines: &mut impl Iterator<Item = &'a Line>) {
+    if let Some(line) = lines.next() {
+        simd.prefetch(line);
+    }
+}
+
+/// Adds depth `k` to the sums.
+#[inline(always)]
+fn step<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    a: &[Line; TILE_ROWS],
+    k: usize,
+    row: usize,
+    b: [&Line; 2],
+    sums: &mut [[S::Vector; COLUMNS]; ROWS],
+) {
+    let mut b_lines = [simd.zero(); COLUMNS];
+    for (vector, line) in b_lines.iter_mut().zip(b) {
+        *vector = simd.load(&line.0);
+    }
+    for r in 0..ROWS {
+        let value = simd.splat(a[row + r].0[k]);
+        for c in 0..COLUMNS {
+            sums[r][c] = simd.fma(value, b_lines[c], sums[r][c]);
+        }
+    }
+}
+
+/// Rows of `a` in a half line.
+pub(super) const HALF: usize = 8;
+
+/// One block of a sum of outer products, added to what is there.
+///
+/// ```text
+/// c[k, o] += Σ_r a[r, 8·half + k] · b[r, o]        k < 8, o < 32
+/// ```
+pub(super) struct OuterProduct<'a> {
+    /// `[rows]` lines.
+    pub a: &'a [Line],
+    /// Which half of each line of `a`: 0 or 1.
+    pub half: usize,
+    /// `[rows]` pairs of lines.
+    pub b: &'a [Line],
+    /// `[8]` pairs of lines.
+    pub c: &'a mut [Line],
+    /// Lines the next block will read: fetched meanwhile.
+    pub next_a: &'a [Line],
+    /// The same for `b`.
+    pub next_b: &'a [Line],
+}
+
+impl Kernel for OuterProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        match S::REGISTERS {
+            Registers::ThirtyTwoWide => self.part::<S, 8, 2>(simd, self.half, 0),
+            Registers::SixteenMiddle => {
+                for part in 0..4 {
+                    self.part::<S, 4, 1>(simd, 2 * self.half + part / 2, part % 2);
+                }
+            }
+            Registers::SixteenNarrow => {
+                for part in 0..8 {
+                    self.part::<S, 2, 1>(simd, 4 * self.half + part / 2, part % 2);
+                }
+            }
+        }
+    }
+}
+
+impl OuterProduct<'_> {
+    /// Lanes `ROWS·part ..` of `a` and columns `16·column ..` of `b`.
+    #[inline(always)]
+    fn part<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+        &mut self,
+        simd: S,
+        part: usize,
+        column: usize,
+    ) {
+        let mut sums = [[simd.zero(); COLUMNS]; ROWS];
+        let first = part * ROWS % HALF;
+        let (mut next_a, mut next_b) = (self.next_a.iter(), self.next_b.iter());
+        if first == 0 && column == 0 {
+            self.c.iter().for_each(|line| simd.prefetch(line));
+        }
+        for (a, b) in self.a.iter().zip(self.b.as_chunks::<2>().0) {
+            if first == 0 && column == 0 {
+                fetch(simd, &mut next_a);
+                fetch(simd, &mut next_b);
+            }
+            let mut b_lines = [simd.zero(); COLUMNS];
+            for (c, vector) in b_lines.iter_mut().enumerate() {
+                *vector = simd.load(&b[column + c].0);
+            }
+            let values = a.0.as_chunks::<ROWS>().0[part];
+            for r in 0..ROWS {
+                let value = simd.splat(values[r]);
+                for c in 0..COLUMNS {
+                    sums[r][c] = simd.fma(value, b_lines[c], sums[r][c]);
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, &sum) in sums.iter().enumerate() {
+                let line = &mut self.c[2 * (first + r) + column + c].0;
+                let total = simd.add(simd.load(line), sum);
+                simd.store(line, total);
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What the direct and the Winograd computation have in common.
+//!
+//! Both lower a convolution to matrix products, one for each *frequency* `f`, and raise the result:
+//!
+//! ```text
+//! forward   M[f][r, o] = Σ_k V[f][r, k] · U[f][k, o]      V = lowered input, U = lowered weights
+//! update    C[f][k, o] = Σ_r V[f][r, k] · G[f][r, o]      G = lowered modulation
+//! ```
+//! A row `r` is an output pixel (direct) or a tile of output pixels (Winograd); a depth `k` is a tap of
+//! an input channel (direct) or an input channel (Winograd). Direct is the scheme of one frequency.
+
+use core::ops::Range;
+
+use super::line::Line;
+use super::product::{TILE_LINES, TILE_ROWS};
+use super::shape::{ConvPlan, LANES};
+use super::simd::{Kernel, Simd};
+
+/// How strongly each output pixel's learning is modulated, for the winners of [`ConvPlan::forward`].
+#[derive(Clone, Copy, Debug)]
+pub enum Modulation<'a> {
+    /// `[n, c_out]`: the same over the whole map.
+    PerPatch(&'a [f32]),
+    /// `[n, c_out, h', w']` in the layout of the output.
+    Map(&'a [f32]),
+}
+
+/// Rows `range` of a batch, `per_patch` of them in each patch.
+#[derive(Clone, Debug)]
+pub(super) struct Rows<'a> {
+    /// The patches that count, or all of them.
+    pub active: Option<&'a [u32]>,
+    /// Rows of one patch.
+    pub per_patch: usize,
+    /// Which rows.
+    pub range: Range<usize>,
+}
+
+impl Rows<'_> {
+    /// Patch and site of the rows, in order.
+    #[inline(always)]
+    pub fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
+        let per_patch = self.per_patch;
+        let (mut patch, mut site) = (self.range.start / per_patch, self.range.start % per_patch);
+        self.range.clone().map(move |_| {
+            let at = (self.active.map_or(patch, |list| list[patch] as usize), site);
+            site += 1;
+            if site == per_patch {
+                (patch, site) = (patch + 1, 0);
+            }
+            at
+        })
+    }
+}
+
+/// Where the lowered input goes: line `f·plane + chunk·step + row`, or, in tiles of 14 rows,
+/// `f·plane + chunk·step + (row / 14)·tile + row % 14`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placement {
+    /// Lines between frequencies.
+    pub plane: usize,
+    /// Lines between chunks of 16 depths.
+    pub step: usize,
+    /// Lines between tiles; `None` if the rows of a chunk lie together.
+    pub tile: Option<usize>,
+}
+
+impl Placement {
+    /// `[frequency][tile][chunk][14 rows]`, as [`TileProduct`](super::product::TileProduct) reads it.
+    pub fn tiles(rows: usize, chunks: usize) -> Self {
+        // An odd number of tiles keeps the planes off a common set of the caches.
+        let tiles = (rows.div_ceil(TILE_ROWS) * chunks) | 1;
+        Self { plane: tiles * TILE_ROWS, step: TILE_ROWS, tile: Some(chunks * TILE_ROWS) }
+    }
+
+    /// `[frequency][chunk][row]`, as [`OuterProduct`](super::product::OuterProduct) reads it.
+    pub fn columns(rows: usize, chunks: usize) -> Self {
+        Self { plane: (rows * chunks) | 1, step: rows, tile: None }
+    }
+
+    /// The line of `row` in the first chunk and frequency.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> usize {
+        self.tile.map_or(row, |tile| row / TILE_ROWS * tile + row % TILE_ROWS)
+    }
+}
+
+/// Lower the weights of one panel to `[frequency][depth]` pairs of lines.
+pub(super) struct WeightsJob<'a> {
+    /// `[c_out, c_in, kh, kw]`.
+    pub w: &'a [f32],
+    /// Which 32 output channels.
+    pub panel: usize,
+    /// Lowered weights.
+    pub u: &'a mut [Line],
+}
+
+/// Lower the input of some rows.
+pub(super) struct InputJob<'a> {
+    /// The activity.
+    pub x: &'a [f32],
+    /// Which rows.
+    pub rows: Rows<'a>,
+    /// Which blocks of input channels.
+    pub blocks: Range<usize>,
+    /// Where they go.
+    pub place: Placement,
+    /// Lowered input.
+    pub v: &'a mut [Line],
+}
+
+/// Lower the modulation of some rows to `[frequency][panel][row]` pairs of lines.
+pub(super) struct ModulationJob<'a> {
+    /// Winners of the forward step.
+    pub winners: &'a [u8],
+    /// Modulation of the outputs.
+    pub modulation: Modulation<'a>,
+    /// Which rows.
+    pub rows: Rows<'a>,
+    /// Which panels.
+    pub panels: Range<usize>,
+    /// Lines between frequencies and between panels.
+    pub strides: [usize; 2],
+    /// Lowered modulation.
+    pub g: &'a mut [Line],
+}
+
+/// The outputs of some patches.
+pub(super) struct Outputs<'a> {
+    /// Activity after pooling.
+    pub y: &'a mut [f32],
+    /// Winner codes, in the layout of `y`.
+    pub winners: &'a mut [u8],
+    /// Sums over the map, `[patch, c_out]`.
+    pub sums: &'a mut [f32],
+}
+
+/// Raise the products of one panel to outputs: bias, rectification, pooling, winners, sums.
+pub(super) struct OutputJob<'a, 'b> {
+    /// `[tile][frequency][14 rows]` pairs of lines.
+    pub m: &'a [Line],
+    /// Which rows.
+    pub rows: Rows<'a>,
+    /// Which 32 output channels.
+    pub panel: usize,
+    /// `[c_out]`.
+    pub bias: &'a [f32],
+    /// Where they go.
+    pub out: &'a mut Outputs<'b>,
+}
+
+impl OutputJob<'_, '_> {
+    /// First line of `row` (counted from the job's first) in the products of `frequencies`.
+    #[inline(always)]
+    pub fn product(&self, row: usize, frequencies: usize) -> usize {
+        row / TILE_ROWS * frequencies * TILE_LINES + row % TILE_ROWS * 2
+    }
+}
+
+/// Raise summed products to weight updates.
+pub(super) struct UpdateJob<'a, 'b> {
+    /// `[frequency][panel][depth]` pairs of lines.
+    pub c: &'a [Line],
+    /// Lines between frequencies and between panels.
+    pub strides: [usize; 2],
+    /// Blocks of input channels in `c`.
+    pub blocks: usize,
+    /// Row `o` of the update, restricted to the blocks: `[c_in of the blocks, kh, kw]`.
+    pub rows: &'a mut [&'b mut [f32]],
+}
+
+/// A way to compute a convolution by matrix products.
+///
+/// Five transforms, because a convolution has three operands, two of which are also raised.
+pub(super) trait Scheme: Sync {
+    /// Matrix products.
+    const FREQUENCIES: usize;
+
+    /// Sizes and layouts.
+    fn plan(&self) -> &ConvPlan;
+    /// Rows of one patch.
+    fn rows(&self) -> usize;
+    /// Blocks of input channels that can be computed apart.
+    fn blocks(&self) -> usize;
+    /// Depths in that many blocks.
+    fn depth(&self, blocks: usize) -> usize;
+
+    /// Lowers weights.
+    fn lower_weights<S: Simd>(&self, simd: S, job: WeightsJob<'_>);
+    /// Lowers inputs.
+    fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>);
+    /// Lowers modulations.
+    fn lower_modulation<S: Simd>(&self, simd: S, job: ModulationJob<'_>);
+    /// Raises outputs.
+    fn raise_output<S: Simd>(&self, simd: S, job: OutputJob<'_, '_>);
+    /// Raises weight updates.
+    fn raise_update<S: Simd>(&self, simd: S, job: UpdateJob<'_, '_>);
+
+    /// Chunks of 16 depths in that many blocks.
+    fn chunks(&self, blocks: usize) -> usize {
+        self.depth(blocks).div_ceil(LANES)
+    }
+    /// Columns of the update in one block: all of them if there is only one.
+    fn columns(&self) -> usize {
+        let ConvPlan { shape, .. } = self.plan();
+        let columns = shape.c_in * shape.taps();
+        if self.blocks() == 1 { columns } else { LANES * shape.taps() }
+    }
+}
+
+/// A job of a scheme, ready for [`Simd::vectorize`].
+pub(super) struct Step<'a, W, J>(pub &'a W, pub J);
+
+macro_rules! step {
+    ($job:ty, $method:ident) => {
+        impl<W: Scheme> Kernel for Step<'_, W, $job> {
+            type Output = ();
+            #[inline(always)]
+            fn run<S: Simd>(self, simd: S) {
+                self.0.$method(simd, self.1);
+            }
+        }
+    };
+}
+step!(WeightsJob<'_>, lower_weights);
+step!(InputJob<'_>, lower_input);
+step!(ModulationJob<'_>, lower_modulation);
+step!(OutputJob<'_, '_>, raise_output);
+step!(UpdateJob<'_, '_>, raise_update);

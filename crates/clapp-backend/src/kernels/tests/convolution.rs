@@ -1,0 +1,297 @@
+//! Forward step and weight update.
+
+use super::oracle::{Case, Numbers, arranged, distance, plain};
+use super::*;
+
+/// Norm-wise error of the forward step: Winograd's is up to 2e-6.
+const FORWARD: f64 = 5e-6;
+/// Norm-wise error of the weight update.
+const UPDATE: f64 = 2e-6;
+
+fn available() -> impl Iterator<Item = InstructionSet> {
+    InstructionSet::ALL.into_iter().filter(|set| set.is_available())
+}
+
+/// Every way to compute a case.
+fn plans(case: &Case) -> Vec<ConvPlan> {
+    let layouts = |channels| {
+        if Lanes::preferred(channels) == Lanes::One {
+            vec![Lanes::One]
+        } else {
+            vec![Lanes::One, Lanes::Sixteen]
+        }
+    };
+    let mut plans = vec![];
+    for set in available() {
+        for path in [Path::Auto, Path::Direct] {
+            for input in layouts(case.shape.c_in) {
+                for output in layouts(case.shape.c_out) {
+                    let plan = case.plan().with_instructions(set).with_path(path);
+                    plans.push(plan.with_lanes(input, output));
+                }
+            }
+        }
+    }
+    plans
+}
+
+/// A forward step, its results in plain layout.
+struct Step {
+    y: Vec<f32>,
+    winners: Vec<u8>,
+    mean: Vec<f32>,
+}
+
+fn forward(case: &Case, plan: &ConvPlan) -> Step {
+    let x = arranged(
+        plan.input_lanes,
+        [case.shape.c_in, case.shape.height * case.shape.width],
+        &case.x,
+    );
+    let mut y = vec![f32::NAN; plan.output_len()];
+    let mut winners = vec![9; y.len()];
+    let mut mean = vec![f32::NAN; case.shape.n * case.shape.c_out];
+    let out = Activity { y: &mut y, winners: &mut winners, mean: &mut mean };
+    plan.forward(&x, &case.w, &case.b, out);
+    let map = [case.shape.c_out, plan.out_area()];
+    let (y, winners) = (plain(plan.output_lanes, map, &y), plain(plan.output_lanes, map, &winners));
+    Step { y, winners, mean }
+}
+
+/// A weight update with plain `winners` and a plain map or `[n, c_out]` of modulations.
+fn hebbian(case: &Case, plan: &ConvPlan, winners: &[u8], m: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let x = arranged(
+        plan.input_lanes,
+        [case.shape.c_in, case.shape.height * case.shape.width],
+        &case.x,
+    );
+    let map = [case.shape.c_out, plan.out_area()];
+    let winners = arranged(plan.output_lanes, map, winners);
+    let (mut dw, mut db) = (vec![f32::NAN; case.w.len()], vec![f32::NAN; case.b.len()]);
+    let out = Update { dw: &mut dw, db: &mut db };
+    if m.len() == case.shape.n * case.shape.c_out {
+        plan.hebbian(&x, &winners, Modulation::PerPatch(m), out);
+    } else {
+        let m = arranged(plan.output_lanes, map, m);
+        plan.hebbian(&x, &winners, Modulation::Map(&m), out);
+    }
+    (dw, db)
+}
+
+/// Repeats each patch-wise modulation over its map.
+fn spread(m: &[f32], area: usize) -> Vec<f32> {
+    m.iter().flat_map(|&m| std::iter::repeat_n(m, area)).collect()
+}
+
+fn check(shape: ConvShape, pool: Pool) {
+    let case = Case::new(shape, pool);
+    let expected = case.forward();
+    let mut numbers = Numbers::new(11);
+    let per_patch = numbers.vec(shape.n * shape.c_out);
+    let map = numbers.vec(expected.y.len());
+    let area = case.plan().out_area();
+    let by_patch = case.hebbian(&expected.winners, &spread(&per_patch, area));
+    let by_map = case.hebbian(&expected.winners, &map);
+    for plan in plans(&case) {
+        let step = forward(&case, &plan);
+        let errors = [distance(&step.y, &expected.y), distance(&step.mean, &expected.mean)];
+        assert!(errors.iter().all(|&e| e <= FORWARD), "{plan:?}: {errors:?}");
+        check_winners(&case, &expected.map, &step, &plan);
+        for (m, (dw, db)) in [(&per_patch, &by_patch), (&map, &by_map)] {
+            let got = hebbian(&case, &plan, &expected.winners, m);
+            let errors = [distance(&got.0, dw), distance(&got.1, db)];
+            assert!(errors.iter().all(|&e| e <= UPDATE), "{plan:?}: {errors:?}");
+        }
+    }
+}
+
+/// Winners point at a pixel whose exact value is the activity, up to rounding.
+fn check_winners(case: &Case, map: &[f64], step: &Step, plan: &ConvPlan) {
+    let [columns, area] =
+        [case.shape.out_width(), case.shape.out_height() * case.shape.out_width()];
+    let side = if case.pool == Pool::Max2 { 2 } else { 1 };
+    for (at, (&y, &code)) in step.y.iter().zip(&step.winners).enumerate() {
+        assert_eq!(code == 4, y == 0.0, "{plan:?} at {at}: {y} {code}");
+        if code == 4 {
+            continue;
+        }
+        let (channel, pixel) = (at / plan.out_area(), at % plan.out_area());
+        let code = usize::from(code);
+        let [i, j] = [pixel / plan.out_size()[1], pixel % plan.out_size()[1]];
+        let exact = map[channel * area + (i * side + code / 2) * columns + j * side + code % 2];
+        assert!((f64::from(y) - exact).abs() < 1e-4, "{plan:?} at {at}: {y} {exact} {code}");
+    }
+}
+
+#[test]
+fn maps_of_sixteen_agree_with_the_oracle() {
+    check(ConvShape::three_by_three(2, 16, 64, 16, 16), Pool::Max2);
+    check(ConvShape::three_by_three(1, 32, 32, 16, 16), Pool::None);
+}
+
+#[test]
+fn maps_of_eight_agree_with_the_oracle() {
+    check(ConvShape::three_by_three(5, 48, 32, 8, 8), Pool::None);
+    check(ConvShape::three_by_three(13, 16, 32, 8, 8), Pool::Max2);
+    check(ConvShape::three_by_three(3, 16, 32, 4, 12), Pool::Max2);
+}
+
+#[test]
+fn maps_of_four_agree_with_the_oracle() {
+    check(ConvShape::three_by_three(29, 32, 64, 4, 4), Pool::Max2);
+    check(ConvShape::three_by_three(1, 48, 96, 4, 4), Pool::None);
+}
+
+#[test]
+fn maps_of_two_agree_with_the_oracle() {
+    check(ConvShape::three_by_three(29, 48, 64, 2, 2), Pool::Max2);
+    check(ConvShape::three_by_three(13, 32, 32, 2, 2), Pool::None);
+}
+
+#[test]
+fn many_blocks_of_channels_agree_with_the_oracle() {
+    check(ConvShape::three_by_three(3, 160, 160, 4, 4), Pool::None);
+    check(ConvShape::three_by_three(2, 288, 544, 2, 2), Pool::Max2);
+}
+
+#[test]
+fn first_layers_agree_with_the_oracle() {
+    check(ConvShape::three_by_three(3, 1, 32, 16, 16), Pool::None);
+    check(ConvShape::three_by_three(2, 3, 64, 16, 16), Pool::None);
+    check(ConvShape::three_by_three(2, 3, 80, 8, 8), Pool::Max2);
+}
+
+#[test]
+fn odd_sizes_and_channels_agree_with_the_oracle() {
+    check(ConvShape::three_by_three(13, 3, 20, 5, 7), Pool::Max2);
+    check(ConvShape::three_by_three(3, 16, 16, 5, 7), Pool::Max2);
+    check(ConvShape::three_by_three(2, 20, 80, 6, 6), Pool::None);
+}
+
+#[test]
+fn other_kernels_and_strides_agree_with_the_oracle() {
+    let shape = ConvShape::three_by_three(3, 16, 20, 9, 8);
+    for (kernel, stride, padding) in
+        [([1, 1], [1, 1], [0, 0]), ([5, 5], [2, 2], [2, 2]), ([7, 3], [1, 2], [3, 0])]
+    {
+        check(ConvShape { kernel, stride, padding, ..shape }, Pool::None);
+        check(ConvShape { kernel, stride, padding, c_in: 3, c_out: 32, ..shape }, Pool::Max2);
+    }
+    let line = ConvShape { height: 1, width: 40, kernel: [1, 8], padding: [0, 2], ..shape };
+    check(ConvShape { stride: [1, 4], ..line }, Pool::None);
+}
+
+#[test]
+fn winograd_is_chosen_and_refused_by_shape() {
+    let shape = ConvShape::three_by_three(1, 16, 32, 8, 8);
+    let supports = |shape| ConvPlan::new(shape, Pool::None).supports_winograd();
+    assert!(supports(shape) && supports(ConvShape { height: 2, width: 2, ..shape }));
+    assert!(!supports(ConvShape { height: 6, ..shape }));
+    assert!(
+        !supports(ConvShape { c_in: 3, ..shape }) && !supports(ConvShape { c_out: 16, ..shape })
+    );
+    assert!(!supports(ConvShape { stride: [2, 2], ..shape }));
+    assert!(!supports(ConvShape { padding: [0, 0], ..shape }));
+}
+
+#[test]
+fn the_direct_path_is_as_exact_as_plain_sums() {
+    let case = Case::new(ConvShape::three_by_three(2, 64, 32, 8, 8), Pool::None);
+    let expected = case.forward();
+    let error = distance(&forward(&case, &case.plan().with_path(Path::Direct)).y, &expected.y);
+    assert!(error < 1e-6, "{error}");
+}
+
+#[test]
+fn patches_without_modulation_change_nothing() {
+    for path in [Path::Auto, Path::Direct] {
+        let shape = ConvShape::three_by_three(9, 32, 64, 4, 4);
+        let case = Case::new(shape, Pool::Max2);
+        let kept = [1, 2, 4, 7, 8];
+        let part = |v: &[f32]| {
+            let len = v.len() / 9;
+            kept.iter().flat_map(|n| v[n * len..][..len].to_vec()).collect::<Vec<_>>()
+        };
+        let mut m = Numbers::new(3).vec(9 * 64);
+        for n in (0..9).filter(|n| !kept.contains(n)) {
+            m[n * 64..][..64].fill(0.0);
+        }
+        let winners = case.forward().winners;
+        let few = ConvShape { n: 5, ..shape };
+        let few =
+            Case { shape: few, x: part(&case.x), w: case.w.clone(), b: case.b.clone(), ..case };
+        let few_winners: Vec<u8> =
+            kept.iter().flat_map(|n| winners[n * 256..][..256].to_vec()).collect();
+        let all = hebbian(&case, &case.plan().with_path(path), &winners, &m);
+        assert_eq!(all, hebbian(&few, &few.plan().with_path(path), &few_winners, &part(&m)));
+        let none = hebbian(&case, &case.plan().with_path(path), &winners, &vec![0.0; m.len()]);
+        assert!(none.0.iter().chain(&none.1).all(|&d| d == 0.0));
+    }
+}
+
+#[test]
+fn an_empty_batch_gives_no_update() {
+    let case = Case::new(ConvShape::three_by_three(0, 16, 32, 4, 4), Pool::Max2);
+    assert!(forward(&case, &case.plan()).y.is_empty());
+    let (dw, db) = hebbian(&case, &case.plan(), &[], &[]);
+    assert!(dw.iter().chain(&db).all(|&d| d == 0.0));
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let (one, two, three) = (pool(1), pool(2), pool(3));
+    for size in [8, 2] {
+        let case = Case::new(ConvShape::three_by_three(37, 48, 64, size, size), Pool::Max2);
+        let m = Numbers::new(5).vec(37 * 64);
+        for path in [Path::Auto, Path::Direct] {
+            let plan = case.plan().with_path(path);
+            let run = || {
+                let step = forward(&case, &plan);
+                let update = hebbian(&case, &plan, &step.winners, &m);
+                (step.y, step.winners, step.mean, update)
+            };
+            let alone = one.install(run);
+            assert!(alone == two.install(run) && alone == three.install(run), "{path:?} {size}");
+        }
+    }
+}
+
+#[test]
+fn not_a_number_goes_through() {
+    for (c_in, size) in [(3, 8), (16, 8), (16, 2)] {
+        for pool in [Pool::None, Pool::Max2] {
+            let mut case = Case::new(ConvShape::three_by_three(2, c_in, 32, size, size), pool);
+            case.x[0] = f32::NAN;
+            for plan in plans(&case) {
+                let step = forward(&case, &plan);
+                for o in 0..32 {
+                    let at = o * plan.out_area();
+                    assert!(step.y[at].is_nan() && step.winners[at] < 4, "{plan:?}");
+                    assert!(step.mean[o].is_nan());
+                }
+                let second = &step.y[step.y.len() / 2..];
+                assert!(second.iter().all(|y| y.is_finite()), "{plan:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_of_equal_pixels_wins() {
+    let shape =
+        ConvShape { kernel: [1, 1], padding: [0, 0], ..ConvShape::three_by_three(1, 1, 16, 2, 2) };
+    let (x, w, b) = (vec![1.0; 4], vec![1.0; 16], vec![0.0; 16]);
+    let case = Case { shape, pool: Pool::Max2, x, w, b };
+    for plan in plans(&case) {
+        assert!(forward(&case, &plan).winners.iter().all(|&code| code == 0));
+    }
+}
+
+#[test]
+#[should_panic(expected = "w: expected 4608 elements, got 1")]
+fn wrong_lengths_are_refused() {
+    let mut case = Case::new(ConvShape::three_by_three(1, 16, 32, 4, 4), Pool::None);
+    case.w.truncate(1);
+    forward(&case, &case.plan());
+}

@@ -1,0 +1,65 @@
+//! Layout, optimizers, choice of instructions.
+
+use super::oracle::Numbers;
+use super::*;
+
+#[test]
+fn packing_and_unpacking_return_the_activity() {
+    let plain = Numbers::new(1).vec(3 * 48 * 35);
+    let (mut lines, mut back) = (vec![0.0; plain.len()], vec![0.0; plain.len()]);
+    pack(48, 35, &plain, &mut lines);
+    assert_eq!(lines[(48 + 16) * 35 + 16 * 4 + 2], plain[(48 + 18) * 35 + 4]);
+    unpack(48, 35, &lines, &mut back);
+    assert_eq!(plain, back);
+}
+
+#[test]
+fn adam_follows_the_loop_in_double_precision() {
+    let len = 100_003;
+    let mut numbers = Numbers::new(2);
+    let (mut w, mut m, mut v) = (numbers.vec(len), vec![0.0; len], vec![0.0; len]);
+    let mut exact: Vec<[f64; 3]> = w.iter().map(|&w| [f64::from(w), 0.0, 0.0]).collect();
+    let (lr, beta1, beta2, eps, decay) = (1e-3, 0.9f64, 0.999f64, 1e-8, 1e-2);
+    for step in 1..=3 {
+        let dw = numbers.vec(len);
+        let corrections = [1.0 - beta1.powi(step), 1.0 - beta2.powi(step)];
+        let coefficients = AdamCoefficients {
+            lr: lr as f32,
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            eps: eps as f32,
+            bias_correction1: corrections[0] as f32,
+            bias_correction2: corrections[1] as f32,
+            weight_decay: decay as f32,
+        };
+        adam(&mut w, &mut m, &mut v, &dw, coefficients);
+        for ([w, m, v], dw) in exact.iter_mut().zip(&dw) {
+            let g = decay * *w - f64::from(*dw);
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
+            *w -= lr / corrections[0] * *m / (v.sqrt() / corrections[1].sqrt() + eps);
+        }
+        let error = |got: f32, exact: f64| (f64::from(got) - exact).abs();
+        for (i, [w64, m64, v64]) in exact.iter().enumerate() {
+            let errors = [error(w[i], *w64), error(m[i], *m64), error(v[i], *v64)];
+            assert!(errors.iter().all(|&e| e < 5e-7), "step {step} weight {i}: {errors:?}");
+        }
+    }
+}
+
+#[test]
+fn sgd_adds_the_scaled_update() {
+    let (mut w, dw) = (vec![1.0, 2.0, 3.0], [4.0, 0.0, -2.0]);
+    sgd(&mut w, &dw, 0.5);
+    assert_eq!(w, [3.0, 2.0, 2.0]);
+}
+
+#[test]
+fn instruction_sets_have_names() {
+    assert_eq!("portable".parse(), Ok(InstructionSet::Portable));
+    assert_eq!(
+        "sse9".parse::<InstructionSet>().unwrap_err().to_string(),
+        "instruction set: expected avx512, avx2 or portable, got \"sse9\""
+    );
+    assert!(InstructionSet::best().is_available());
+}

@@ -1,0 +1,346 @@
+//! Minimal filtering: 3×3 convolutions with a quarter of the multiplications.
+//!
+//! ```text
+//! y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A        Δw = Gᵀ[Σ (A m Aᵀ) ⊙ (Bᵀ d B)]G
+//! ```
+//! `d` is a tile of the input, `w` a kernel, `y` the tile of the output, `m` the modulation of that tile.
+//! Winograd 1980; Lavin and Gray 2016. Computed for 16 channels at a time.
+
+use core::marker::PhantomData;
+
+use super::filter::Filter;
+use super::line::{Line, line_of};
+use super::rectify::{accumulate, pool, rectify};
+use super::scheme::{
+    InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
+};
+use super::shape::{ConvPlan, LANES, PANEL, Pool};
+use super::simd::Simd;
+
+/// Taps of a 3×3 kernel.
+const TAPS: usize = 9;
+
+/// The scheme of filter `F`: tiles of `D`×`D` inputs, `P`×`P` products and `T`×`T` outputs.
+pub(super) struct Winograd<F, const D: usize, const P: usize, const T: usize> {
+    plan: ConvPlan,
+    filter: PhantomData<F>,
+}
+
+/// A square of vectors.
+type Square<S, const N: usize> = [[<S as Simd>::Vector; N]; N];
+
+impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winograd<F, D, P, T> {
+    /// Inputs on each side of the tile that belong to its neighbours.
+    const BORDER: usize = (D - T) / 2;
+
+    /// The scheme of a plan whose activities are both in lines of 16 channels.
+    pub fn new(plan: ConvPlan) -> Self {
+        Self { plan, filter: PhantomData }
+    }
+
+    /// First pixel of the tile at `site`.
+    #[inline(always)]
+    fn origin(&self, site: usize) -> [usize; 2] {
+        let across = self.plan.shape.width / T;
+        [site / across * T, site % across * T]
+    }
+
+    /// The input tile at `origin`, transformed; pixels outside the map are zero.
+    #[inline(always)]
+    fn input_tile<S: Simd>(
+        &self,
+        simd: S,
+        map: &[[f32; LANES]],
+        origin: [usize; 2],
+    ) -> Square<S, P> {
+        let [height, width] = [self.plan.shape.height, self.plan.shape.width];
+        let mut half = [[simd.zero(); D]; P]; // [product, column]
+        for j in 0..D {
+            let x = (origin[1] + j).wrapping_sub(Self::BORDER);
+            if x >= width {
+                continue;
+            }
+            let mut column = [simd.zero(); D];
+            for (i, value) in column.iter_mut().enumerate() {
+                let y = (origin[0] + i).wrapping_sub(Self::BORDER);
+                let inner = i >= Self::BORDER && i < D - Self::BORDER;
+                if inner || y < height {
+                    *value = simd.load(&map[y * width + x]);
+                }
+            }
+            let products = F::input(simd, column);
+            for p in 0..P {
+                half[p][j] = products[p];
+            }
+        }
+        let mut out = [[simd.zero(); P]; P];
+        for p in 0..P {
+            out[p] = F::input(simd, half[p]);
+        }
+        out
+    }
+
+    /// The output tile of products `m`, with bias.
+    #[inline(always)]
+    fn output_tile<S: Simd>(&self, simd: S, m: &[Line], bias: S::Vector) -> Square<S, T> {
+        const STRIDE: usize = super::product::TILE_LINES;
+        let m = &m[..(P * P - 1) * STRIDE + 1];
+        let mut half = [[simd.zero(); P]; T];
+        for j in 0..P {
+            let mut column = [simd.zero(); P];
+            for (i, value) in column.iter_mut().enumerate() {
+                *value = simd.load(&m[(i * P + j) * STRIDE].0);
+            }
+            let outputs = F::output(simd, column);
+            for t in 0..T {
+                half[t][j] = outputs[t];
+            }
+        }
+        let mut out = [[simd.zero(); T]; T];
+        for t in 0..T {
+            let row = F::output(simd, half[t]);
+            for u in 0..T {
+                out[t][u] = simd.add(row[u], bias);
+            }
+        }
+        out
+    }
+
+    /// Modulation of the tile at `origin` for one line of channels: zero where the pixel did not win.
+    #[inline(always)]
+    fn modulation_tile<S: Simd>(
+        &self,
+        simd: S,
+        job: &ModulationJob<'_>,
+        patch: usize,
+        line: usize,
+        origin: [usize; 2],
+    ) -> Square<S, T> {
+        let plan = &self.plan;
+        let side = plan.pool.side();
+        let width = plan.shape.width / side;
+        let base = (patch * (plan.shape.c_out / LANES) + line) * plan.out_area();
+        let winners = &job.winners.as_chunks::<LANES>().0[base..];
+        let mut out = [[simd.zero(); T]; T];
+        for i in 0..T {
+            for j in 0..T {
+                let pixel = (origin[0] + i) / side * width + (origin[1] + j) / side;
+                let code = if side == 2 { i % 2 * 2 + j % 2 } else { 0 };
+                let strength = match job.modulation {
+                    Modulation::PerPatch(m) => {
+                        &m.as_chunks::<LANES>().0[patch * plan.shape.c_out / LANES + line]
+                    }
+                    Modulation::Map(m) => &m.as_chunks::<LANES>().0[base + pixel],
+                };
+                let wins = simd.codes_equal(&winners[pixel], code as u8);
+                out[i][j] = simd.select(wins, simd.load(strength), simd.zero());
+            }
+        }
+        out
+    }
+
+    /// Writes one rectified tile, pooled or not.
+    #[inline(always)]
+    fn write_tile<S: Simd>(
+        &self,
+        simd: S,
+        job: &mut OutputJob<'_, '_>,
+        at: (usize, usize, [usize; 2]),
+        tile: Square<S, T>,
+    ) {
+        let (patch, line, origin) = at;
+        let side = self.plan.pool.side();
+        let [area, width] = [self.plan.out_area(), self.plan.shape.width / side];
+        let c_out = self.plan.shape.c_out;
+        let base = (patch * (c_out / LANES) + line) * area;
+        let y = &mut job.out.y.as_chunks_mut::<LANES>().0[base..][..area];
+        let winners = &mut job.out.winners.as_chunks_mut::<LANES>().0[base..][..area];
+        let mut sum = simd.zero();
+        for i in (0..T).step_by(side) {
+            for j in (0..T).step_by(side) {
+                let (value, code) = match self.plan.pool {
+                    Pool::None => rectify(simd, (tile[i][j], simd.zero())),
+                    Pool::Max2 => {
+                        pool(simd, [tile[i][j], tile[i][j + 1], tile[i + 1][j], tile[i + 1][j + 1]])
+                    }
+                };
+                let pixel = (origin[0] + i) / side * width + (origin[1] + j) / side;
+                simd.store(&mut y[pixel], value);
+                simd.store_codes(&mut winners[pixel], code);
+                sum = simd.add(sum, value);
+            }
+        }
+        accumulate(simd, &mut job.out.sums[patch * c_out + line * LANES..], sum);
+    }
+
+    /// The kernel `w`, transformed.
+    #[inline(always)]
+    fn weight_tile<S: Simd>(&self, simd: S, w: &[[f32; LANES]; TAPS]) -> Square<S, P> {
+        let mut half = [[simd.zero(); 3]; P];
+        for j in 0..3 {
+            let column = [simd.load(&w[j]), simd.load(&w[3 + j]), simd.load(&w[6 + j])];
+            let products = F::weight(simd, column);
+            for p in 0..P {
+                half[p][j] = products[p];
+            }
+        }
+        let mut out = [[simd.zero(); P]; P];
+        for p in 0..P {
+            out[p] = F::weight(simd, half[p]);
+        }
+        out
+    }
+
+    /// The weight update of sums `c`, whose frequencies are `plane` lines apart.
+    #[inline(always)]
+    fn update_tile<S: Simd>(&self, simd: S, c: &[Line], plane: usize) -> [[S::Vector; 3]; 3] {
+        let mut half = [[simd.zero(); P]; 3];
+        for j in 0..P {
+            let mut column = [simd.zero(); P];
+            for (i, value) in column.iter_mut().enumerate() {
+                *value = simd.load(&c[(i * P + j) * plane].0);
+            }
+            let taps = F::update(simd, column);
+            for t in 0..3 {
+                half[t][j] = taps[t];
+            }
+        }
+        [F::update(simd, half[0]), F::update(simd, half[1]), F::update(simd, half[2])]
+    }
+}
+
+impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
+    for Winograd<F, D, P, T>
+{
+    const FREQUENCIES: usize = P * P;
+
+    fn plan(&self) -> &ConvPlan {
+        &self.plan
+    }
+    fn rows(&self) -> usize {
+        self.plan.shape.in_area() / (T * T)
+    }
+    fn blocks(&self) -> usize {
+        self.plan.shape.c_in / LANES
+    }
+    fn depth(&self, blocks: usize) -> usize {
+        blocks * LANES
+    }
+
+    #[inline(always)]
+    fn lower_weights<S: Simd>(&self, simd: S, job: WeightsJob<'_>) {
+        let depth = self.plan.shape.c_in;
+        let mut taps = [[[0.0; LANES]; TAPS]; LANES]; // [channel, tap, lane]
+        for half in 0..2 {
+            let rows = &job.w[(job.panel * PANEL + half * LANES) * depth * TAPS..];
+            for block in 0..depth / LANES {
+                let flat = taps.as_flattened_mut().as_chunks_mut::<LANES>().0;
+                for (part, square) in flat.iter_mut().enumerate() {
+                    let column = block * LANES * TAPS + part * LANES;
+                    let lines = rows_at(rows, depth * TAPS, column);
+                    simd.transpose(lines, square);
+                }
+                for (channel, w) in taps.iter().enumerate() {
+                    let u = self.weight_tile(simd, w);
+                    let at = (block * LANES + channel) * 2 + half;
+                    for f in 0..P * P {
+                        simd.store(&mut job.u[f * depth * 2 + at].0, u[f / P][f % P]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
+        let area = self.plan.shape.in_area();
+        let maps = job.x.as_chunks::<LANES>().0;
+        for (chunk, block) in job.blocks.enumerate() {
+            for (row, (patch, site)) in job.rows.iter().enumerate() {
+                let map = &maps[(patch * self.blocks() + block) * area..][..area];
+                let tile = self.input_tile(simd, map, self.origin(site));
+                let v = &mut job.v[job.place.row(row) + chunk * job.place.step..];
+                let v = &mut v[..(P * P - 1) * job.place.plane + 1];
+                for f in 0..P * P {
+                    simd.store(&mut v[f * job.place.plane].0, tile[f / P][f % P]);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn lower_modulation<S: Simd>(&self, simd: S, job: ModulationJob<'_>) {
+        let [plane, stride] = job.strides;
+        for (p, panel) in job.panels.clone().enumerate() {
+            for (row, (patch, site)) in job.rows.iter().enumerate() {
+                for half in 0..2 {
+                    let origin = self.origin(site);
+                    let m = self.modulation_tile(simd, &job, patch, 2 * panel + half, origin);
+                    let mut columns = [[simd.zero(); T]; P];
+                    for j in 0..T {
+                        let mut column = [simd.zero(); T];
+                        for i in 0..T {
+                            column[i] = m[i][j];
+                        }
+                        let products = F::modulation(simd, column);
+                        for p in 0..P {
+                            columns[p][j] = products[p];
+                        }
+                    }
+                    let g = &mut job.g[p * stride + 2 * row + half..][..(P * P - 1) * plane + 1];
+                    for i in 0..P {
+                        let products = F::modulation(simd, columns[i]);
+                        for j in 0..P {
+                            simd.store(&mut g[(i * P + j) * plane].0, products[j]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_output<S: Simd>(&self, simd: S, mut job: OutputJob<'_, '_>) {
+        let biases = [0, 1].map(|half| line_of(job.bias, 2 * job.panel + half));
+        for (row, (patch, site)) in job.rows.clone().iter().enumerate() {
+            for (half, bias) in biases.iter().enumerate() {
+                let m = &job.m[job.product(row, P * P) + half..];
+                let tile = self.output_tile(simd, m, simd.load(bias));
+                let at = (patch, 2 * job.panel + half, self.origin(site));
+                self.write_tile(simd, &mut job, at, tile);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_update<S: Simd>(&self, simd: S, job: UpdateJob<'_, '_>) {
+        let [plane, stride] = job.strides;
+        let mut taps = [[[0.0; LANES]; TAPS]; LANES]; // [channel, tap, lane]
+        let mut square = [[0.0; LANES]; LANES];
+        for (line, rows) in job.rows.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            for block in 0..job.blocks {
+                for (channel, taps) in taps.iter_mut().enumerate() {
+                    let at = line / 2 * stride + (block * LANES + channel) * 2 + line % 2;
+                    let tile = self.update_tile(simd, &job.c[at..], plane);
+                    for (tap, to) in taps.iter_mut().enumerate() {
+                        simd.store(to, tile[tap / 3][tap % 3]);
+                    }
+                }
+                let squares = taps.as_flattened().as_chunks::<LANES>().0;
+                for (part, from) in squares.iter().enumerate() {
+                    simd.transpose(from.each_ref(), &mut square);
+                    let column = (block * TAPS + part) * LANES;
+                    for (row, values) in rows.iter_mut().zip(&square) {
+                        row[column..][..LANES].copy_from_slice(values);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sixteen values of each of 16 rows of `stride` values.
+#[inline(always)]
+fn rows_at(rows: &[f32], stride: usize, column: usize) -> [&[f32; LANES]; LANES] {
+    core::array::from_fn(|row| &rows[row * stride + column..].as_chunks::<LANES>().0[0])
+}
