@@ -262,6 +262,19 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// An archive is longer or shorter than the official one.
+    #[error("archive: expected {expected} bytes, got {got} in {}; {advice}", .path.display())]
+    ArchiveSize {
+        /// The official size in bytes.
+        expected: u64,
+        /// The bytes there are, or that were received before the download was given up.
+        got: u64,
+        /// The archive.
+        path: PathBuf,
+        /// What to do.
+        advice: &'static str,
+    },
+
     /// The MD5 sum of an archive differs from the official one.
     #[error("checksum: expected md5 {expected}, got {got} in {}; {advice}", .path.display())]
     Checksum {

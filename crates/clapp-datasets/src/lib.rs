@@ -39,15 +39,22 @@
 //! 3. Test the order of bytes with an image whose pixels all differ.
 //! 4. Add a preset to [`ImagePipeline`] if its numbers are published, and a row to the table above.
 //!
+//! # Features
+//!
+//! - `download` (off): `download` fetches, checks and unpacks the official archives.
 //!
 //! # Citation
 //!
 //! Illing, Ventura, Bellec & Gerstner (2021), *Local plasticity rules can learn deep representations
 //! using self-supervised contrastive predictions*, NeurIPS 34; and the authors of the data sets.
 
+#[cfg(feature = "download")]
+mod archive;
 mod batches;
 pub mod cifar;
 mod colour;
+#[cfg(feature = "download")]
+pub mod download;
 mod error;
 mod files;
 mod loader;
@@ -57,6 +64,8 @@ mod scale;
 mod source;
 pub mod split;
 pub mod stl10;
+#[cfg(feature = "download")]
+mod unpack;
 
 pub use batches::{Batch, Batches};
 pub use cifar::Cifar;

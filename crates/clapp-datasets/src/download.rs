@@ -1,0 +1,188 @@
+//! The official archives: fetched, checked, unpacked.
+//!
+//! ```no_run
+//! use clapp_datasets::{Sizes, download::{Archive, download}, stl10::{Split, Stl10}};
+//!
+//! download(&Archive::stl10(), "datasets".as_ref(), &mut |progress| {
+//!     eprint!("\r{} of {} MB", progress.received / 1_000_000, progress.total / 1_000_000);
+//! })?;
+//! let images = Stl10::open("datasets", Split::Unlabeled, Sizes::Official)?;
+//! # Ok::<(), clapp_datasets::Error>(())
+//! ```
+//!
+//! Nothing that exists is overwritten. The proxy is taken from the usual environment variables.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use md5::{Digest, Md5};
+use ureq::{Body, http::Response};
+
+use crate::Error;
+pub use crate::archive::Archive;
+use crate::unpack::unpack;
+
+/// How far a download is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes on disk, including those of an earlier run.
+    pub received: u64,
+    /// Bytes of the archive.
+    pub total: u64,
+}
+
+/// Makes sure that the files of `archive` lie in `root`, and returns their folder.
+///
+/// Does nothing if all files are there; else fetches the archive if it is not there, and unpacks
+/// the missing files. The archive itself is kept.
+///
+/// # Errors
+/// Those of [`fetch`]; [`Error::UnsafeEntry`] if the archive reaches outside its folder;
+/// [`Error::MissingFile`] if it lacks a file; [`Error::Io`] if the disk refuses.
+pub fn download(
+    archive: &Archive,
+    root: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<PathBuf, Error> {
+    let folder = root.join(&archive.folder);
+    if archive.files.iter().all(|file| folder.join(file).is_file()) {
+        return Ok(folder);
+    }
+    let file = fetch(archive, root, progress)?;
+    unpack(archive, &file, root)
+}
+
+/// Makes sure that the archive itself lies in `root`, complete and checked, and returns its path.
+///
+/// An interrupted download stays in `<name>.part` and is continued by the next call, if the server
+/// can. `progress` is called at the start and after every 64 KiB or less.
+///
+/// # Errors
+/// [`Error::Status`] if the server refuses, [`Error::Transport`] if it is not reached or the
+/// connection breaks, [`Error::ArchiveSize`] or [`Error::Checksum`] if the file is not the official
+/// one, [`Error::Io`] if the disk refuses.
+pub fn fetch(
+    archive: &Archive,
+    root: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<PathBuf, Error> {
+    let (whole, part) = (root.join(&archive.name), root.join(format!("{}.part", archive.name)));
+    fs::create_dir_all(root).map_err(|source| Error::io("create folder", root, source))?;
+    if whole.exists() {
+        verify(archive, &whole, "remove the file to download it again")?;
+        return Ok(whole);
+    }
+    receive(archive, &part, progress)?;
+    if let Err(error) = verify(archive, &part, "it was removed; run again or use a mirror") {
+        fs::remove_file(&part).map_err(|source| Error::io("remove", &part, source))?;
+        return Err(error);
+    }
+    fs::rename(&part, &whole).map_err(|source| Error::io("rename", &part, source))?;
+    Ok(whole)
+}
+
+/// Completes `part`, from where it ends.
+fn receive(
+    archive: &Archive,
+    part: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), Error> {
+    let disk = |source| Error::io("write", part, source);
+    let options = File::options().create(true).truncate(false).write(true).open(part);
+    let mut file = options.map_err(disk)?;
+    let total = archive.bytes;
+    let mut held = file.metadata().map_err(disk)?.len();
+    if held == total {
+        return Ok(());
+    }
+    if held > total {
+        held = 0;
+    }
+    let (response, mut received) = request(archive, held)?;
+    file.set_len(received).and_then(|()| file.seek(SeekFrom::End(0))).map_err(disk)?;
+    progress(Progress { received, total });
+    let mut body = response.into_body().into_reader();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        let read = body.read(&mut chunk).map_err(|source| transport(archive, source))?;
+        if read == 0 {
+            break;
+        }
+        received += read as u64;
+        if received > total {
+            file.set_len(0).map_err(disk)?;
+            let advice = "the partial file was emptied; is this the right address?";
+            let path = part.to_owned();
+            return Err(Error::ArchiveSize { expected: total, got: received, path, advice });
+        }
+        file.write_all(&chunk[..read]).map_err(disk)?;
+        progress(Progress { received, total });
+    }
+    file.sync_all().map_err(disk)?;
+    if received < total {
+        let advice = "run again to continue";
+        let path = part.to_owned();
+        return Err(Error::ArchiveSize { expected: total, got: received, path, advice });
+    }
+    Ok(())
+}
+
+/// Asks for the bytes from `held` on; returns the answer and the position at which it begins.
+fn request(archive: &Archive, held: u64) -> Result<(Response<Body>, u64), Error> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(30)))
+        .timeout_recv_response(Some(Duration::from_secs(60)))
+        .user_agent(concat!("clapp-datasets/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into();
+    let mut get = agent.get(&archive.url);
+    if held > 0 {
+        get = get.header("Range", format!("bytes={held}-"));
+    }
+    let response = get.call().map_err(|error| transport(archive, error.into_io()))?;
+    match response.status().as_u16() {
+        200 => Ok((response, 0)),
+        206 if held > 0 && begins_at(&response, held) => Ok((response, held)),
+        206 | 416 if held > 0 => request(archive, 0), // another part than asked for, or none
+        got => {
+            let url = archive.url.clone();
+            Err(Error::Status { expected: "200 or 206", got, url })
+        }
+    }
+}
+
+fn begins_at(response: &Response<Body>, position: u64) -> bool {
+    let range = response.headers().get("Content-Range").and_then(|value| value.to_str().ok());
+    range.is_some_and(|range| range.trim().starts_with(&format!("bytes {position}-")))
+}
+
+fn transport(archive: &Archive, source: std::io::Error) -> Error {
+    Error::Transport { url: archive.url.clone(), source }
+}
+
+/// Compares size and MD5 sum of `path` with those of the archive.
+fn verify(archive: &Archive, path: &Path, advice: &'static str) -> Result<(), Error> {
+    let disk = |source| Error::io("read", path, source);
+    let mut file = File::open(path).map_err(disk)?;
+    let (expected, got) = (archive.bytes, file.metadata().map_err(disk)?.len());
+    if got != expected {
+        return Err(Error::ArchiveSize { expected, got, path: path.to_owned(), advice });
+    }
+    let mut sum = Md5::new();
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk).map_err(disk)? {
+            0 => break,
+            read => sum.update(&chunk[..read]),
+        }
+    }
+    let got: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if got != archive.md5 {
+        let expected = archive.md5.clone();
+        return Err(Error::Checksum { expected, got, path: path.to_owned(), advice });
+    }
+    Ok(())
+}
