@@ -7,7 +7,7 @@
 //! ordered `[tap, channel]`, so that lowering copies whole lines; in plain layout `[channel, tap]`.
 //! The pixels of a pooled block are neighbouring rows.
 
-use super::line::line_of;
+use super::line::{Line, line_of};
 use super::rectify::{accumulate, pool, rectify};
 use super::scheme::{
     InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
@@ -17,16 +17,20 @@ use super::simd::Simd;
 
 /// Code of an output channel that does not exist.
 const ABSENT: u8 = u8::MAX;
+/// A pixel of the padding.
+const ZEROS: [f32; LANES] = [0.0; LANES];
 
 /// The scheme of one frequency.
 pub(super) struct Direct {
     plan: ConvPlan,
+    /// Pixels and columns of the pooled map.
+    out: [usize; 2],
 }
 
 impl Direct {
     /// The direct scheme of any plan.
     pub fn new(plan: ConvPlan) -> Self {
-        Self { plan }
+        Self { plan, out: [plan.out_area(), plan.out_size()[1]] }
     }
 
     /// Convolution pixels that become one output pixel.
@@ -78,17 +82,18 @@ impl Direct {
     fn lower_lines<S: Simd>(&self, simd: S, job: InputJob<'_>) {
         let (maps, _) = job.x.as_chunks::<LANES>();
         let [area, lines] = [self.plan.shape.in_area(), self.plan.shape.c_in / LANES];
-        for (row, (patch, site)) in job.rows.iter().enumerate() {
-            let origin = self.input_origin(site);
-            let mut at = job.place.row(row);
-            for tap in 0..self.plan.shape.taps() {
-                let pixel = self.input_pixel(origin, tap);
-                for block in job.blocks.clone() {
-                    let value = pixel.map_or(simd.zero(), |pixel| {
-                        simd.load(&maps[(patch * lines + block) * area + pixel])
-                    });
-                    simd.store(&mut job.v[at].0, value);
-                    at += job.place.step;
+        for run in job.rows.runs() {
+            let maps = &maps[run.patch * lines * area..];
+            for (row, site) in run.sites.enumerate() {
+                let origin = self.input_origin(site);
+                let mut at = job.place.row(run.row + row);
+                for tap in 0..self.plan.shape.taps() {
+                    let pixel = self.input_pixel(origin, tap);
+                    for block in job.blocks.clone() {
+                        let line = pixel.map_or(&ZEROS, |pixel| &maps[block * area + pixel]);
+                        simd.store(&mut job.v[at].0, simd.load(line));
+                        at += job.place.step;
+                    }
                 }
             }
         }
@@ -97,22 +102,30 @@ impl Direct {
     /// Lowers rows of a plain input.
     #[inline(always)]
     fn lower_plain(&self, job: InputJob<'_>) {
-        let ConvShape { c_in, height, width, kernel, .. } = self.plan.shape;
-        let area = self.plan.shape.in_area();
-        for (row, (patch, site)) in job.rows.iter().enumerate() {
-            let [top, left] = self.input_origin(site);
-            let at = job.place.row(row);
-            let mut k = 0;
-            for channel in 0..c_in {
-                let map = &job.x[(patch * c_in + channel) * area..][..area];
-                for i in 0..kernel[0] {
-                    let y = top.wrapping_add(i);
-                    let pixels = if y < height { &map[y * width..][..width] } else { &[][..] };
-                    for j in 0..kernel[1] {
-                        let value = pixels.get(left.wrapping_add(j)).copied().unwrap_or(0.0);
-                        job.v[at + k / LANES * job.place.step].0[k % LANES] = value;
-                        k += 1;
-                    }
+        let map_len = self.plan.shape.c_in * self.plan.shape.in_area();
+        for run in job.rows.runs() {
+            let maps = &job.x[run.patch * map_len..][..map_len];
+            for (row, site) in run.sites.enumerate() {
+                let v = &mut job.v[job.place.row(run.row + row)..];
+                self.lower_plain_row(maps, site, v, job.place.step);
+            }
+        }
+    }
+
+    /// Lowers the row at `site` of one patch: chunks of 16 depths, `step` lines apart.
+    #[inline(always)]
+    fn lower_plain_row(&self, maps: &[f32], site: usize, v: &mut [Line], step: usize) {
+        let ConvShape { height, width, kernel, .. } = self.plan.shape;
+        let [top, left] = self.input_origin(site);
+        let mut k = 0;
+        for map in maps.chunks_exact(height * width) {
+            for i in 0..kernel[0] {
+                let y = top.wrapping_add(i);
+                let pixels = if y < height { &map[y * width..][..width] } else { &[][..] };
+                for j in 0..kernel[1] {
+                    let value = pixels.get(left.wrapping_add(j)).copied().unwrap_or(0.0);
+                    v[k / LANES * step].0[k % LANES] = value;
+                    k += 1;
                 }
             }
         }
@@ -127,7 +140,16 @@ impl Direct {
         line: usize,
         pixel: usize,
     ) -> ([u8; LANES], [f32; LANES]) {
-        let map = [self.plan.shape.c_out, self.plan.out_area()];
+        let map = [self.plan.shape.c_out, self.out[0]];
+        if self.plan.output_lanes == Lanes::Sixteen && line * LANES < map[0] {
+            let at = (patch * map[0] / LANES + line) * map[1] + pixel;
+            let codes = job.winners.as_chunks::<LANES>().0[at];
+            let strengths = match job.modulation {
+                Modulation::PerPatch(m) => m.as_chunks().0[patch * map[0] / LANES + line],
+                Modulation::Map(m) => m.as_chunks().0[at],
+            };
+            return (codes, strengths);
+        }
         let (mut codes, mut strengths) = ([ABSENT; LANES], [0.0; LANES]);
         for lane in 0..LANES.min(map[0].saturating_sub(line * LANES)) {
             let channel = line * LANES + lane;
@@ -150,7 +172,7 @@ impl Direct {
         [patch, line, pixel]: [usize; 3],
         (value, code): (S::Vector, S::Vector),
     ) {
-        let map = [self.plan.shape.c_out, self.plan.out_area()];
+        let map = [self.plan.shape.c_out, self.out[0]];
         let count = LANES.min(map[0] - line * LANES);
         let channel = line * LANES;
         accumulate(simd, &mut job.out.sums[patch * map[0] + channel..][..count], value);
@@ -177,7 +199,7 @@ impl Scheme for Direct {
         &self.plan
     }
     fn rows(&self) -> usize {
-        self.plan.out_area() * self.window()
+        self.out[0] * self.window()
     }
     fn blocks(&self) -> usize {
         match self.plan.input_lanes {
@@ -219,15 +241,15 @@ impl Scheme for Direct {
 
     #[inline(always)]
     fn lower_modulation<S: Simd>(&self, simd: S, job: ModulationJob<'_>) {
-        for (row, (patch, site)) in job.rows.iter().enumerate() {
-            let (pixel, code) = self.output_pixel(site);
-            for (p, panel) in job.panels.clone().enumerate() {
-                for half in 0..2 {
-                    let line = 2 * panel + half;
-                    let (codes, strengths) = self.modulation_line(&job, patch, line, pixel);
+        for run in job.rows.runs() {
+            for line in 2 * job.panels.start..2 * job.panels.end {
+                let first = (line / 2 - job.panels.start) * job.strides[1] + 2 * run.row + line % 2;
+                for (row, site) in run.sites.clone().enumerate() {
+                    let (pixel, code) = self.output_pixel(site);
+                    let (codes, strengths) = self.modulation_line(&job, run.patch, line, pixel);
                     let wins = simd.codes_equal(&codes, code);
                     let value = simd.select(wins, simd.load(&strengths), simd.zero());
-                    simd.store(&mut job.g[p * job.strides[1] + 2 * row + half].0, value);
+                    simd.store(&mut job.g[first + 2 * row].0, value);
                 }
             }
         }
@@ -237,19 +259,21 @@ impl Scheme for Direct {
     fn raise_output<S: Simd>(&self, simd: S, mut job: OutputJob<'_, '_>) {
         let lines = self.plan.shape.c_out.div_ceil(LANES);
         let window = self.window();
-        for (row, (patch, site)) in job.rows.clone().iter().enumerate().step_by(window) {
+        for run in job.rows.clone().runs() {
             for line in 2 * job.panel..(2 * job.panel + 2).min(lines) {
                 let bias = simd.load(&line_of(job.bias, line));
-                let mut block = [simd.zero(); 4];
-                for (pixel, value) in block[..window].iter_mut().enumerate() {
-                    let m = &job.m[job.product(row + pixel, 1) + line % 2];
-                    *value = simd.add(simd.load(&m.0), bias);
+                for (row, site) in run.sites.clone().enumerate().step_by(window) {
+                    let mut block = [simd.zero(); 4];
+                    for (pixel, value) in block.iter_mut().enumerate().take(window) {
+                        let m = &job.m[job.product(run.row + row + pixel, 1) + line % 2];
+                        *value = simd.add(simd.load(&m.0), bias);
+                    }
+                    let coded = match self.plan.pool {
+                        Pool::None => rectify(simd, (block[0], simd.zero())),
+                        Pool::Max2 => pool(simd, block),
+                    };
+                    self.write(simd, &mut job, [run.patch, line, site / window], coded);
                 }
-                let coded = match self.plan.pool {
-                    Pool::None => rectify(simd, (block[0], simd.zero())),
-                    Pool::Max2 => pool(simd, block),
-                };
-                self.write(simd, &mut job, [patch, line, site / window], coded);
             }
         }
     }

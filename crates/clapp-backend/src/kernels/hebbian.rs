@@ -5,7 +5,7 @@ use core::ops::Range;
 use rayon::prelude::*;
 
 use super::line::{Line, Scratch, grown, line_of, with_scratch, with_shared};
-use super::product::{HALF, OuterProduct};
+use super::product::{HALF, Onto, OuterProduct};
 use super::rectify::SILENT;
 use super::scheme::{
     InputJob, Modulation, ModulationJob, Placement, Rows, Scheme, Step, UpdateJob,
@@ -157,8 +157,11 @@ fn task<S: Simd, W: Scheme>(
     let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane);
     let g = grown(&mut scratch.product, W::FREQUENCIES * strides[0]);
     let c = grown(&mut scratch.sums, W::FREQUENCIES * sum_strides[0]);
-    c.fill(Line::ZERO);
+    if rows.is_empty() {
+        c.fill(Line::ZERO);
+    }
     for first in rows.clone().step_by(chunk_rows) {
+        let onto = if first == rows.start { Onto::Zero } else { Onto::Sums };
         let range = first..(first + chunk_rows).min(rows.end);
         let count = range.len();
         let rows = Rows { active: Some(active), per_patch: scheme.rows(), range };
@@ -169,7 +172,7 @@ fn task<S: Simd, W: Scheme>(
         let job = ModulationJob { winners, modulation, rows, panels, strides, g };
         simd.vectorize(Step(scheme, job));
         let depth = scheme.depth(block_count);
-        let sums = Sums { v, place, g, strides, c, sum_strides, depth, count };
+        let sums = Sums { v, place, g, strides, c, sum_strides, onto, depth, count };
         sums.add::<S>(simd, W::FREQUENCIES, panel_count);
     }
     let job = UpdateJob { c, strides: sum_strides, blocks: block_count, rows: update };
@@ -184,6 +187,7 @@ struct Sums<'a> {
     strides: [usize; 2],
     c: &'a mut [Line],
     sum_strides: [usize; 2],
+    onto: Onto,
     depth: usize,
     count: usize,
 }
@@ -212,6 +216,7 @@ impl Sums<'_> {
                         half: half % 2,
                         b,
                         c: &mut self.c[sums + half * 2 * HALF..][..2 * HALF],
+                        onto: self.onto,
                         next_a: &self.v[next + half % 2 * self.count / 2..],
                         next_b: next_panel.get(half * share..).unwrap_or(&[]),
                     };

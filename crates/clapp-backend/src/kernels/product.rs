@@ -90,7 +90,7 @@ impl TileProduct<'_> {
 #[inline(always)]
 fn fetch<'a, S: Simd>(simd: S, lines: &mut impl Iterator<Item = &'a Line>) {
     if let Some(line) = lines.next() {
-        simd.prefetch(line);
+        simd.prefetch(&line.0);
     }
 }
 
@@ -116,13 +116,22 @@ fn step<S: Simd, const ROWS: usize, const COLUMNS: usize>(
     }
 }
 
+/// What the sums of an [`OuterProduct`] are added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Onto {
+    /// Zero: the sums are new.
+    Zero,
+    /// The sums that are there.
+    Sums,
+}
+
 /// Rows of `a` in a half line.
 pub(super) const HALF: usize = 8;
 
-/// One block of a sum of outer products, added to what is there.
+/// One block of a sum of outer products.
 ///
 /// ```text
-/// c[k, o] += Σ_r a[r, 8·half + k] · b[r, o]        k < 8, o < 32
+/// c[k, o] = (c[k, o] or 0) + Σ_r a[r, 8·half + k] · b[r, o]        k < 8, o < 32
 /// ```
 pub(super) struct OuterProduct<'a> {
     /// `[rows]` lines.
@@ -133,6 +142,8 @@ pub(super) struct OuterProduct<'a> {
     pub b: &'a [Line],
     /// `[8]` pairs of lines.
     pub c: &'a mut [Line],
+    /// Whether `c` holds sums already.
+    pub onto: Onto,
     /// Lines the next block will read: fetched meanwhile.
     pub next_a: &'a [Line],
     /// The same for `b`.
@@ -172,8 +183,8 @@ impl OuterProduct<'_> {
         let mut sums = [[simd.zero(); COLUMNS]; ROWS];
         let first = part * ROWS % HALF;
         let (mut next_a, mut next_b) = (self.next_a.iter(), self.next_b.iter());
-        if first == 0 && column == 0 {
-            self.c.iter().for_each(|line| simd.prefetch(line));
+        if first == 0 && column == 0 && self.onto == Onto::Sums {
+            self.c.iter().for_each(|line| simd.prefetch(&line.0));
         }
         for (a, b) in self.a.iter().zip(self.b.as_chunks::<2>().0) {
             if first == 0 && column == 0 {
@@ -195,7 +206,10 @@ impl OuterProduct<'_> {
         for (r, sums) in sums.iter().enumerate() {
             for (c, &sum) in sums.iter().enumerate() {
                 let line = &mut self.c[2 * (first + r) + column + c].0;
-                let total = simd.add(simd.load(line), sum);
+                let total = match self.onto {
+                    Onto::Zero => sum,
+                    Onto::Sums => simd.add(simd.load(line), sum),
+                };
                 simd.store(line, total);
             }
         }

@@ -36,20 +36,35 @@ pub(super) struct Rows<'a> {
     pub range: Range<usize>,
 }
 
+/// The rows of one patch.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Which patch.
+    pub patch: usize,
+    /// Which of its sites.
+    pub sites: Range<usize>,
+    /// The first of its rows, counted from the first of all.
+    pub row: usize,
+}
+
 impl Rows<'_> {
-    /// Patch and site of the rows, in order.
+    /// The rows of the patch `index` places after the first, if there are any.
     #[inline(always)]
-    pub fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
-        let per_patch = self.per_patch;
-        let (mut patch, mut site) = (self.range.start / per_patch, self.range.start % per_patch);
-        self.range.clone().map(move |_| {
-            let at = (self.active.map_or(patch, |list| list[patch] as usize), site);
-            site += 1;
-            if site == per_patch {
-                (patch, site) = (patch + 1, 0);
-            }
-            at
+    pub fn run(&self, index: usize) -> Option<Run> {
+        let Range { start, end } = self.range;
+        let patch = start / self.per_patch + index;
+        let first = patch * self.per_patch;
+        (first < end).then(|| Run {
+            patch: self.active.map_or(patch, |list| list[patch] as usize),
+            sites: start.max(first) - first..end.min(first + self.per_patch) - first,
+            row: start.max(first) - start,
         })
+    }
+
+    /// The rows, patch by patch.
+    #[inline(always)]
+    pub fn runs(&self) -> impl Iterator<Item = Run> {
+        (0..).map_while(|index| self.run(index))
     }
 }
 

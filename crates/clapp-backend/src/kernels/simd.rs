@@ -1,6 +1,5 @@
 //! Sixteen lanes of f32: one trait, so that every algorithm is written once.
 
-use super::line::Line;
 use super::shape::LANES;
 
 /// A piece of work that is compiled once for each instruction set.
@@ -84,7 +83,10 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     }
     /// Asks for a line that will be read soon.
     #[inline(always)]
-    fn prefetch(self, _line: &Line) {}
+    fn prefetch(self, _line: &[f32; LANES]) {}
+    /// Asks for a line that will be written soon.
+    #[inline(always)]
+    fn prefetch_write(self, _line: &[f32; LANES]) {}
     /// Turns 16 lines of 16 into their transpose.
     #[inline(always)]
     fn transpose(self, from: [&[f32; LANES]; LANES], to: &mut [[f32; LANES]; LANES]) {

@@ -19,10 +19,14 @@ use super::simd::Simd;
 
 /// Taps of a 3×3 kernel.
 const TAPS: usize = 9;
+/// Lines of input asked for ahead of their use.
+const AHEAD: usize = 64;
 
 /// The scheme of filter `F`: tiles of `D`×`D` inputs, `P`×`P` products and `T`×`T` outputs.
 pub(super) struct Winograd<F, const D: usize, const P: usize, const T: usize> {
     plan: ConvPlan,
+    /// Pixels and columns of the pooled map.
+    out: [usize; 2],
     filter: PhantomData<F>,
 }
 
@@ -35,7 +39,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
 
     /// The scheme of a plan whose activities are both in lines of 16 channels.
     pub fn new(plan: ConvPlan) -> Self {
-        Self { plan, filter: PhantomData }
+        Self { plan, out: [plan.out_area(), plan.out_size()[1]], filter: PhantomData }
     }
 
     /// First pixel of the tile at `site`.
@@ -118,9 +122,9 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
     ) -> Square<S, T> {
         let plan = &self.plan;
         let side = plan.pool.side();
-        let width = plan.shape.width / side;
-        let base = (patch * (plan.shape.c_out / LANES) + line) * plan.out_area();
-        let winners = &job.winners.as_chunks::<LANES>().0[base..];
+        let [area, width] = self.out;
+        let base = (patch * (plan.shape.c_out / LANES) + line) * area;
+        let winners = &job.winners.as_chunks::<LANES>().0[base..][..area];
         let mut out = [[simd.zero(); T]; T];
         for i in 0..T {
             for j in 0..T {
@@ -150,7 +154,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
     ) {
         let (patch, line, origin) = at;
         let side = self.plan.pool.side();
-        let [area, width] = [self.plan.out_area(), self.plan.shape.width / side];
+        let [area, width] = self.out;
         let c_out = self.plan.shape.c_out;
         let base = (patch * (c_out / LANES) + line) * area;
         let y = &mut job.out.y.as_chunks_mut::<LANES>().0[base..][..area];
@@ -231,22 +235,18 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     fn lower_weights<S: Simd>(&self, simd: S, job: WeightsJob<'_>) {
         let depth = self.plan.shape.c_in;
         let mut taps = [[[0.0; LANES]; TAPS]; LANES]; // [channel, tap, lane]
-        for half in 0..2 {
+        for line in 0..depth / LANES * 2 {
+            let (block, half) = (line / 2, line % 2);
             let rows = &job.w[(job.panel * PANEL + half * LANES) * depth * TAPS..];
-            for block in 0..depth / LANES {
-                let flat = taps.as_flattened_mut().as_chunks_mut::<LANES>().0;
-                for (part, square) in flat.iter_mut().enumerate() {
-                    let column = block * LANES * TAPS + part * LANES;
-                    let lines = rows_at(rows, depth * TAPS, column);
-                    simd.transpose(lines, square);
-                }
-                for (channel, w) in taps.iter().enumerate() {
-                    let u = self.weight_tile(simd, w);
-                    let at = (block * LANES + channel) * 2 + half;
-                    for f in 0..P * P {
-                        simd.store(&mut job.u[f * depth * 2 + at].0, u[f / P][f % P]);
-                    }
-                }
+            let flat = taps.as_flattened_mut().as_chunks_mut::<LANES>().0;
+            for (part, square) in flat.iter_mut().enumerate() {
+                let column = (block * TAPS + part) * LANES;
+                simd.transpose(rows_at(rows, depth * TAPS, column), square);
+            }
+            for (channel, w) in taps.iter().enumerate() {
+                let u = self.weight_tile(simd, w);
+                let at = (block * LANES + channel) * 2 + half;
+                scatter(simd, &mut job.u[at..], depth * 2, u);
             }
         }
     }
@@ -255,14 +255,24 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
         let area = self.plan.shape.in_area();
         let maps = job.x.as_chunks::<LANES>().0;
-        for (chunk, block) in job.blocks.enumerate() {
-            for (row, (patch, site)) in job.rows.iter().enumerate() {
-                let map = &maps[(patch * self.blocks() + block) * area..][..area];
-                let tile = self.input_tile(simd, map, self.origin(site));
-                let v = &mut job.v[job.place.row(row) + chunk * job.place.step..];
-                let v = &mut v[..(P * P - 1) * job.place.plane + 1];
-                for f in 0..P * P {
-                    simd.store(&mut v[f * job.place.plane].0, tile[f / P][f % P]);
+        let first = |patch: usize, block: usize| (patch * self.blocks() + block) * area;
+        let ahead = AHEAD.div_ceil(area);
+        for (index, run) in job.rows.runs().enumerate() {
+            for (chunk, block) in job.blocks.clone().enumerate() {
+                let map = &maps[first(run.patch, block)..][..area];
+                let later = chunk + ahead;
+                let next = job.rows.run(index + later / job.blocks.len()).map_or(&[][..], |run| {
+                    &maps[first(run.patch, job.blocks.start + later % job.blocks.len())..]
+                });
+                let pixels = T * T; // one map is fetched while another is read
+                for (row, site) in run.sites.clone().enumerate() {
+                    next.iter()
+                        .skip(site * pixels)
+                        .take(pixels)
+                        .for_each(|line| simd.prefetch(line));
+                    let tile = self.input_tile(simd, map, self.origin(site));
+                    let at = job.place.row(run.row + row) + chunk * job.place.step;
+                    scatter(simd, &mut job.v[at..], job.place.plane, tile);
                 }
             }
         }
@@ -271,11 +281,12 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     #[inline(always)]
     fn lower_modulation<S: Simd>(&self, simd: S, job: ModulationJob<'_>) {
         let [plane, stride] = job.strides;
-        for (p, panel) in job.panels.clone().enumerate() {
-            for (row, (patch, site)) in job.rows.iter().enumerate() {
-                for half in 0..2 {
+        for run in job.rows.runs() {
+            for line in 2 * job.panels.start..2 * job.panels.end {
+                let first = (line / 2 - job.panels.start) * stride + 2 * run.row + line % 2;
+                for (row, site) in run.sites.clone().enumerate() {
                     let origin = self.origin(site);
-                    let m = self.modulation_tile(simd, &job, patch, 2 * panel + half, origin);
+                    let m = self.modulation_tile(simd, &job, run.patch, line, origin);
                     let mut columns = [[simd.zero(); T]; P];
                     for j in 0..T {
                         let mut column = [simd.zero(); T];
@@ -287,13 +298,11 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                             columns[p][j] = products[p];
                         }
                     }
-                    let g = &mut job.g[p * stride + 2 * row + half..][..(P * P - 1) * plane + 1];
-                    for i in 0..P {
-                        let products = F::modulation(simd, columns[i]);
-                        for j in 0..P {
-                            simd.store(&mut g[(i * P + j) * plane].0, products[j]);
-                        }
+                    let mut tile = [[simd.zero(); P]; P];
+                    for p in 0..P {
+                        tile[p] = F::modulation(simd, columns[p]);
                     }
+                    scatter(simd, &mut job.g[first + 2 * row..], plane, tile);
                 }
             }
         }
@@ -302,12 +311,14 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     #[inline(always)]
     fn raise_output<S: Simd>(&self, simd: S, mut job: OutputJob<'_, '_>) {
         let biases = [0, 1].map(|half| line_of(job.bias, 2 * job.panel + half));
-        for (row, (patch, site)) in job.rows.clone().iter().enumerate() {
-            for (half, bias) in biases.iter().enumerate() {
-                let m = &job.m[job.product(row, P * P) + half..];
-                let tile = self.output_tile(simd, m, simd.load(bias));
-                let at = (patch, 2 * job.panel + half, self.origin(site));
-                self.write_tile(simd, &mut job, at, tile);
+        for run in job.rows.clone().runs() {
+            for (row, site) in run.sites.enumerate() {
+                for (half, bias) in biases.iter().enumerate() {
+                    let m = &job.m[job.product(run.row + row, P * P) + half..];
+                    let tile = self.output_tile(simd, m, simd.load(bias));
+                    let at = (run.patch, 2 * job.panel + half, self.origin(site));
+                    self.write_tile(simd, &mut job, at, tile);
+                }
             }
         }
     }
@@ -336,6 +347,15 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                 }
             }
         }
+    }
+}
+
+/// Writes a tile to lines that are `plane` apart.
+#[inline(always)]
+fn scatter<S: Simd, const P: usize>(simd: S, to: &mut [Line], plane: usize, tile: Square<S, P>) {
+    let to = &mut to[..(P * P - 1) * plane + 1];
+    for f in 0..P * P {
+        simd.store(&mut to[f * plane].0, tile[f / P][f % P]);
     }
 }
 

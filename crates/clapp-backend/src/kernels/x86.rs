@@ -2,7 +2,6 @@
 
 use core::arch::x86_64::*;
 
-use super::line::Line;
 use super::shape::LANES;
 use super::simd::{Kernel, Registers, Simd};
 
@@ -109,15 +108,19 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    fn prefetch(self, line: &Line) {
-        prefetch_line(line);
+    fn prefetch(self, line: &[f32; LANES]) {
+        prefetch::<_MM_HINT_T0>(line);
+    }
+    #[inline(always)]
+    fn prefetch_write(self, line: &[f32; LANES]) {
+        prefetch::<_MM_HINT_ET0>(line);
     }
 }
 
 #[inline(always)]
-fn prefetch_line(line: &Line) {
+fn prefetch<const HINT: i32>(line: &[f32; LANES]) {
     // SAFETY: a hint that never faults, and part of every x86-64 processor.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr().cast()) }
+    unsafe { _mm_prefetch::<HINT>(line.as_ptr().cast()) }
 }
 
 /// Proof that the processor has AVX2 and FMA.
@@ -246,7 +249,11 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn prefetch(self, line: &Line) {
-        prefetch_line(line);
+    fn prefetch(self, line: &[f32; LANES]) {
+        prefetch::<_MM_HINT_T0>(line);
+    }
+    #[inline(always)]
+    fn prefetch_write(self, line: &[f32; LANES]) {
+        prefetch::<_MM_HINT_ET0>(line);
     }
 }
