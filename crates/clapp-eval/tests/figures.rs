@@ -28,7 +28,7 @@ fn report() -> Report {
                             seed as u64,
                             paper * (clapp + jitter(layer)),
                         )
-                        .unwrap();
+                        .expect("in range");
                     report
                         .record(
                             "random encoder",
@@ -37,7 +37,7 @@ fn report() -> Report {
                             seed as u64,
                             paper * (random - jitter(layer)),
                         )
-                        .unwrap();
+                        .expect("in range");
                 }
                 report
                     .record(
@@ -47,7 +47,7 @@ fn report() -> Report {
                         seed as u64,
                         28.0 - less / 2.0 + jitter(0) / 3.0,
                     )
-                    .unwrap();
+                    .expect("in range");
             }
         }
     }
@@ -83,7 +83,7 @@ fn curves() -> Vec<CurvePanel> {
 /// Writes `svg` to the folder of `CLAPP_EVAL_FIGURES`, for those who want to look.
 fn keep(name: &str, svg: &str) {
     if let Some(folder) = std::env::var_os("CLAPP_EVAL_FIGURES") {
-        std::fs::write(std::path::Path::new(&folder).join(name), svg).unwrap();
+        std::fs::write(std::path::Path::new(&folder).join(name), svg).expect("writable");
     }
 }
 

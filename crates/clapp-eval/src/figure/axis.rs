@@ -30,6 +30,11 @@ impl Axis {
         Self { low: first as f64 - 0.4, high: last as f64 + 0.4, ticks }
     }
 
+    /// The distance between ticks.
+    pub fn step(&self) -> f64 {
+        (self.high - self.low) / (self.ticks.len().max(2) - 1) as f64
+    }
+
     /// Where `value` lies: 0 at the low end, 1 at the high end.
     pub fn place(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
@@ -43,25 +48,24 @@ fn round_step(step: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().find(|m| m * scale * rounding >= step).unwrap_or(10.0) * scale
 }
 
-/// `25`, `0.05`, `40,000`, `2.5 M`.
-pub(super) fn label(value: f64) -> String {
+/// `25`, `0.80`, `40,000`, `2.5 M`: as many decimals as ticks that lie `step` apart need.
+pub(super) fn label(value: f64, step: f64) -> String {
     let size = value.abs();
     if size >= 999_999.5 {
-        return format!("{} M", plain(value / 1e6));
+        return format!("{} M", decimals(value / 1e6, step / 1e6));
     }
     if size < 9_999.5 {
-        return plain(value);
+        return decimals(value, step);
     }
-    format!("{},{:03}", (value / 1e3).trunc(), (size % 1e3).round())
+    let rounded = size.round();
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{},{:03}", (rounded / 1e3).trunc(), rounded % 1e3)
 }
 
-/// At most three decimals, no trailing zeros.
-fn plain(value: f64) -> String {
-    let text = format!("{value:.3}");
-    match text.trim_end_matches('0').trim_end_matches('.') {
-        "-0" => "0".to_owned(),
-        trimmed => trimmed.to_owned(),
-    }
+fn decimals(value: f64, step: f64) -> String {
+    let places = (-(step * (1.0 + 1e-9)).log10().floor()).clamp(0.0, 6.0) as usize;
+    // A tick at 0 may be off by rounding, or be −0.
+    format!("{:.places$}", if value.abs() < 1e-9 * step { 0.0 } else { value })
 }
 
 #[cfg(test)]
@@ -84,7 +88,8 @@ mod tests {
 
     #[test]
     fn labels_are_short() {
-        let texts: Vec<String> = [0.0, 0.25, 60.0, 5000.0, 40_000.0, 2.5e6].map(label).into();
-        assert_eq!(texts, ["0", "0.25", "60", "5000", "40,000", "2.5 M"]);
+        let ticks = [(0.0, 5.0), (1.0, 0.2), (60.0, 10.0), (4e4, 1e4), (2.5e6, 5e5), (-0.05, 0.01)];
+        let texts = ticks.map(|(value, step)| label(value, step));
+        assert_eq!(texts, ["0", "1.0", "60", "40,000", "2.5 M", "-0.05"]);
     }
 }

@@ -9,7 +9,7 @@ use svg::{Document, Node};
 
 use crate::{Report, Summary};
 use axis::Axis;
-use panel::{HEIGHT, Level, Line, MARGIN, Panel, WIDTH, text, text_width};
+use panel::{HEIGHT, Level, Line, MARGIN, Panel, Sample, WIDTH, text, text_width};
 
 /// Panels side by side.
 const COLUMNS: usize = 2;
@@ -41,6 +41,8 @@ const SAMPLE: f64 = 34.0;
 pub fn report(report: &Report) -> String {
     let encoders = report.encoders();
     let chance = 100.0 / report.classes.max(1) as f64;
+    let highest = report.cells.iter().flat_map(|cell| &cell.measurements);
+    let highest = highest.map(|m| m.accuracy).fold(chance, f64::max);
     let panels: Vec<Panel> = report
         .series()
         .into_iter()
@@ -58,16 +60,18 @@ pub fn report(report: &Report) -> String {
             }
             Panel::new(series.to_string(), "layer", "top-1 accuracy (%)", lines, levels)
         })
-        .map(Panel::with_layers)
+        .map(|panel| panel.of_layers(highest))
         .collect();
     let title = format!("Read-out accuracy on {}", report.evaluated_on);
     let about = format!(
         "encoders trained on {}; mean, and range from lowest to highest seed",
         report.trained_on
     );
-    let mut legend: Vec<(Option<usize>, &str)> =
-        encoders.iter().enumerate().map(|(style, &name)| (Some(style), name)).collect();
-    legend.push((None, "chance"));
+    let levels = |name: &str| report.cells.iter().all(|c| c.encoder != name || c.layer == 0);
+    let look = |style, name| if levels(name) { Sample::Level(style) } else { Sample::Line(style) };
+    let mut legend: Vec<(Sample, &str)> =
+        encoders.iter().enumerate().map(|(style, &name)| (look(style, name), name)).collect();
+    legend.push((Sample::Chance, "chance"));
     compose(&title, &about, &legend, &panels)
 }
 
@@ -91,7 +95,8 @@ pub struct CurvePanel {
     pub curves: Vec<Curve>,
 }
 
-/// Draws quantities against images seen, a panel each; `about` names the data.
+/// Draws quantities against images seen, a panel each: the mean, and a band from the lowest to the
+/// highest seed. `about` names the data.
 ///
 /// # Example
 ///
@@ -123,12 +128,13 @@ pub fn learning_curves(title: &str, about: &str, panels: &[CurvePanel]) -> Strin
             Panel::new(panel.title.clone(), "images seen", &panel.y_label, lines, Vec::new())
         })
         .collect();
-    let legend: Vec<_> = names.iter().enumerate().map(|(i, &name)| (Some(i), name)).collect();
+    let legend: Vec<_> =
+        names.iter().enumerate().map(|(i, &name)| (Sample::Line(i), name)).collect();
     compose(title, about, &legend, &drawn)
 }
 
 /// Title, legend and a grid of panels.
-fn compose(title: &str, about: &str, legend: &[(Option<usize>, &str)], panels: &[Panel]) -> String {
+fn compose(title: &str, about: &str, legend: &[(Sample, &str)], panels: &[Panel]) -> String {
     let columns = panels.len().clamp(1, COLUMNS);
     // A single panel still has room for the title.
     let needed = text_width(title, 20.0).max(text_width(about, 13.0)) + 2.0 * MARGIN;
@@ -155,15 +161,15 @@ fn compose(title: &str, about: &str, legend: &[(Option<usize>, &str)], panels: &
 }
 
 /// The legend, wrapped at `width`, and its height.
-fn draw_legend(entries: &[(Option<usize>, &str)], width: f64) -> (Group, f64) {
+fn draw_legend(entries: &[(Sample, &str)], width: f64) -> (Group, f64) {
     let mut group = Group::new();
     let (mut x, mut y) = (0.0, LEGEND_LINE / 2.0);
-    for &(style, name) in entries {
+    for &(sample, name) in entries {
         let length = SAMPLE + 8.0 + text_width(name, LEGEND_SIZE);
         if x > 0.0 && x + length > width {
             (x, y) = (0.0, y + LEGEND_LINE);
         }
-        group.append(panel::sample(style, x, y, SAMPLE));
+        group.append(panel::sample(sample, x, y, SAMPLE));
         let label: Text = text(name, x + SAMPLE + 8.0, y + 5.0, LEGEND_SIZE);
         group.append(label);
         x += length + 28.0;

@@ -17,9 +17,9 @@ const RIGHT: f64 = WIDTH - 6.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = HEIGHT - 62.0;
 /// Sideways distance between the error bars of neighbouring lines.
-const DODGE: f64 = 5.0;
-/// Half the width of the end of an error bar.
-const CAP: f64 = 3.5;
+const DODGE: f64 = 6.0;
+/// Half the width of the end of an error bar: wider than a marker, so that a short one shows too.
+const CAP: f64 = 6.5;
 /// Mean width of a character of sans-serif text, in parts of its size; generous.
 const CHARACTER: f64 = 0.56;
 
@@ -27,7 +27,16 @@ const CHARACTER: f64 = 0.56;
 const COLOURS: [&str; 7] =
     ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
 const DASHES: [&str; 4] = ["none", "8 4", "2 3", "10 3 2 3"];
-const CHANCE: &str = "#888888";
+const CHANCE: &str = "#777777";
+
+/// How the range from the lowest to the highest seed is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Range {
+    /// Error bars, for a few points whose lines are set apart sideways.
+    Bars,
+    /// A shaded band, for curves.
+    Band,
+}
 
 /// Means and ranges along x, in the look of `style`.
 #[derive(Clone, Debug)]
@@ -67,6 +76,7 @@ pub(super) struct Panel {
     first_tick: Option<&'static str>,
     lines: Vec<Line>,
     levels: Vec<Level>,
+    range: Range,
 }
 
 impl Panel {
@@ -86,11 +96,14 @@ impl Panel {
             6,
         );
         let (x_label, y_label) = (x_label.to_owned(), y_label.to_owned());
-        Self { title, x_label, y_label, x, y, first_tick: None, lines, levels }
+        Self { title, x_label, y_label, x, y, first_tick: None, lines, levels, range: Range::Band }
     }
 
-    /// Counts layers on the x axis; layer 0 is the input.
-    pub fn with_layers(mut self) -> Self {
+    /// Accuracies against layers, with the y axis from 0 to at least `highest`, so that panels can be
+    /// compared; layer 0 is the input.
+    pub fn of_layers(mut self, highest: f64) -> Self {
+        self.range = Range::Bars;
+        self.y = Axis::round([0.0, highest].into_iter(), 6);
         let layers = || self.lines.iter().flat_map(|l| l.points.iter()).map(|&(x, _)| x as usize);
         let first = layers().min().unwrap_or(1);
         self.x = Axis::layers(first, layers().max().unwrap_or(first));
@@ -106,7 +119,10 @@ impl Panel {
         }
         for (place, line) in self.lines.iter().enumerate() {
             let centre = (self.lines.len() as f64 - 1.0) / 2.0;
-            self.draw_line(&mut group, line, (place as f64 - centre) * DODGE);
+            match self.range {
+                Range::Bars => self.draw_line(&mut group, line, (place as f64 - centre) * DODGE),
+                Range::Band => self.draw_line(&mut group, line, 0.0),
+            }
         }
         group
     }
@@ -123,7 +139,10 @@ impl Panel {
         for &tick in &self.y.ticks {
             let y = self.down(tick);
             group.append(stroke((LEFT, y), (RIGHT, y), "#e4e4e4", 1.0));
-            group.append(text(&label(tick), LEFT - 9.0, y + 4.5, 13.0).set("text-anchor", "end"));
+            group.append(
+                text(&label(tick, self.y.step()), LEFT - 9.0, y + 4.5, 13.0)
+                    .set("text-anchor", "end"),
+            );
         }
         group.append(stroke((LEFT, TOP), (LEFT, BOTTOM), "#333333", 1.2));
         group.append(stroke((LEFT, BOTTOM), (RIGHT, BOTTOM), "#333333", 1.2));
@@ -132,7 +151,7 @@ impl Panel {
             group.append(stroke((x, BOTTOM), (x, BOTTOM + 5.0), "#333333", 1.2));
             let name = match self.first_tick {
                 Some(name) if place == 0 => name.to_owned(),
-                _ => label(tick),
+                _ => label(tick, self.x.step()),
             };
             group.append(text(&name, x, BOTTOM + 21.0, 13.0).set("text-anchor", "middle"));
         }
@@ -166,6 +185,9 @@ impl Panel {
         if line.points.is_empty() {
             return;
         }
+        if self.range == Range::Band {
+            self.draw_band(group, line);
+        }
         let colour = colour(Some(line.style));
         let place =
             |(x, summary): &(f64, Summary)| (self.across(*x) + dodge, self.down(summary.mean));
@@ -177,25 +199,56 @@ impl Panel {
         group.append(path.set("stroke-width", 2.2).set("stroke-linejoin", "round"));
         for point in &line.points {
             let (x, y) = place(point);
-            let (top, bottom) = (self.down(point.1.max), self.down(point.1.min));
-            if bottom - top > 0.5 {
-                group.append(stroke((x, top), (x, bottom), colour, 1.4));
-                group.append(stroke((x - CAP, top), (x + CAP, top), colour, 1.4));
-                group.append(stroke((x - CAP, bottom), (x + CAP, bottom), colour, 1.4));
+            if self.range == Range::Bars {
+                self.draw_bar(group, x, &point.1, colour);
             }
             group.append(marker(line.style, x, y));
         }
     }
+
+    fn draw_bar(&self, group: &mut Group, x: f64, summary: &Summary, colour: &str) {
+        let (top, bottom) = (self.down(summary.max), self.down(summary.min));
+        if bottom - top > 0.5 {
+            group.append(stroke((x, top), (x, bottom), colour, 1.4));
+            group.append(stroke((x - CAP, top), (x + CAP, top), colour, 1.4));
+            group.append(stroke((x - CAP, bottom), (x + CAP, bottom), colour, 1.4));
+        }
+    }
+
+    /// The area between the lowest and the highest seed.
+    fn draw_band(&self, group: &mut Group, line: &Line) {
+        let corner = |x: f64, y: f64| format!("{:.1} {:.1}", self.across(x), self.down(y));
+        let upper = line.points.iter().map(|(x, summary)| corner(*x, summary.max));
+        let lower = line.points.iter().rev().map(|(x, summary)| corner(*x, summary.min));
+        let corners: Vec<String> = upper.chain(lower).collect();
+        let area = Path::new().set("d", format!("M{}Z", corners.join("L")));
+        group.append(area.set("fill", colour(Some(line.style))).set("fill-opacity", 0.18));
+    }
 }
 
-/// A piece of the line of `style` (chance if none), as the legend shows it.
-pub(super) fn sample(style: Option<usize>, x: f64, y: f64, length: f64) -> Group {
+/// What an entry of the legend stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sample {
+    /// A line with markers.
+    Line(usize),
+    /// A level line of an encoder.
+    Level(usize),
+    /// Chance.
+    Chance,
+}
+
+/// A piece of a line, as the legend shows it.
+pub(super) fn sample(sample: Sample, x: f64, y: f64, length: f64) -> Group {
+    let style = match sample {
+        Sample::Line(style) | Sample::Level(style) => Some(style),
+        Sample::Chance => None,
+    };
     let line = stroke((x, y), (x + length, y), colour(style), 2.2);
-    let mut group = Group::new().add(line.set("stroke-dasharray", dashes(style)));
-    if let Some(style) = style {
-        group.append(marker(style, x + length / 2.0, y));
+    let group = Group::new().add(line.set("stroke-dasharray", dashes(style)));
+    match sample {
+        Sample::Line(style) => group.add(marker(style, x + length / 2.0, y)),
+        Sample::Level(_) | Sample::Chance => group,
     }
-    group
 }
 
 /// Text that begins at `(x, y)`, the base line.
@@ -217,7 +270,7 @@ fn colour(style: Option<usize>) -> &'static str {
 }
 
 fn dashes(style: Option<usize>) -> &'static str {
-    style.map_or("1 4", |style| DASHES[style % DASHES.len()])
+    style.map_or("2 4", |style| DASHES[style % DASHES.len()])
 }
 
 fn stroke(from: (f64, f64), to: (f64, f64), colour: &str, width: f64) -> Stroke {
@@ -238,9 +291,9 @@ fn marker(style: usize, x: f64, y: f64) -> Group {
         .set("stroke-width", 1.0)
         .set("transform", format!("translate({x:.1} {y:.1})"));
     match style % 4 {
-        0 => group.add(Circle::new().set("r", 4.6)),
-        1 => group.add(Path::new().set("d", "M-4.2 -4.2H4.2V4.2H-4.2Z")),
-        2 => group.add(Path::new().set("d", "M0 -5.4L5.2 3.8H-5.2Z")),
-        _ => group.add(Path::new().set("d", "M0 -5.8L5.2 0L0 5.8L-5.2 0Z")),
+        0 => group.add(Circle::new().set("r", 4.2)),
+        1 => group.add(Path::new().set("d", "M-3.8 -3.8H3.8V3.8H-3.8Z")),
+        2 => group.add(Path::new().set("d", "M0 -5L4.8 3.5H-4.8Z")),
+        _ => group.add(Path::new().set("d", "M0 -5.3L4.8 0L0 5.3L-4.8 0Z")),
     }
 }

@@ -24,19 +24,29 @@ pub(super) struct Minimum {
     pub converged: bool,
 }
 
+/// When a minimisation ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop {
+    /// Largest absolute component of the gradient of a solution.
+    pub tolerance: f64,
+    /// When to give up.
+    pub max_iterations: usize,
+}
+
 /// Minimises `objective`, which returns value and gradient, until the largest absolute component of
-/// the gradient is at most `tolerance`.
+/// the gradient is at most the tolerance. `precondition` is about the inverse Hessian times a vector,
+/// up to a factor; the identity will do.
 pub(super) fn minimise(
     start: Array1<f64>,
-    tolerance: f64,
-    max_iterations: usize,
+    Stop { tolerance, max_iterations }: Stop,
+    precondition: impl Fn(Array1<f64>) -> Array1<f64>,
     mut objective: impl FnMut(&Array1<f64>) -> (f64, Array1<f64>),
 ) -> Minimum {
     let (mut point, (mut value, mut gradient)) = (start.clone(), objective(&start));
     let mut memory = VecDeque::with_capacity(MEMORY);
     let mut iterations = 0;
     while largest(&gradient) > tolerance && iterations < max_iterations {
-        let direction = -inverse_hessian_times(&gradient, &memory);
+        let direction = -inverse_hessian_times(&gradient, &memory, &precondition);
         let Some(step) = line_search(&point, value, &gradient, &direction, &mut objective) else {
             break;
         };
@@ -47,7 +57,8 @@ pub(super) fn minimise(
             if memory.len() == MEMORY {
                 memory.pop_front();
             }
-            memory.push_back((moved, change, curvature));
+            let scale = curvature / change.dot(&precondition(change.clone()));
+            memory.push_back(Pair { moved, change, curvature, scale });
         }
         (point, value, gradient) = (step.point, step.value, step.gradient);
         iterations += 1;
@@ -56,28 +67,31 @@ pub(super) fn minimise(
     Minimum { point, value, gradient_norm, iterations, converged: gradient_norm <= tolerance }
 }
 
-/// A pair of the memory: s, y, sᵀy.
-type Pair = (Array1<f64>, Array1<f64>, f64);
+/// A step of the past: s, y, sᵀy and sᵀy/yᵀP⁻¹y.
+struct Pair {
+    moved: Array1<f64>,
+    change: Array1<f64>,
+    curvature: f64,
+    scale: f64,
+}
 
-/// `H g` by the two-loop recursion (Nocedal & Wright, algorithm 7.4), H₀ = sᵀy/yᵀy; without memory
-/// a step of unit length.
-fn inverse_hessian_times(gradient: &Array1<f64>, memory: &VecDeque<Pair>) -> Array1<f64> {
+/// `H g` by the two-loop recursion (Nocedal & Wright, algorithm 7.4), H₀ = (sᵀy/yᵀP⁻¹y) P⁻¹.
+fn inverse_hessian_times(
+    gradient: &Array1<f64>,
+    memory: &VecDeque<Pair>,
+    precondition: impl Fn(Array1<f64>) -> Array1<f64>,
+) -> Array1<f64> {
     let mut q = gradient.clone();
-    let Some((_, y, curvature)) = memory.back() else {
-        let length = gradient.dot(gradient).sqrt();
-        return q / length.max(1.0);
-    };
-    let scale = curvature / y.dot(y);
     let mut alphas = Vec::with_capacity(memory.len());
-    for (s, y, curvature) in memory.iter().rev() {
-        let alpha = s.dot(&q) / curvature;
-        q.scaled_add(-alpha, y);
+    for pair in memory.iter().rev() {
+        let alpha = pair.moved.dot(&q) / pair.curvature;
+        q.scaled_add(-alpha, &pair.change);
         alphas.push(alpha);
     }
-    q *= scale;
-    for ((s, y, curvature), alpha) in memory.iter().zip(alphas.into_iter().rev()) {
-        let beta = y.dot(&q) / curvature;
-        q.scaled_add(alpha - beta, s);
+    q = precondition(q) * memory.back().map_or(1.0, |pair| pair.scale);
+    for (pair, alpha) in memory.iter().zip(alphas.into_iter().rev()) {
+        let beta = pair.change.dot(&q) / pair.curvature;
+        q.scaled_add(alpha - beta, &pair.moved);
     }
     q
 }
@@ -126,35 +140,53 @@ mod tests {
     use super::*;
     use ndarray::array;
 
+    fn stop(tolerance: f64, max_iterations: usize) -> Stop {
+        Stop { tolerance, max_iterations }
+    }
+
     #[test]
     fn a_stretched_quadratic_is_solved() {
         // f = ½ Σ a_i (x_i − i)², condition number 10⁴
         let stretch = Array1::from_shape_fn(20, |i| 10_f64.powf(4.0 * i as f64 / 19.0));
         let centre = Array1::from_shape_fn(20, |i| i as f64);
-        let minimum = minimise(Array1::zeros(20), 1e-8, 500, |x| {
-            let away = x - &centre;
-            let gradient = &stretch * &away;
-            (0.5 * gradient.dot(&away), gradient)
-        });
+        let minimum = minimise(
+            Array1::zeros(20),
+            stop(1e-8, 500),
+            |v| v,
+            |x| {
+                let away = x - &centre;
+                let gradient = &stretch * &away;
+                (0.5 * gradient.dot(&away), gradient)
+            },
+        );
         assert!(minimum.converged, "{}", minimum.iterations);
         assert!((minimum.point - centre).iter().all(|d| d.abs() < 1e-7));
     }
 
     #[test]
     fn the_rosenbrock_valley_is_descended() {
-        let minimum = minimise(array![-1.2, 1.0], 1e-9, 200, |p| {
-            let (x, y) = (p[0], p[1]);
-            let value = (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2);
-            let slope = 200.0 * (y - x * x);
-            (value, array![-2.0 * (1.0 - x) - 2.0 * x * slope, slope])
-        });
+        let minimum = minimise(
+            array![-1.2, 1.0],
+            stop(1e-9, 200),
+            |v| v,
+            |p| {
+                let (x, y) = (p[0], p[1]);
+                let value = (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2);
+                let slope = 200.0 * (y - x * x);
+                (value, array![-2.0 * (1.0 - x) - 2.0 * x * slope, slope])
+            },
+        );
         assert!(minimum.converged && (minimum.point - 1.0).iter().all(|d| d.abs() < 1e-8));
     }
 
     #[test]
     fn too_few_iterations_are_reported() {
-        let minimum =
-            minimise(array![5.0, 1.0], 1e-9, 1, |p| (p.mapv(f64::exp).sum(), p.mapv(f64::exp)));
+        let minimum = minimise(
+            array![5.0, 1.0],
+            stop(1e-9, 1),
+            |v| v,
+            |p| (p.mapv(f64::exp).sum(), p.mapv(f64::exp)),
+        );
         assert!(!minimum.converged && minimum.iterations == 1);
     }
 }

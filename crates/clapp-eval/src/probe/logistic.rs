@@ -3,8 +3,9 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, linalg::general_mat_mul};
 use rayon::prelude::*;
 
-use super::lbfgs::{Minimum, minimise};
+use super::lbfgs::{Minimum, Stop, minimise};
 use super::linear::{ROWS, cross_entropy};
+use super::precondition::Preconditioner;
 
 /// Rows multiplied at once; a block of 4096 features then stays in the cache for both products.
 const BLOCK: usize = 64;
@@ -27,7 +28,13 @@ impl Logistic<'_> {
     /// Minimises from W = 0, b = 0.
     pub fn solve(&self, tolerance: f64, max_iterations: usize) -> Minimum {
         let start = Array1::zeros(self.classes * (self.x.ncols() + 1));
-        minimise(start, tolerance, max_iterations, |point| self.value_and_gradient(point))
+        let preconditioner = Preconditioner::new(self.x, self.classes, self.lambda);
+        let precondition = |vector| match &preconditioner {
+            Some(preconditioner) => preconditioner.apply(vector),
+            None => vector,
+        };
+        let stop = Stop { tolerance, max_iterations };
+        minimise(start, stop, precondition, |point| self.value_and_gradient(point))
     }
 
     /// W `[classes, dim]` and b `[classes]` of a parameter vector.

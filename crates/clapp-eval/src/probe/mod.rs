@@ -4,6 +4,7 @@ mod lbfgs;
 mod linear;
 mod logistic;
 pub mod paper;
+mod precondition;
 pub mod standardised;
 
 use std::fmt;
@@ -46,7 +47,7 @@ impl fmt::Display for Protocol {
 ///
 /// Implementers are [`PaperProbe`] and [`StandardisedProbe`]; [`Knn`](crate::Knn) fits by remembering.
 /// A head trained together with its encoder is deliberately none: its features are not frozen.
-pub trait Probe: fmt::Debug {
+pub trait Probe: fmt::Debug + Send + Sync {
     /// The protocol that this probe follows.
     fn protocol(&self) -> Protocol;
 
@@ -62,7 +63,7 @@ pub trait Probe: fmt::Debug {
 ///
 /// Implementers are [`LinearReadout`] and the memory of [`Knn`](crate::Knn). A [`Features`] is
 /// deliberately none: it holds labels, a read-out guesses them.
-pub trait Readout: fmt::Debug {
+pub trait Readout: fmt::Debug + Send + Sync {
     /// One score per class; the largest is the guess.
     ///
     /// # Shapes
