@@ -20,11 +20,11 @@
 //! use ndarray::Array2;
 //!
 //! // Features of layers 1 and 2: here numbers in place of an encoder. 120 samples, 3 classes.
-//! let layer = |layer: usize, from: usize| {
+//! let features = |signal: f32, from: usize| {
 //!     let labels: Vec<u8> = (from..from + 120).map(|i| (i % 3) as u8).collect();
 //!     let values = Array2::from_shape_fn((120, 9), |(i, j)| {
-//!         let noise = (((from + i) * 31 + j * 17 + layer) % 23) as f32 / 23.0;
-//!         noise + if j % 3 == i % 3 { 0.3 * layer as f32 } else { 0.0 }
+//!         let noise = (((from + i) * 31 + j * 17) % 23) as f32 / 23.0;
+//!         noise + if j % 3 == i % 3 { signal } else { 0.0 }
 //!     });
 //!     Features::new(values, labels)
 //! };
@@ -32,20 +32,22 @@
 //! let mut report = Report::new("nothing", "made-up numbers", 3);
 //! let probes: [Box<dyn Probe>; 2] =
 //!     [Box::new(StandardisedProbe::default()), Box::new(PaperProbe::default())];
-//! for number in 1..=2 {
-//!     let (train, test) = (layer(number, 0)?, layer(number, 120)?);
+//! for (encoder, layer, signal) in
+//!     [("clapp", 1, 0.1), ("clapp", 2, 0.6), ("random encoder", 1, 0.1), ("random encoder", 2, 0.0)]
+//! {
+//!     let (train, test) = (features(signal, 0)?, features(signal, 120)?);
 //!     for probe in &probes {
 //!         for seed in 1..=2 {
 //!             let few = train.few_labels(10, seed)?;
 //!             let series = Series { protocol: probe.protocol(), labels: Labels::PerClass(10) };
 //!             let accuracy = probe::accuracy(probe.as_ref(), &few, &test, seed)?;
-//!             report.record("clapp", number, series, seed, accuracy)?;
+//!             report.record(encoder, layer, series, seed, accuracy)?;
 //!         }
 //!     }
 //! }
 //! println!("{report}");
-//! let comparison = report.compare("clapp", "clapp", report.series()[0])?;
-//! assert!(comparison.over_first.points > 0.0);
+//! let comparison = report.compare("clapp", "random encoder", report.series()[0])?;
+//! assert!(comparison.over_other.points > 0.0);
 //! let svg = clapp_eval::figure::report(&report);
 //! assert!(svg.starts_with("<svg"));
 //! # Ok::<(), clapp_eval::Error>(())
@@ -79,6 +81,7 @@ pub mod metrics;
 pub mod probe;
 mod report;
 mod standardise;
+mod table;
 
 pub use comparison::{Comparison, Margin};
 pub use error::Error;

@@ -89,7 +89,7 @@ fn a_stronger_penalty_gives_smaller_weights() {
 }
 
 #[test]
-fn selection_finds_that_noise_needs_a_penalty() {
+fn selection_is_repeatable_and_stays_within_the_grid() {
     // 60 samples in 200 features of noise beside 3 that matter a little.
     let train = clusters(60, 200, 9.0, 9);
     let grid = vec![1e-3, 1e3];

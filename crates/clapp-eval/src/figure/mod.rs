@@ -2,6 +2,7 @@
 
 mod axis;
 mod panel;
+mod shape;
 
 use serde::{Deserialize, Serialize};
 use svg::node::element::{Group, Rectangle, Text};
@@ -9,7 +10,8 @@ use svg::{Document, Node};
 
 use crate::{Report, Summary};
 use axis::Axis;
-use panel::{HEIGHT, Level, Line, MARGIN, Panel, Sample, WIDTH, text, text_width};
+use panel::{HEIGHT, Level, Line, MARGIN, Panel, WIDTH};
+use shape::{Sample, text, text_width};
 
 /// Panels side by side.
 const COLUMNS: usize = 2;
@@ -169,7 +171,7 @@ fn draw_legend(entries: &[(Sample, &str)], width: f64) -> (Group, f64) {
         if x > 0.0 && x + length > width {
             (x, y) = (0.0, y + LEGEND_LINE);
         }
-        group.append(panel::sample(sample, x, y, SAMPLE));
+        group.append(shape::sample(sample, x, y, SAMPLE));
         let label: Text = text(name, x + SAMPLE + 8.0, y + 5.0, LEGEND_SIZE);
         group.append(label);
         x += length + 28.0;

@@ -58,7 +58,9 @@ pub enum Strength {
 ///
 /// # Cost
 ///
-/// O(n·d·classes) an iteration, some tens to hundreds of iterations; keeps the features in f64.
+/// O(n·d·classes) an iteration and some tens of iterations, after O(n·d² + d³) for a preconditioner
+/// (from n ≥ d/4 to d ≤ 4096; it changes the way, not the solution). Keeps the features in f64 and
+/// one d × d matrix. 5,000 samples of 1,024 features and 10 classes take about a second on two cores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StandardisedProbe {
     /// How strongly weights are penalised.

@@ -1,0 +1,87 @@
+//! The look of lines, markers and text.
+
+use svg::node::element::{Circle, Group, Line as Stroke, Path, Text};
+
+/// Mean width of a character of sans-serif text, in parts of its size; generous.
+const CHARACTER: f64 = 0.56;
+
+/// Okabe & Ito's palette without its yellow, which is too faint for lines on white.
+const COLOURS: [&str; 7] =
+    ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
+const DASHES: [&str; 4] = ["none", "8 4", "2 3", "10 3 2 3"];
+const CHANCE: &str = "#777777";
+
+/// What an entry of the legend stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sample {
+    /// A line with markers.
+    Line(usize),
+    /// A level line of an encoder.
+    Level(usize),
+    /// Chance.
+    Chance,
+}
+
+/// A piece of a line, as the legend shows it.
+pub(super) fn sample(sample: Sample, x: f64, y: f64, length: f64) -> Group {
+    let style = match sample {
+        Sample::Line(style) | Sample::Level(style) => Some(style),
+        Sample::Chance => None,
+    };
+    let line = stroke((x, y), (x + length, y), colour(style), 2.2);
+    let group = Group::new().add(line.set("stroke-dasharray", dashes(style)));
+    match sample {
+        Sample::Line(style) => group.add(marker(style, x + length / 2.0, y)),
+        Sample::Level(_) | Sample::Chance => group,
+    }
+}
+
+/// Text that begins at `(x, y)`, the base line.
+pub(super) fn text(content: &str, x: f64, y: f64, size: f64) -> Text {
+    Text::new(content)
+        .set("x", format!("{x:.1}"))
+        .set("y", format!("{y:.1}"))
+        .set("font-size", size)
+        .set("fill", "#222222")
+}
+
+/// About how wide a text is; rather too wide than too narrow.
+pub(super) fn text_width(content: &str, size: f64) -> f64 {
+    content.chars().count() as f64 * CHARACTER * size
+}
+
+/// The colour of `style`; of chance if none.
+pub(super) fn colour(style: Option<usize>) -> &'static str {
+    style.map_or(CHANCE, |style| COLOURS[style % COLOURS.len()])
+}
+
+/// The dashes of `style`; of chance if none.
+pub(super) fn dashes(style: Option<usize>) -> &'static str {
+    style.map_or("2 4", |style| DASHES[style % DASHES.len()])
+}
+
+/// A straight line.
+pub(super) fn stroke(from: (f64, f64), to: (f64, f64), colour: &str, width: f64) -> Stroke {
+    Stroke::new()
+        .set("x1", format!("{:.1}", from.0))
+        .set("y1", format!("{:.1}", from.1))
+        .set("x2", format!("{:.1}", to.0))
+        .set("y2", format!("{:.1}", to.1))
+        .set("stroke", colour)
+        .set("stroke-width", width)
+}
+
+/// Circle, square, triangle or diamond, with a white rim that sets it off from other lines.
+pub(super) fn marker(style: usize, x: f64, y: f64) -> Group {
+    let group = Group::new()
+        .set("fill", colour(Some(style)))
+        .set("stroke", "#ffffff")
+        .set("stroke-width", 1.0)
+        .set("transform", format!("translate({x:.1} {y:.1})"));
+    match style % 4 {
+        0 => group.add(Circle::new().set("r", 4.2)),
+        1 => group.add(Path::new().set("d", "M-3.8 -3.8H3.8V3.8H-3.8Z")),
+        2 => group.add(Path::new().set("d", "M0 -5L4.8 3.5H-4.8Z")),
+        _ => group.add(Path::new().set("d", "M0 -5.3L4.8 0L0 5.3L-4.8 0Z")),
+    }
+}

@@ -1,0 +1,85 @@
+//! A report as text.
+
+use std::fmt;
+
+use crate::{Report, Summary};
+
+/// The table: a line per protocol, labels and layer; a column per encoder; `mean ± std (seeds)`.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encoders = self.encoders();
+        let mut table = vec![vec!["protocol".to_owned(), "labels".into(), "layer".into()]];
+        table[0].extend(encoders.iter().map(|&encoder| encoder.to_owned()));
+        for series in self.series() {
+            let in_series = self.cells.iter().filter(|cell| cell.series == series);
+            let mut layers: Vec<usize> = in_series.map(|cell| cell.layer).collect();
+            layers.sort_unstable();
+            layers.dedup();
+            for layer in layers {
+                let name = if layer == 0 { "input".to_owned() } else { layer.to_string() };
+                let mut row = vec![series.protocol.to_string(), series.labels.to_string(), name];
+                row.extend(encoders.iter().map(|encoder| {
+                    self.summary(encoder, layer, series).map_or("–".into(), number)
+                }));
+                table.push(row);
+            }
+        }
+        writeln!(f, "trained on:   {}", self.trained_on)?;
+        writeln!(f, "evaluated on: {} ({} classes)", self.evaluated_on, self.classes)?;
+        writeln!(f, "top-1 accuracy in %: mean ± sample standard deviation (number of seeds)\n")?;
+        let columns = table[0].len();
+        let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        for row in &table {
+            let padded = row.iter().zip(&widths).map(|(text, &width)| format!("{text:<width$}"));
+            writeln!(f, "{}", padded.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// `72.0 ± 1.4 (2)`, or `72.0 (1)` of a single seed.
+fn number(Summary { seeds, mean, std, .. }: Summary) -> String {
+    match std {
+        Some(std) => format!("{mean:.1} ± {std:.1} ({seeds})"),
+        None => format!("{mean:.1} ({seeds})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Labels, Protocol, Series};
+
+    fn report() -> Report {
+        let mut report = Report::new("glyphs & strokes", "glyphs <test>", 10);
+        for protocol in [Protocol::Paper, Protocol::Standardised] {
+            for labels in [Labels::PerClass(10), Labels::All(3000)] {
+                for layer in 1..=2 {
+                    for seed in 0..3 {
+                        let accuracy = 40.1 + layer as f64 / 3.0 + seed as f64;
+                        let series = Series { protocol, labels };
+                        report.record("clapp", layer, series, seed, accuracy).unwrap();
+                    }
+                }
+            }
+        }
+        report
+    }
+
+    #[test]
+    fn the_protocol_stands_on_the_line_of_every_number() {
+        for line in report().to_string().lines().filter(|line| line.contains('±')).skip(1) {
+            assert!(line.starts_with("paper ") || line.starts_with("standardised "), "{line}");
+            assert!(line.contains(" labels"), "{line}");
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let text = report().to_string();
+        let table: Vec<Vec<char>> = text.lines().skip(4).map(|l| l.chars().collect()).collect();
+        let start = text.lines().nth(4).unwrap().find("clapp").unwrap();
+        assert!(table.iter().all(|line| line[start - 1] == ' ' && line[start] != ' '));
+    }
+}
