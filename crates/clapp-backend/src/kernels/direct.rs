@@ -25,12 +25,21 @@ pub(super) struct Direct {
     plan: ConvPlan,
     /// Pixels and columns of the pooled map.
     out: [usize; 2],
+    /// Plain input: pixel of each depth, counted from the first tap of the first channel.
+    offsets: Vec<usize>,
 }
 
 impl Direct {
     /// The direct scheme of any plan.
     pub fn new(plan: ConvPlan) -> Self {
-        Self { plan, out: [plan.out_area(), plan.out_size()[1]] }
+        let ConvShape { c_in, height, width, kernel, .. } = plan.shape;
+        let taps = plan.shape.taps();
+        let offset = |k: usize| (k / taps * height + k % taps / kernel[1]) * width + k % kernel[1];
+        let offsets = match plan.input_lanes {
+            Lanes::One => (0..c_in * taps).map(offset).collect(),
+            Lanes::Sixteen => vec![],
+        };
+        Self { plan, out: [plan.out_area(), plan.out_size()[1]], offsets }
     }
 
     /// Convolution pixels that become one output pixel.
@@ -117,6 +126,18 @@ impl Direct {
     fn lower_plain_row(&self, maps: &[f32], site: usize, v: &mut [Line], step: usize) {
         let ConvShape { height, width, kernel, .. } = self.plan.shape;
         let [top, left] = self.input_origin(site);
+        let fits = |first: usize, axis: usize, size: usize| {
+            first.checked_add(kernel[axis]).is_some_and(|end| end <= size)
+        };
+        if fits(top, 0, height) && fits(left, 1, width) {
+            let window = &maps[top * width + left..];
+            for (line, offsets) in v.iter_mut().step_by(step).zip(self.offsets.chunks(LANES)) {
+                for (value, &offset) in line.0.iter_mut().zip(offsets) {
+                    *value = window[offset];
+                }
+            }
+            return;
+        }
         let mut k = 0;
         for map in maps.chunks_exact(height * width) {
             for i in 0..kernel[0] {

@@ -1,5 +1,6 @@
 //! Sixteen lanes of f32: one trait, so that every algorithm is written once.
 
+use super::line::Line;
 use super::shape::LANES;
 
 /// A piece of work that is compiled once for each instruction set.
@@ -84,6 +85,15 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// Asks for a line that will be read soon.
     #[inline(always)]
     fn prefetch(self, _line: &[f32; LANES]) {}
+    /// Writes a line that will not be read soon, past the caches where the processor can. Nobody may
+    /// read it before the writer calls [`Simd::fence`].
+    #[inline(always)]
+    fn stream(self, to: &mut Line, value: Self::Vector) {
+        self.store(&mut to.0, value);
+    }
+    /// Makes streamed lines visible.
+    #[inline(always)]
+    fn fence(self) {}
     /// Asks for a line that will be written soon.
     #[inline(always)]
     fn prefetch_write(self, _line: &[f32; LANES]) {}

@@ -19,6 +19,8 @@ use super::simd::Simd;
 
 /// Taps of a 3×3 kernel.
 const TAPS: usize = 9;
+/// Lines of output asked for ahead of their use.
+const WRITE_AHEAD: usize = 4;
 /// Lines of input asked for ahead of their use.
 const AHEAD: usize = 64;
 
@@ -110,7 +112,28 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
         out
     }
 
-    /// Modulation of the tile at `origin` for one line of channels: zero where the pixel did not win.
+    /// The modulations of a tile, transformed.
+    #[inline(always)]
+    fn lowered<S: Simd>(simd: S, m: Square<S, T>) -> Square<S, P> {
+        let mut half = [[simd.zero(); T]; P];
+        for j in 0..T {
+            let mut column = [simd.zero(); T];
+            for i in 0..T {
+                column[i] = m[i][j];
+            }
+            let products = F::modulation(simd, column);
+            for p in 0..P {
+                half[p][j] = products[p];
+            }
+        }
+        let mut out = [[simd.zero(); P]; P];
+        for p in 0..P {
+            out[p] = F::modulation(simd, half[p]);
+        }
+        out
+    }
+
+    /// Modulation of the tile at `site` for one line of channels: zero where the pixel did not win.
     #[inline(always)]
     fn modulation_tile<S: Simd>(
         &self,
@@ -118,8 +141,9 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
         job: &ModulationJob<'_>,
         patch: usize,
         line: usize,
-        origin: [usize; 2],
+        site: usize,
     ) -> Square<S, T> {
+        let origin = self.origin(site);
         let plan = &self.plan;
         let side = plan.pool.side();
         let [area, width] = self.out;
@@ -246,9 +270,13 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
             for (channel, w) in taps.iter().enumerate() {
                 let u = self.weight_tile(simd, w);
                 let at = (block * LANES + channel) * 2 + half;
-                scatter(simd, &mut job.u[at..], depth * 2, u);
+                // Streamed: at full width the lowered weights are larger than all caches.
+                for f in 0..P * P {
+                    simd.stream(&mut job.u[f * depth * 2 + at], u[f / P][f % P]);
+                }
             }
         }
+        simd.fence();
     }
 
     #[inline(always)]
@@ -282,27 +310,13 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     fn lower_modulation<S: Simd>(&self, simd: S, job: ModulationJob<'_>) {
         let [plane, stride] = job.strides;
         for run in job.rows.runs() {
-            for line in 2 * job.panels.start..2 * job.panels.end {
-                let first = (line / 2 - job.panels.start) * stride + 2 * run.row + line % 2;
+            for (p, panel) in job.panels.clone().enumerate() {
                 for (row, site) in run.sites.clone().enumerate() {
-                    let origin = self.origin(site);
-                    let m = self.modulation_tile(simd, &job, run.patch, line, origin);
-                    let mut columns = [[simd.zero(); T]; P];
-                    for j in 0..T {
-                        let mut column = [simd.zero(); T];
-                        for i in 0..T {
-                            column[i] = m[i][j];
-                        }
-                        let products = F::modulation(simd, column);
-                        for p in 0..P {
-                            columns[p][j] = products[p];
-                        }
+                    for half in 0..2 {
+                        let m = self.modulation_tile(simd, &job, run.patch, 2 * panel + half, site);
+                        let at = p * stride + 2 * (run.row + row) + half;
+                        scatter(simd, &mut job.g[at..], plane, Self::lowered(simd, m));
                     }
-                    let mut tile = [[simd.zero(); P]; P];
-                    for p in 0..P {
-                        tile[p] = F::modulation(simd, columns[p]);
-                    }
-                    scatter(simd, &mut job.g[first + 2 * row..], plane, tile);
                 }
             }
         }
@@ -355,6 +369,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
 fn scatter<S: Simd, const P: usize>(simd: S, to: &mut [Line], plane: usize, tile: Square<S, P>) {
     let to = &mut to[..(P * P - 1) * plane + 1];
     for f in 0..P * P {
+        simd.prefetch_write(&to[(f * plane + WRITE_AHEAD).min((P * P - 1) * plane)].0);
         simd.store(&mut to[f * plane].0, tile[f / P][f % P]);
     }
 }

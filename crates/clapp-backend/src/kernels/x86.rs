@@ -2,6 +2,7 @@
 
 use core::arch::x86_64::*;
 
+use super::line::Line;
 use super::shape::LANES;
 use super::simd::{Kernel, Registers, Simd};
 
@@ -106,6 +107,16 @@ impl Simd for Avx512 {
             let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(codes));
             _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
         }
+    }
+    #[inline(always)]
+    fn stream(self, to: &mut Line, value: Self::Vector) {
+        // SAFETY: AVX-512F as above; a `Line` is 64 writable bytes, aligned to 64. All users fence.
+        unsafe { _mm512_stream_ps(to.0.as_mut_ptr(), value) }
+    }
+    #[inline(always)]
+    fn fence(self) {
+        // SAFETY: part of every x86-64 processor.
+        unsafe { _mm_sfence() }
     }
     #[inline(always)]
     fn prefetch(self, line: &[f32; LANES]) {
