@@ -6,6 +6,7 @@ use super::line::{Line, Scratch, grown, with_scratch, with_shared};
 use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
 use super::scheme::{InputJob, OutputJob, Outputs, Placement, Rows, Scheme, Step, WeightsJob};
 use super::simd::Simd;
+use super::tile::WRITE_AHEAD;
 
 /// Lowered input of one pass, in bytes: with its products about what the second-level cache holds.
 const PASS_BYTES: usize = 2 << 20;
@@ -80,7 +81,7 @@ fn task<S: Simd, W: Scheme>(
     let depth = [chunks, scheme.depth(blocks)];
     let pass = rows_per_pass(scheme).min(rows.next_multiple_of(TILE_ROWS));
     let place = Placement::tiles(pass, chunks);
-    let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane);
+    let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane + WRITE_AHEAD);
     let m = grown(&mut scratch.product, pass / TILE_ROWS * W::FREQUENCIES * TILE_LINES);
     out.sums.fill(0.0);
     for first in (0..rows).step_by(pass) {

@@ -12,6 +12,7 @@ use super::scheme::{
 };
 use super::shape::{ConvPlan, LANES, Lanes};
 use super::simd::{Kernel, Simd};
+use super::tile::WRITE_AHEAD;
 
 /// Sums of one task, in lines: 2¼ MiB, so that two tasks leave room for the operands.
 const SUM_LINES: usize = 36 * 64 * LANES;
@@ -154,8 +155,8 @@ fn task<S: Simd, W: Scheme>(
     let strides = [panel_count * stride + 2, stride];
     let sum_stride = 2 * LANES * chunks;
     let sum_strides = [panel_count * sum_stride + LANES, sum_stride];
-    let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane);
-    let g = grown(&mut scratch.product, W::FREQUENCIES * strides[0]);
+    let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane + WRITE_AHEAD);
+    let g = grown(&mut scratch.product, W::FREQUENCIES * strides[0] + WRITE_AHEAD);
     let c = grown(&mut scratch.sums, W::FREQUENCIES * sum_strides[0]);
     if rows.is_empty() {
         c.fill(Line::ZERO);

@@ -12,7 +12,6 @@
 //!
 //! The only `unsafe` code of the workspace is in `x86.rs`: vector instructions behind a proof that the
 //! processor has them.
-#![allow(unsafe_code)]
 
 mod call;
 mod direct;
@@ -29,6 +28,7 @@ mod shape;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod tile;
 mod winograd;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -147,9 +147,16 @@ pub enum Path {
 /// A convolution with its layouts: everything but the numbers.
 ///
 /// # Example
-/// ```ignore
-/// let plan = ConvPlan::new(ConvShape::three_by_three(8, 128, 256, 16, 16), Pool::Max2);
-/// plan.forward(&x, &w, &b, Activity { y: &mut y, winners: &mut winners, mean: &mut mean });
+/// ```
+/// use clapp_backend::kernels::{Activity, ConvPlan, ConvShape, Pool};
+///
+/// let plan = ConvPlan::new(ConvShape::three_by_three(1, 1, 1, 2, 2), Pool::Max2);
+/// let (mut y, mut winners, mut mean) = ([0.0], [0], [0.0]);
+/// let out = Activity { y: &mut y, winners: &mut winners, mean: &mut mean };
+/// // Only the middle tap: the second pixel, 5, is the largest.
+/// let w = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+/// plan.forward(&[1.0, 5.0, 2.0, 3.0], &w, &[0.5], out);
+/// assert_eq!((y, winners, mean), ([5.5], [1], [5.5]));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ConvPlan {

@@ -9,18 +9,17 @@
 use core::marker::PhantomData;
 
 use super::filter::Filter;
-use super::line::{Line, line_of};
+use super::line::line_of;
 use super::rectify::{accumulate, pool, rectify};
 use super::scheme::{
     InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
 };
 use super::shape::{ConvPlan, LANES, PANEL, Pool};
 use super::simd::Simd;
+use super::tile::{self, Square};
 
 /// Taps of a 3×3 kernel.
 const TAPS: usize = 9;
-/// Lines of output asked for ahead of their use.
-const WRITE_AHEAD: usize = 4;
 /// Lines of input asked for ahead of their use.
 const AHEAD: usize = 64;
 
@@ -32,13 +31,7 @@ pub(super) struct Winograd<F, const D: usize, const P: usize, const T: usize> {
     filter: PhantomData<F>,
 }
 
-/// A square of vectors.
-type Square<S, const N: usize> = [[<S as Simd>::Vector; N]; N];
-
 impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winograd<F, D, P, T> {
-    /// Inputs on each side of the tile that belong to its neighbours.
-    const BORDER: usize = (D - T) / 2;
-
     /// The scheme of a plan whose activities are both in lines of 16 channels.
     pub fn new(plan: ConvPlan) -> Self {
         Self { plan, out: [plan.out_area(), plan.out_size()[1]], filter: PhantomData }
@@ -49,88 +42,6 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
     fn origin(&self, site: usize) -> [usize; 2] {
         let across = self.plan.shape.width / T;
         [site / across * T, site % across * T]
-    }
-
-    /// The input tile at `origin`, transformed; pixels outside the map are zero.
-    #[inline(always)]
-    fn input_tile<S: Simd>(
-        &self,
-        simd: S,
-        map: &[[f32; LANES]],
-        origin: [usize; 2],
-    ) -> Square<S, P> {
-        let [height, width] = [self.plan.shape.height, self.plan.shape.width];
-        let mut half = [[simd.zero(); D]; P]; // [product, column]
-        for j in 0..D {
-            let x = (origin[1] + j).wrapping_sub(Self::BORDER);
-            if x >= width {
-                continue;
-            }
-            let mut column = [simd.zero(); D];
-            for (i, value) in column.iter_mut().enumerate() {
-                let y = (origin[0] + i).wrapping_sub(Self::BORDER);
-                let inner = i >= Self::BORDER && i < D - Self::BORDER;
-                if inner || y < height {
-                    *value = simd.load(&map[y * width + x]);
-                }
-            }
-            let products = F::input(simd, column);
-            for p in 0..P {
-                half[p][j] = products[p];
-            }
-        }
-        let mut out = [[simd.zero(); P]; P];
-        for p in 0..P {
-            out[p] = F::input(simd, half[p]);
-        }
-        out
-    }
-
-    /// The output tile of products `m`, with bias.
-    #[inline(always)]
-    fn output_tile<S: Simd>(&self, simd: S, m: &[Line], bias: S::Vector) -> Square<S, T> {
-        const STRIDE: usize = super::product::TILE_LINES;
-        let m = &m[..(P * P - 1) * STRIDE + 1];
-        let mut half = [[simd.zero(); P]; T];
-        for j in 0..P {
-            let mut column = [simd.zero(); P];
-            for (i, value) in column.iter_mut().enumerate() {
-                *value = simd.load(&m[(i * P + j) * STRIDE].0);
-            }
-            let outputs = F::output(simd, column);
-            for t in 0..T {
-                half[t][j] = outputs[t];
-            }
-        }
-        let mut out = [[simd.zero(); T]; T];
-        for t in 0..T {
-            let row = F::output(simd, half[t]);
-            for u in 0..T {
-                out[t][u] = simd.add(row[u], bias);
-            }
-        }
-        out
-    }
-
-    /// The modulations of a tile, transformed.
-    #[inline(always)]
-    fn lowered<S: Simd>(simd: S, m: Square<S, T>) -> Square<S, P> {
-        let mut half = [[simd.zero(); T]; P];
-        for j in 0..T {
-            let mut column = [simd.zero(); T];
-            for i in 0..T {
-                column[i] = m[i][j];
-            }
-            let products = F::modulation(simd, column);
-            for p in 0..P {
-                half[p][j] = products[p];
-            }
-        }
-        let mut out = [[simd.zero(); P]; P];
-        for p in 0..P {
-            out[p] = F::modulation(simd, half[p]);
-        }
-        out
     }
 
     /// Modulation of the tile at `site` for one line of channels: zero where the pixel did not win.
@@ -150,8 +61,8 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
         let base = (patch * (plan.shape.c_out / LANES) + line) * area;
         let winners = &job.winners.as_chunks::<LANES>().0[base..][..area];
         let mut out = [[simd.zero(); T]; T];
-        for i in 0..T {
-            for j in 0..T {
+        for (i, row) in out.iter_mut().enumerate() {
+            for (j, value) in row.iter_mut().enumerate() {
                 let pixel = (origin[0] + i) / side * width + (origin[1] + j) / side;
                 let code = if side == 2 { i % 2 * 2 + j % 2 } else { 0 };
                 let strength = match job.modulation {
@@ -161,7 +72,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
                     Modulation::Map(m) => &m.as_chunks::<LANES>().0[base + pixel],
                 };
                 let wins = simd.codes_equal(&winners[pixel], code as u8);
-                out[i][j] = simd.select(wins, simd.load(strength), simd.zero());
+                *value = simd.select(wins, simd.load(strength), simd.zero());
             }
         }
         out
@@ -200,41 +111,6 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
         }
         accumulate(simd, &mut job.out.sums[patch * c_out + line * LANES..], sum);
     }
-
-    /// The kernel `w`, transformed.
-    #[inline(always)]
-    fn weight_tile<S: Simd>(&self, simd: S, w: &[[f32; LANES]; TAPS]) -> Square<S, P> {
-        let mut half = [[simd.zero(); 3]; P];
-        for j in 0..3 {
-            let column = [simd.load(&w[j]), simd.load(&w[3 + j]), simd.load(&w[6 + j])];
-            let products = F::weight(simd, column);
-            for p in 0..P {
-                half[p][j] = products[p];
-            }
-        }
-        let mut out = [[simd.zero(); P]; P];
-        for p in 0..P {
-            out[p] = F::weight(simd, half[p]);
-        }
-        out
-    }
-
-    /// The weight update of sums `c`, whose frequencies are `plane` lines apart.
-    #[inline(always)]
-    fn update_tile<S: Simd>(&self, simd: S, c: &[Line], plane: usize) -> [[S::Vector; 3]; 3] {
-        let mut half = [[simd.zero(); P]; 3];
-        for j in 0..P {
-            let mut column = [simd.zero(); P];
-            for (i, value) in column.iter_mut().enumerate() {
-                *value = simd.load(&c[(i * P + j) * plane].0);
-            }
-            let taps = F::update(simd, column);
-            for t in 0..3 {
-                half[t][j] = taps[t];
-            }
-        }
-        [F::update(simd, half[0]), F::update(simd, half[1]), F::update(simd, half[2])]
-    }
 }
 
 impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
@@ -268,7 +144,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                 simd.transpose(rows_at(rows, depth * TAPS, column), square);
             }
             for (channel, w) in taps.iter().enumerate() {
-                let u = self.weight_tile(simd, w);
+                let u = tile::lower_weights::<F, S, D, P, T>(simd, w);
                 let at = (block * LANES + channel) * 2 + half;
                 // Streamed: at full width the lowered weights are larger than all caches.
                 for f in 0..P * P {
@@ -282,6 +158,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     #[inline(always)]
     fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
         let area = self.plan.shape.in_area();
+        let size = [self.plan.shape.height, self.plan.shape.width];
         let maps = job.x.as_chunks::<LANES>().0;
         let first = |patch: usize, block: usize| (patch * self.blocks() + block) * area;
         let ahead = AHEAD.div_ceil(area);
@@ -298,9 +175,10 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                         .skip(site * pixels)
                         .take(pixels)
                         .for_each(|line| simd.prefetch(line));
-                    let tile = self.input_tile(simd, map, self.origin(site));
                     let at = job.place.row(run.row + row) + chunk * job.place.step;
-                    scatter(simd, &mut job.v[at..], job.place.plane, tile);
+                    let to = (&mut job.v[at..], job.place.plane);
+                    let origin = self.origin(site);
+                    tile::lower_input::<F, S, D, P, T>(simd, (map, size), origin, to);
                 }
             }
         }
@@ -315,7 +193,8 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                     for half in 0..2 {
                         let m = self.modulation_tile(simd, &job, run.patch, 2 * panel + half, site);
                         let at = p * stride + 2 * (run.row + row) + half;
-                        scatter(simd, &mut job.g[at..], plane, Self::lowered(simd, m));
+                        let to = (&mut job.g[at..], plane);
+                        tile::lower_modulation::<F, S, D, P, T>(simd, m, to);
                     }
                 }
             }
@@ -329,7 +208,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
             for (row, site) in run.sites.enumerate() {
                 for (half, bias) in biases.iter().enumerate() {
                     let m = &job.m[job.product(run.row + row, P * P) + half..];
-                    let tile = self.output_tile(simd, m, simd.load(bias));
+                    let tile = tile::raise_output::<F, S, D, P, T>(simd, m, simd.load(bias));
                     let at = (run.patch, 2 * job.panel + half, self.origin(site));
                     self.write_tile(simd, &mut job, at, tile);
                 }
@@ -346,7 +225,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
             for block in 0..job.blocks {
                 for (channel, taps) in taps.iter_mut().enumerate() {
                     let at = line / 2 * stride + (block * LANES + channel) * 2 + line % 2;
-                    let tile = self.update_tile(simd, &job.c[at..], plane);
+                    let tile = tile::raise_update::<F, S, D, P, T>(simd, &job.c[at..], plane);
                     for (tap, to) in taps.iter_mut().enumerate() {
                         simd.store(to, tile[tap / 3][tap % 3]);
                     }
@@ -361,16 +240,6 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                 }
             }
         }
-    }
-}
-
-/// Writes a tile to lines that are `plane` apart.
-#[inline(always)]
-fn scatter<S: Simd, const P: usize>(simd: S, to: &mut [Line], plane: usize, tile: Square<S, P>) {
-    let to = &mut to[..(P * P - 1) * plane + 1];
-    for f in 0..P * P {
-        simd.prefetch_write(&to[(f * plane + WRITE_AHEAD).min((P * P - 1) * plane)].0);
-        simd.store(&mut to[f * plane].0, tile[f / P][f % P]);
     }
 }
 

@@ -1,4 +1,5 @@
 //! The vector units of x86-64 processors.
+#![allow(unsafe_code)]
 
 use core::arch::x86_64::*;
 

@@ -8,7 +8,10 @@ fn packing_and_unpacking_return_the_activity() {
     let plain = Numbers::new(1).vec(3 * 48 * 35);
     let (mut lines, mut back) = (vec![0.0; plain.len()], vec![0.0; plain.len()]);
     pack(48, 35, &plain, &mut lines);
-    assert_eq!(lines[(48 + 16) * 35 + 16 * 4 + 2], plain[(48 + 18) * 35 + 4]);
+    let [pixel, channel] = [4, 18];
+    let line: Vec<f32> = (16..32).map(|c| plain[(48 + c) * 35 + pixel]).collect();
+    assert_eq!(lines[(48 + 16) * 35 + pixel * 16..][..16], line);
+    assert_eq!(line[channel - 16..][..1], plain[(48 + channel) * 35 + pixel..][..1]);
     unpack(48, 35, &lines, &mut back);
     assert_eq!(plain, back);
 }

@@ -1,0 +1,184 @@
+//! Two-dimensional transforms of minimal filtering: a [`Filter`] along columns, then along rows.
+//!
+//! Transformed tiles are scattered over planes, one for each frequency.
+
+use super::filter::Filter;
+use super::line::Line;
+use super::product::TILE_LINES;
+use super::shape::LANES;
+use super::simd::Simd;
+
+/// Lines past the last plane that may be asked for.
+pub(super) const WRITE_AHEAD: usize = 4;
+
+/// A square of vectors.
+pub(super) type Square<S, const N: usize> = [[<S as Simd>::Vector; N]; N];
+
+/// Column `j` of `square` becomes `column`.
+#[inline(always)]
+fn put_column<V: Copy, const N: usize, const M: usize>(
+    square: &mut [[V; M]; N],
+    j: usize,
+    column: [V; N],
+) {
+    for (row, value) in square.iter_mut().zip(column) {
+        row[j] = value;
+    }
+}
+
+/// Writes row `p` of a transformed tile: lines that are `plane` apart.
+#[inline(always)]
+fn scatter<S: Simd, const P: usize>(
+    simd: S,
+    to: &mut [Line],
+    plane: usize,
+    p: usize,
+    row: [S::Vector; P],
+) {
+    let to = &mut to[p * P * plane..][..(P - 1) * plane + 1 + WRITE_AHEAD];
+    for (q, value) in row.into_iter().enumerate() {
+        simd.prefetch_write(&to[q * plane + WRITE_AHEAD].0);
+        simd.store(&mut to[q * plane].0, value);
+    }
+}
+
+/// `Bᵀ d B` of the tile at `origin` of a map of `size`; pixels outside the map are zero.
+#[inline(always)]
+pub(super) fn lower_input<
+    F: Filter<D, P, T>,
+    S: Simd,
+    const D: usize,
+    const P: usize,
+    const T: usize,
+>(
+    simd: S,
+    (map, size): (&[[f32; LANES]], [usize; 2]),
+    origin: [usize; 2],
+    (to, plane): (&mut [Line], usize),
+) {
+    let border = (D - T) / 2;
+    let mut half = [[simd.zero(); D]; P]; // [product, column]
+    for j in 0..D {
+        let x = (origin[1] + j).wrapping_sub(border);
+        if x >= size[1] {
+            continue;
+        }
+        let mut column = [simd.zero(); D];
+        for (i, value) in column.iter_mut().enumerate() {
+            let y = (origin[0] + i).wrapping_sub(border);
+            let inner = i >= border && i < D - border;
+            if inner || y < size[0] {
+                *value = simd.load(&map[y * size[1] + x]);
+            }
+        }
+        put_column(&mut half, j, F::input(simd, column));
+    }
+    for (p, row) in half.into_iter().enumerate() {
+        scatter(simd, to, plane, p, F::input(simd, row));
+    }
+}
+
+/// `A m Aᵀ` of the modulations of a tile.
+#[inline(always)]
+pub(super) fn lower_modulation<
+    F: Filter<D, P, T>,
+    S: Simd,
+    const D: usize,
+    const P: usize,
+    const T: usize,
+>(
+    simd: S,
+    m: Square<S, T>,
+    (to, plane): (&mut [Line], usize),
+) {
+    let mut half = [[simd.zero(); T]; P];
+    for j in 0..T {
+        let mut column = [simd.zero(); T];
+        for (value, row) in column.iter_mut().zip(&m) {
+            *value = row[j];
+        }
+        put_column(&mut half, j, F::modulation(simd, column));
+    }
+    for (p, row) in half.into_iter().enumerate() {
+        scatter(simd, to, plane, p, F::modulation(simd, row));
+    }
+}
+
+/// `G w Gᵀ` of a kernel.
+#[inline(always)]
+pub(super) fn lower_weights<
+    F: Filter<D, P, T>,
+    S: Simd,
+    const D: usize,
+    const P: usize,
+    const T: usize,
+>(
+    simd: S,
+    w: &[[f32; LANES]; 9],
+) -> Square<S, P> {
+    let mut half = [[simd.zero(); 3]; P];
+    for j in 0..3 {
+        let column = [simd.load(&w[j]), simd.load(&w[3 + j]), simd.load(&w[6 + j])];
+        put_column(&mut half, j, F::weight(simd, column));
+    }
+    let mut out = [[simd.zero(); P]; P];
+    for (out, row) in out.iter_mut().zip(half) {
+        *out = F::weight(simd, row);
+    }
+    out
+}
+
+/// `Aᵀ m A` plus bias, of products that are a tile's lines apart.
+#[inline(always)]
+pub(super) fn raise_output<
+    F: Filter<D, P, T>,
+    S: Simd,
+    const D: usize,
+    const P: usize,
+    const T: usize,
+>(
+    simd: S,
+    m: &[Line],
+    bias: S::Vector,
+) -> Square<S, T> {
+    let m = &m[..(P * P - 1) * TILE_LINES + 1];
+    let mut half = [[simd.zero(); P]; T];
+    for j in 0..P {
+        let mut column = [simd.zero(); P];
+        for (i, value) in column.iter_mut().enumerate() {
+            *value = simd.load(&m[(i * P + j) * TILE_LINES].0);
+        }
+        put_column(&mut half, j, F::output(simd, column));
+    }
+    let mut out = [[simd.zero(); T]; T];
+    for (out, row) in out.iter_mut().zip(half) {
+        for (out, value) in out.iter_mut().zip(F::output(simd, row)) {
+            *out = simd.add(value, bias);
+        }
+    }
+    out
+}
+
+/// `Gᵀ c G` of sums that are `plane` lines apart.
+#[inline(always)]
+pub(super) fn raise_update<
+    F: Filter<D, P, T>,
+    S: Simd,
+    const D: usize,
+    const P: usize,
+    const T: usize,
+>(
+    simd: S,
+    c: &[Line],
+    plane: usize,
+) -> Square<S, 3> {
+    let mut half = [[simd.zero(); P]; 3];
+    for j in 0..P {
+        let mut column = [simd.zero(); P];
+        for (i, value) in column.iter_mut().enumerate() {
+            *value = simd.load(&c[(i * P + j) * plane].0);
+        }
+        put_column(&mut half, j, F::update(simd, column));
+    }
+    [F::update(simd, half[0]), F::update(simd, half[1]), F::update(simd, half[2])]
+}
