@@ -1,1 +1,66 @@
-//! Backend-generic primitives of a layer-local learning step: fused convolution, Hebbian products, one-pass optimizer steps.
+//! Backend-generic primitives of a layer-local learning step, on [burn](https://burn.dev).
+//!
+//! A layer that learns locally needs only two halves of what back-propagation needs: a forward pass
+//! and the product of what a synapse sees, *post × pre*. No gradient ever passes to the layer below.
+//! This crate gives those two halves, and the few products of a contrastive rule, as one trait that
+//! every backend of burn has:
+//!
+//! | primitive | equation | function |
+//! |---|---|---|
+//! | local convolution | z = mean ρ(W ∗ x + b) | [`conv2d_local`] |
+//! | its Hebbian product | ΔW = Σ m ρ′(a) x | [`conv2d_local_hebbian`] |
+//! | Hebbian product of other layers | ΔW = Σ post × pre | [`linear_hebbian`], [`conv1d_hebbian`], [`conv2d_hebbian`], [`conv3d_hebbian`] |
+//! | scores of pairs | u = (W_pred c) · z | [`pair_scores`] |
+//! | targets weighted by γ | g = Σ γ z | [`pair_gather`] |
+//! | predictions sent to targets | m = Σ γ (W_pred c) | [`pair_scatter`] |
+//! | optimizer steps | W ← W + … | [`adam`], [`sgd`] |
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use clapp_backend::{Activity, ConvSpec, Pool, conv2d_local, conv2d_local_hebbian};
+//!
+//! let device = Device::flex();
+//! let spec = ConvSpec::same_3x3(Pool::None);
+//! let (weight, bias) = (Tensor::ones([2, 1, 3, 3], &device), Tensor::zeros([2], &device));
+//! let patches = Activity::from_plain(Tensor::ones([5, 1, 8, 8], &device));
+//!
+//! let activity = conv2d_local(&patches, weight.clone(), bias, spec);
+//! // A rule looks at `activity.representation` and answers with a modulation per neuron.
+//! let modulation = activity.representation.ones_like();
+//! let update = conv2d_local_hebbian(&activity, modulation, weight, spec);
+//! assert_eq!(update.weight.dims(), [2, 1, 3, 3]);
+//! ```
+//!
+//! # Adding a backend
+//!
+//! `impl LocalOps for MyBackend {}`: every method of [`LocalOps`] has a body made of burn's own
+//! operations. Override what your hardware does better. Autodiff backends deliberately do not
+//! implement it: the updates here are not derived from a graph.
+//!
+//! # Features
+//!
+//! `flex` (CPU), `ndarray` (CPU, for compatibility), `wgpu`, `cuda`: forwarded to burn; none is on by
+//! default, because only a final binary should choose. [`device`] opens one by name.
+
+#![deny(unsafe_code)]
+
+pub use burn;
+
+mod device;
+#[cfg(feature = "flex")]
+mod flex;
+mod generic;
+#[cfg(feature = "flex")]
+pub mod kernels;
+mod ops;
+mod tensor;
+
+pub use device::{DeviceError, device};
+pub use ops::{
+    AdamCoefficients, AdamOutput, Arithmetic, ConvOutput, ConvSpec, HebbianOutput, LocalOps, Pool,
+};
+pub use tensor::{
+    Activity, ConvActivity, Hebbian, adam, conv1d_hebbian, conv2d_hebbian, conv2d_local,
+    conv2d_local_hebbian, conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter, pair_scores,
+    sgd,
+};

@@ -1,0 +1,400 @@
+//! Flex, burn's CPU backend, with kernels of its own: activities in lines of 16 channels, everything
+//! around a convolution fused, optimizer steps in place.
+//!
+//! Single precision takes the kernels; any other takes burn's own operations.
+
+use burn::backend::{
+    Flex, Shape, TensorMetadata,
+    flex::{FlexTensor, Layout},
+    tensor::{FloatTensor, IntTensor},
+};
+use burn::tensor::{Bytes, DType};
+use rayon::prelude::*;
+
+use crate::{
+    generic,
+    kernels::{self, ConvPlan, ConvShape, Lanes, Line, Modulation, Path},
+    ops::{
+        AdamCoefficients, AdamOutput, Arithmetic, ConvOutput, ConvSpec, HebbianOutput, LocalOps,
+        Pool,
+    },
+};
+
+impl LocalOps for Flex {
+    fn conv2d_local(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        spec: ConvSpec,
+    ) -> ConvOutput<Self> {
+        if input.dtype() != DType::F32 {
+            return generic::conv2d_local::<Self>(input, weight, bias, spec);
+        }
+        let plan = plan(&input, &weight, spec);
+        let [n, c] = [plan.shape.n, plan.shape.c_out];
+        let [height, width] = plan.out_size();
+        let lanes = width_of(plan.output_lanes);
+        let shape = Shape::from([n, c / lanes, height, width, lanes]);
+        let mut output = Buffer::zeros(plan.output_len());
+        let mut winners = vec![0_u8; plan.output_len()];
+        let mut mean = vec![0.0_f32; n * c];
+        let (input, weight, bias) = (contiguous(input), contiguous(weight), contiguous(bias));
+        plan.forward(
+            slice(&input),
+            slice(&weight),
+            slice(&bias),
+            kernels::Activity { y: output.as_mut(), winners: &mut winners, mean: &mut mean },
+        );
+        ConvOutput {
+            output: output.into_tensor(shape.clone()),
+            representation: tensor(mean, Shape::from([n, c])),
+            winners: FlexTensor::new(
+                Bytes::from_elems(winners),
+                Layout::contiguous(shape),
+                DType::U8,
+            ),
+        }
+    }
+
+    fn conv2d_local_hebbian(
+        input: FloatTensor<Self>,
+        output: FloatTensor<Self>,
+        winners: IntTensor<Self>,
+        modulation: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        spec: ConvSpec,
+    ) -> HebbianOutput<Self> {
+        if input.dtype() != DType::F32 {
+            return generic::conv2d_local_hebbian::<Self>(
+                input, output, winners, modulation, weight, spec,
+            );
+        }
+        let plan = plan(&input, &weight, spec);
+        let (input, modulation) = (contiguous(input), contiguous(modulation));
+        let winners = contiguous(winners);
+        let codes = winners.as_slice::<u8>().expect("a local convolution wrote them contiguously");
+        hebbian(&plan, slice(&input), codes, Modulation::PerPatch(slice(&modulation)), weight.shape())
+    }
+
+    fn unpack(activity: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [n, blocks, height, width, lanes]: [usize; 5] = activity.shape().dims();
+        if lanes == 1 {
+            return activity;
+        }
+        let activity = contiguous(activity);
+        let channels = blocks * lanes;
+        let mut plain = vec![0.0_f32; slice(&activity).len()];
+        kernels::unpack(channels, height * width, slice(&activity), &mut plain);
+        tensor(plain, Shape::from([n, channels, height, width, 1]))
+    }
+
+    fn conv2d_hebbian(
+        pre: FloatTensor<Self>,
+        post: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: [usize; 2],
+        padding: [usize; 2],
+    ) -> HebbianOutput<Self> {
+        if pre.dtype() != DType::F32 {
+            return generic::conv2d_hebbian::<Self>(pre, post, weight, stride, padding);
+        }
+        let [n, c_in, height, width]: [usize; 4] = pre.shape().dims();
+        let [c_out, _, kernel_y, kernel_x]: [usize; 4] = weight.shape().dims();
+        let kernel = [kernel_y, kernel_x];
+        let shape = ConvShape { n, c_in, c_out, height, width, kernel, stride, padding };
+        let plan = ConvPlan::new(shape, kernels::Pool::None)
+            .with_lanes(Lanes::One, Lanes::One)
+            .with_path(Path::Direct);
+        let (pre, post) = (contiguous(pre), contiguous(post));
+        let map = slice(&post);
+        let winners = vec![0_u8; map.len()]; // ρ′ is already in `post`: every pixel counts
+        hebbian(&plan, slice(&pre), &winners, Modulation::Map(map), weight.shape())
+    }
+
+    fn conv1d_hebbian(
+        pre: FloatTensor<Self>,
+        post: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> HebbianOutput<Self> {
+        if pre.dtype() != DType::F32 {
+            return generic::conv1d_hebbian::<Self>(pre, post, weight, stride, padding);
+        }
+        let as_rows = |tensor: FloatTensor<Self>| {
+            let [n, c, length]: [usize; 3] = tensor.shape().dims();
+            contiguous(tensor).reshape(Shape::from([n, c, 1, length]))
+        };
+        let shape = weight.shape();
+        let result = Self::conv2d_hebbian(
+            as_rows(pre),
+            as_rows(post),
+            as_rows(weight),
+            [1, stride],
+            [0, padding],
+        );
+        HebbianOutput { weight: result.weight.reshape(shape), bias: result.bias }
+    }
+
+    fn pair_scores(
+        prediction: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+        index: IntTensor<Self>,
+    ) -> FloatTensor<Self> {
+        if prediction.dtype() != DType::F32 || index.dtype() != DType::I32 {
+            return generic::pair_scores::<Self>(prediction, targets, index);
+        }
+        let [rows, n]: [usize; 2] = index.shape().dims();
+        let [_, channels]: [usize; 2] = targets.shape().dims();
+        let (prediction, targets) = (contiguous(prediction), contiguous(targets));
+        let index = contiguous(index);
+        let (p, z, index) = (slice(&prediction), slice(&targets), indices(&index));
+        let mut scores = vec![0.0_f32; rows * n];
+        scores.par_chunks_mut(n.max(1)).enumerate().for_each(|(row, scores)| {
+            let p = &p[row * channels..][..channels];
+            for (score, &target) in scores.iter_mut().zip(&index[row * n..]) {
+                *score = dot(p, &z[target as usize * channels..][..channels]);
+            }
+        });
+        tensor(scores, Shape::from([rows, n]))
+    }
+
+    fn pair_gather(
+        gamma: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+        index: IntTensor<Self>,
+    ) -> FloatTensor<Self> {
+        if gamma.dtype() != DType::F32 || index.dtype() != DType::I32 {
+            return generic::pair_gather::<Self>(gamma, targets, index);
+        }
+        let [rows, n]: [usize; 2] = index.shape().dims();
+        let [_, channels]: [usize; 2] = targets.shape().dims();
+        let (gamma, targets, index) = (contiguous(gamma), contiguous(targets), contiguous(index));
+        let (gamma, z, index) = (slice(&gamma), slice(&targets), indices(&index));
+        let mut sums = vec![0.0_f32; rows * channels];
+        sums.par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
+            for pair in row * n..(row + 1) * n {
+                let target = index[pair] as usize;
+                add_scaled(sum, gamma[pair], &z[target * channels..][..channels]);
+            }
+        });
+        tensor(sums, Shape::from([rows, channels]))
+    }
+
+    fn pair_scatter(
+        gamma: FloatTensor<Self>,
+        prediction: FloatTensor<Self>,
+        index: IntTensor<Self>,
+        rows: usize,
+    ) -> FloatTensor<Self> {
+        if gamma.dtype() != DType::F32 || index.dtype() != DType::I32 {
+            return generic::pair_scatter::<Self>(gamma, prediction, index, rows);
+        }
+        let [_, n]: [usize; 2] = index.shape().dims();
+        let [_, channels]: [usize; 2] = prediction.shape().dims();
+        let (gamma, prediction) = (contiguous(gamma), contiguous(prediction));
+        let index = contiguous(index);
+        let (gamma, p, index) = (slice(&gamma), slice(&prediction), indices(&index));
+        let arrivals = arrivals(index, rows);
+        let mut sums = vec![0.0_f32; rows * channels];
+        sums.par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
+            // Pairs in their own order: the sum does not depend on threads.
+            for &pair in arrivals.of(row) {
+                let source = pair as usize / n;
+                add_scaled(sum, gamma[pair as usize], &p[source * channels..][..channels]);
+            }
+        });
+        tensor(sums, Shape::from([rows, channels]))
+    }
+
+    fn adam(
+        weight: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        delta: FloatTensor<Self>,
+        k: AdamCoefficients,
+    ) -> AdamOutput<Self> {
+        if weight.dtype() != DType::F32 {
+            return generic::adam::<Self>(weight, first, second, delta, k);
+        }
+        let [mut weight, mut first, mut second] = [weight, first, second].map(whole);
+        let delta = contiguous(delta);
+        kernels::adam(
+            weight.storage_mut(),
+            first.storage_mut(),
+            second.storage_mut(),
+            slice(&delta),
+            kernels::AdamCoefficients {
+                lr: k.rate as f32,
+                beta1: k.beta_1 as f32,
+                beta2: k.beta_2 as f32,
+                eps: k.epsilon as f32,
+                bias_correction1: k.correction_1 as f32,
+                bias_correction2: k.correction_2 as f32,
+                weight_decay: k.decay as f32,
+            },
+        );
+        AdamOutput { weight, first, second }
+    }
+
+    fn sgd(weight: FloatTensor<Self>, delta: FloatTensor<Self>, rate: f64) -> FloatTensor<Self> {
+        if weight.dtype() != DType::F32 {
+            return generic::sgd::<Self>(weight, delta, rate);
+        }
+        let (mut weight, delta) = (whole(weight), contiguous(delta));
+        kernels::sgd(weight.storage_mut(), slice(&delta), rate as f32);
+        weight
+    }
+}
+
+/// Pairs by the row they arrive at.
+struct Arrivals {
+    first: Vec<u32>,
+    pairs: Vec<u32>,
+}
+
+impl Arrivals {
+    fn of(&self, row: usize) -> &[u32] {
+        &self.pairs[self.first[row] as usize..self.first[row + 1] as usize]
+    }
+}
+
+/// Counting sort of pairs by target row; stable.
+fn arrivals(index: &[i32], rows: usize) -> Arrivals {
+    let mut first = vec![0_u32; rows + 1];
+    for &row in index {
+        first[row as usize + 1] += 1;
+    }
+    for row in 0..rows {
+        first[row + 1] += first[row];
+    }
+    let mut next = first.clone();
+    let mut pairs = vec![0_u32; index.len()];
+    for (pair, &row) in index.iter().enumerate() {
+        let place = &mut next[row as usize];
+        pairs[*place as usize] = pair as u32;
+        *place += 1;
+    }
+    Arrivals { first, pairs }
+}
+
+/// Partial sums of one vector register, so that the loop vectorises and its order is fixed.
+const PARTIAL: usize = 16;
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; PARTIAL];
+    let (a, a_rest) = a.as_chunks::<PARTIAL>();
+    let (b, b_rest) = b.as_chunks::<PARTIAL>();
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..PARTIAL {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+fn add_scaled(sum: &mut [f32], factor: f32, row: &[f32]) {
+    // A closed gate adds nothing. A number that is not finite still shows in its pair's score.
+    if factor.abs() <= 0.0 {
+        return;
+    }
+    for (sum, value) in sum.iter_mut().zip(row) {
+        *sum += factor * value;
+    }
+}
+
+fn plan(input: &FlexTensor, weight: &FlexTensor, spec: ConvSpec) -> ConvPlan {
+    let [n, blocks, height, width, lanes]: [usize; 5] = input.shape().dims();
+    let [c_out, c_in, ..]: [usize; 4] = weight.shape().dims();
+    debug_assert_eq!(blocks * lanes, c_in, "checked by the caller");
+    let ConvSpec { kernel, stride, padding, .. } = spec;
+    let shape = ConvShape { n, c_in, c_out, height, width, kernel, stride, padding };
+    let pool = match spec.pool {
+        Pool::None => kernels::Pool::None,
+        Pool::Max2 => kernels::Pool::Max2,
+    };
+    let path = match spec.arithmetic {
+        Arithmetic::Fast => Path::Auto,
+        Arithmetic::Exact => Path::Direct,
+    };
+    let input_lanes = if lanes == 1 { Lanes::One } else { Lanes::Sixteen };
+    ConvPlan::new(shape, pool)
+        .with_lanes(input_lanes, Lanes::preferred(c_out))
+        .with_path(path)
+}
+
+fn hebbian(
+    plan: &ConvPlan,
+    input: &[f32],
+    winners: &[u8],
+    modulation: Modulation<'_>,
+    shape: Shape,
+) -> HebbianOutput<Flex> {
+    let mut dw = vec![0.0_f32; plan.weight_len()];
+    let mut db = vec![0.0_f32; plan.shape.c_out];
+    plan.hebbian(input, winners, modulation, kernels::Update { dw: &mut dw, db: &mut db });
+    let channels = plan.shape.c_out;
+    HebbianOutput { weight: tensor(dw, shape), bias: tensor(db, Shape::from([channels])) }
+}
+
+fn width_of(lanes: Lanes) -> usize {
+    match lanes {
+        Lanes::One => 1,
+        Lanes::Sixteen => kernels::LANES,
+    }
+}
+
+/// An output buffer whose values begin at a cache line: lines of 16 channels then never straddle two.
+struct Buffer {
+    values: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Buffer {
+    fn zeros(len: usize) -> Self {
+        // The tensor library's own allocations are aligned to 16 bytes; a start inside a slightly
+        // larger one costs nothing.
+        let values = vec![0.0; len + kernels::LANES - 1];
+        let misaligned = values.as_ptr().align_offset(align_of::<Line>());
+        let start = if misaligned < kernels::LANES { misaligned } else { 0 };
+        Self { values, start, len }
+    }
+
+    fn as_mut(&mut self) -> &mut [f32] {
+        &mut self.values[self.start..self.start + self.len]
+    }
+
+    fn into_tensor(self, shape: Shape) -> FlexTensor {
+        let strides = Layout::contiguous(shape.clone()).strides().to_vec();
+        let layout = Layout::new(shape, strides, self.start);
+        FlexTensor::new(Bytes::from_elems(self.values), layout, DType::F32)
+    }
+}
+
+fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
+}
+
+fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() }
+}
+
+/// A tensor that fills its storage, so that the storage can be changed in place.
+fn whole(tensor: FlexTensor) -> FlexTensor {
+    let len = tensor.shape().num_elements();
+    if tensor.is_contiguous() && tensor.storage::<f32>().len() == len {
+        tensor
+    } else {
+        tensor.to_contiguous()
+    }
+}
+
+fn slice(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("made contiguous before")
+}
+
+fn indices(tensor: &FlexTensor) -> &[i32] {
+    tensor.as_slice().expect("made contiguous before")
+}

@@ -1,0 +1,83 @@
+//! A 2-d convolution that learns from its own activity.
+
+use burn::tensor::{Device, Tensor};
+use clapp_backend::{Activity, ConvActivity, ConvSpec, Hebbian, conv2d_local, conv2d_local_hebbian};
+use clapp_rules::{Optimizer, Synapses};
+
+use crate::layer::LocalLayer;
+
+/// Convolution, ReLU, optional 2×2 max-pool; its representation is the mean over the map.
+///
+/// ```text
+/// z = mean_p ρ(W ∗ x + b)(p)        ΔW_ji(τ) = m_j · mean_p ρ′(a_j(p)) x_i(p + τ)
+/// ```
+///
+/// # Paper
+/// Illing et al. 2021, appendix C ("Gradient flow through MaxPooling"); `VGG_like_Encoder.py`.
+/// Deviations: none.
+#[derive(Clone, Debug)]
+pub struct LocalConv2d {
+    /// W, `[j, i, ky, kx]`.
+    pub weight: Synapses<4>,
+    /// b, `[j]`.
+    pub bias: Synapses<1>,
+    /// Geometry and arithmetic.
+    pub spec: ConvSpec,
+}
+
+impl LocalConv2d {
+    /// Draws weights and biases from U(±1/√fan_in).
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use clapp_backend::{ConvSpec, Pool};
+    /// use clapp_encoders::LocalConv2d;
+    /// use clapp_random::{Purpose, stream};
+    /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
+    /// let spec = ConvSpec::same_3x3(Pool::Max2);
+    /// let layer = LocalConv2d::init(1, 32, spec, &Device::flex(), &mut random);
+    /// assert_eq!(layer.weight.weight().dims(), [32, 1, 3, 3]);
+    /// ```
+    #[must_use]
+    pub fn init(
+        pre: usize,
+        post: usize,
+        spec: ConvSpec,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let [kernel_y, kernel_x] = spec.kernel;
+        let bound = 1.0 / ((pre * kernel_y * kernel_x) as f64).sqrt();
+        let shape = [post, pre, kernel_y, kernel_x];
+        Self {
+            weight: Synapses::uniform(shape, bound, device, random),
+            bias: Synapses::uniform([post], bound, device, random),
+            spec,
+        }
+    }
+
+    /// ΔW and Δb for a modulation `[n, j]` of the representation.
+    ///
+    /// # Panics
+    ///
+    /// If `modulation` is not `[n, j]`.
+    #[must_use]
+    pub fn delta(&self, activity: &ConvActivity, modulation: Tensor<2>) -> Hebbian<4> {
+        let [_, _, height, width] = activity.output.dims();
+        // The representation is a mean over the map, so each pixel carries its share of the signal.
+        let share = modulation / (height * width) as f64;
+        conv2d_local_hebbian(activity, share, self.weight.weight(), self.spec)
+    }
+}
+
+impl LocalLayer for LocalConv2d {
+    fn forward(&self, input: &Activity) -> ConvActivity {
+        conv2d_local(input, self.weight.weight(), self.bias.weight(), self.spec)
+    }
+
+    fn learn(&mut self, activity: ConvActivity, modulation: Tensor<2>, optimizer: &Optimizer) {
+        let delta = self.delta(&activity, modulation);
+        self.weight.learn(delta.weight, optimizer);
+        self.bias.learn(delta.bias, optimizer);
+    }
+}

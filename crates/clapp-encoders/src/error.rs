@@ -1,0 +1,60 @@
+//! What can be wrong with an encoder's configuration.
+
+/// An encoder that cannot be built.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncoderError {
+    /// No layers, or a layer without channels.
+    #[error("encoder: expected at least one layer with at least one channel each, got {channels:?}")]
+    Empty {
+        /// Channels of every layer.
+        channels: Vec<usize>,
+    },
+    /// The patch grid does not fit the image.
+    #[error(
+        "encoder: expected images of at least {size} pixels for patches of that size, got {image}; enlarge the crop or lower the patch size"
+    )]
+    ImageTooSmall {
+        /// Side of a patch.
+        size: usize,
+        /// Side of the image.
+        image: usize,
+    },
+    /// A pool meets a map of one pixel.
+    #[error(
+        "encoder: layer {layer} pools a map of {map} pixels a side, expected at least 2; drop the pool or enlarge the patches"
+    )]
+    MapTooSmall {
+        /// Layer, from 1.
+        layer: usize,
+        /// Side of its map.
+        map: usize,
+    },
+    /// The width factor leaves no channels, or is no number.
+    #[error("encoder: expected a width factor above 0, got {width}")]
+    Width {
+        /// The factor.
+        width: f64,
+    },
+    /// The modules do not partition the layers in order.
+    #[error(
+        "encoder: expected modules that split {layers} layers in order, got sizes {modules:?}; their sum must be {layers}"
+    )]
+    Modules {
+        /// Number of layers.
+        layers: usize,
+        /// Sizes of the modules.
+        modules: Vec<usize>,
+    },
+    /// A module of several layers needs back-propagation inside.
+    #[error(
+        "encoder: expected modules of one layer for the local rules, got sizes {modules:?}; larger modules need back-propagation inside and come with the baselines"
+    )]
+    NotLayerwise {
+        /// Sizes of the modules.
+        modules: Vec<usize>,
+    },
+    /// The rule does not fit the grid or itself.
+    #[error(transparent)]
+    Rule(#[from] clapp_rules::RuleError),
+}

@@ -1,0 +1,61 @@
+//! Images cut into overlapping patches: the image's own "time".
+
+use burn::tensor::Tensor;
+use clapp_backend::Activity;
+use clapp_rules::GridShape;
+use serde::{Deserialize, Serialize};
+
+/// Patch size and stride, in pixels.
+///
+/// ```
+/// use clapp_encoders::PatchGrid;
+/// let grid = PatchGrid { size: 16, stride: 8 };
+/// assert_eq!(grid.count(64), 7);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchGrid {
+    /// Side of a patch.
+    pub size: usize,
+    /// Distance between neighbouring patches.
+    pub stride: usize,
+}
+
+impl PatchGrid {
+    /// Patches along an axis of `pixels`.
+    #[must_use]
+    pub fn count(&self, pixels: usize) -> usize {
+        if pixels < self.size { 0 } else { (pixels - self.size) / self.stride + 1 }
+    }
+
+    /// Cuts images into patches that from here on are processed independently.
+    ///
+    /// Rows of patches are time, columns are sites: the context above predicts the patch below.
+    ///
+    /// # Shapes
+    /// - `images`: `[b, c, y, x]`; returns `[b·rows·columns, c, size, size]` in the order b, y, x, and
+    ///   the grid's shape
+    ///
+    /// # Panics
+    ///
+    /// If the images are smaller than one patch.
+    ///
+    /// # Paper
+    /// Illing et al. 2021, Sec. 4; `VGG_like_Encoder.py`. Deviations: none.
+    #[must_use]
+    pub fn cut(&self, images: Tensor<4>) -> (Activity, GridShape) {
+        let [batch, channels, height, width] = images.dims();
+        let (rows, columns) = (self.count(height), self.count(width));
+        assert!(
+            rows > 0 && columns > 0,
+            "patches: expected images of at least {0}×{0} pixels, got {height}×{width}",
+            self.size
+        );
+        let patches = images
+            .unfold::<5, _>(2, self.size, self.stride) // [b, c, rows, x, size]
+            .unfold::<6, _>(3, self.size, self.stride) // [b, c, rows, columns, size, size]
+            .permute([0, 2, 3, 1, 4, 5])
+            .reshape([batch * rows * columns, channels, self.size, self.size]);
+        let shape = GridShape { batch, time: rows, site: columns };
+        (Activity::from_plain(patches), shape)
+    }
+}

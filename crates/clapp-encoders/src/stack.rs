@@ -1,0 +1,272 @@
+//! Layers above layers, each learning from what it sees itself.
+
+use burn::tensor::{Device, Tensor};
+use clapp_backend::ConvActivity;
+use clapp_rules::{
+    Contrast, Draws, GridShape, Optimizer, Predictors, Rule, State, StateError, Update,
+};
+use clapp_random::{Purpose, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::{EncoderConfig, EncoderError, LocalConv2d, LocalLayer, PatchGrid};
+
+/// Where the context of a prediction comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Context {
+    /// The layer predicts itself.
+    #[default]
+    SameLayer,
+    /// The layer above predicts the layer below; the last layer predicts itself.
+    LayerAbove,
+}
+
+/// A stack of locally learning layers over patches, with the lateral weights of each.
+///
+/// Nothing passes down: a layer hands its activity up and forgets it once it has learnt. The peak of
+/// a step is the largest layer, not the sum of all.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Distribution, Tensor};
+/// use clapp_encoders::{Context, EncoderConfig, Stack};
+/// use clapp_random::{Purpose, stream};
+/// use clapp_rules::{Optimizer, Rule};
+///
+/// let device = Device::flex();
+/// let rule = Rule::clapp_s();
+/// let config = EncoderConfig::vgg6(1.0 / 16.0).unwrap();
+/// let mut stack = Stack::init(&config, &rule, Context::SameLayer, 2, &device).unwrap();
+/// let images = Tensor::<4>::random([2, 1, 64, 64], Distribution::Normal(0.0, 1.0), &device);
+/// let mut random = stream(2, Purpose::Negatives, [0; 4]);
+/// let updates = stack.step(images, &rule, &Optimizer::default(), &mut |_, shape| {
+///     rule.draw(shape, &mut random)
+/// });
+/// assert_eq!(updates.len(), 6);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stack<L = LocalConv2d> {
+    /// How images are cut.
+    pub patches: PatchGrid,
+    /// The layers, from the input up.
+    pub layers: Vec<L>,
+    /// W_pred and W_retro of every layer.
+    pub predictors: Vec<Predictors>,
+    /// Where contexts come from.
+    pub context: Context,
+}
+
+/// Draws the pairs of one layer: its index (from 0) and the shape of its grid come in.
+pub type DrawPairs<'a> = dyn FnMut(usize, GridShape) -> Vec<Draws> + 'a;
+
+impl Stack<LocalConv2d> {
+    /// Draws all weights of an encoder and of its predictors.
+    ///
+    /// Layer `l` draws from the stream (seed, Initialisation, [l, …]): its start does not depend on
+    /// any other layer.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration does not fit together, or a module has more than one layer.
+    pub fn init(
+        config: &EncoderConfig,
+        rule: &Rule,
+        context: Context,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, EncoderError> {
+        config.validate()?;
+        rule.validate(config.time())?;
+        if config.modules.iter().any(|&size| size != 1) {
+            return Err(EncoderError::NotLayerwise { modules: config.modules.clone() });
+        }
+        let channels = config.channels();
+        let mut pre = config.colours;
+        let mut layers = Vec::with_capacity(channels.len());
+        let mut predictors = Vec::with_capacity(channels.len());
+        for (l, &post) in channels.iter().enumerate() {
+            let mut random = stream(seed, Purpose::Initialisation, [l as u64, 0, 0, 0]);
+            layers.push(LocalConv2d::init(pre, post, config.spec(l), device, &mut random));
+            let above = channels.get(l + 1).copied().unwrap_or(post);
+            let source = if context == Context::LayerAbove { above } else { post };
+            let mut random = stream(seed, Purpose::Initialisation, [l as u64, 1, 0, 0]);
+            predictors.push(Predictors::init(
+                rule.prediction_steps,
+                post,
+                source,
+                rule.feedback.way_back(),
+                device,
+                &mut random,
+            ));
+            pre = post;
+        }
+        Ok(Self { patches: config.patches, layers, predictors, context })
+    }
+
+    /// Adds everything that learns to `state`.
+    pub fn save(&self, state: &mut State) {
+        for (l, (layer, predictors)) in self.layers.iter().zip(&self.predictors).enumerate() {
+            let name = format!("layer{}", l + 1);
+            layer.weight.save(&format!("{name}.weight"), state);
+            layer.bias.save(&format!("{name}.bias"), state);
+            predictors.save(&name, state);
+        }
+    }
+
+    /// Restores what [`save`](Self::save) added.
+    ///
+    /// # Errors
+    ///
+    /// If a tensor is missing or has another shape.
+    pub fn load(&mut self, state: &State) -> Result<(), StateError> {
+        for (l, (layer, predictors)) in
+            self.layers.iter_mut().zip(&mut self.predictors).enumerate()
+        {
+            let name = format!("layer{}", l + 1);
+            layer.weight.load(&format!("{name}.weight"), state)?;
+            layer.bias.load(&format!("{name}.bias"), state)?;
+            predictors.load(&name, state)?;
+        }
+        Ok(())
+    }
+}
+
+impl<L: LocalLayer> Stack<L> {
+    /// One step of learning: every layer sees the images, predicts, and changes its own weights.
+    ///
+    /// # Shapes
+    /// - `images`: `[b, c, y, x]`; returns the update of every layer, from the input up
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn step(
+        &mut self,
+        images: Tensor<4>,
+        rule: &Rule,
+        optimizer: &Optimizer,
+        draw: &mut DrawPairs<'_>,
+    ) -> Vec<Update> {
+        let contrast = rule.contrast();
+        self.step_with(contrast.as_ref(), images, rule, optimizer, draw)
+    }
+
+    /// [`step`](Self::step) with a contrast of your own.
+    ///
+    /// # Panics
+    ///
+    /// As [`step`](Self::step).
+    pub fn step_with(
+        &mut self,
+        contrast: &dyn Contrast,
+        images: Tensor<4>,
+        rule: &Rule,
+        optimizer: &Optimizer,
+        draw: &mut DrawPairs<'_>,
+    ) -> Vec<Update> {
+        let mut updates = Vec::with_capacity(self.layers.len());
+        self.visit(contrast, images, rule, draw, &mut |layer, predictors, learnt| {
+            layer.learn(learnt.activity, learnt.modulation, optimizer);
+            predictors.learn(learnt.update.predictors.clone(), optimizer);
+            updates.push(learnt.update);
+        });
+        updates
+    }
+
+    /// Walks up the stack and hands every layer what it has to learn, without deciding what to do
+    /// with it: the step applies it, a test compares it.
+    ///
+    /// # Panics
+    ///
+    /// As [`step`](Self::step).
+    pub fn visit(
+        &mut self,
+        contrast: &dyn Contrast,
+        images: Tensor<4>,
+        rule: &Rule,
+        draw: &mut DrawPairs<'_>,
+        learn: &mut dyn FnMut(&mut L, &mut Predictors, Learnt),
+    ) {
+        let (input, shape) = self.patches.cut(images);
+        let last = self.layers.len() - 1;
+        let mut activity = self.layers[0].forward(&input);
+        drop(input);
+        // What the loss of the layer below asks of this one as its context.
+        let mut from_below: Option<Tensor<4>> = None;
+        for l in 0..=last {
+            let above = (l < last).then(|| self.layers[l + 1].forward(&activity.output));
+            let target = grid(&activity, shape);
+            let context = match (self.context, &above) {
+                (Context::LayerAbove, Some(above)) => grid(above, shape),
+                _ => target.clone(),
+            };
+            let draws = draw(l, shape);
+            let predictors = &mut self.predictors[l];
+            let update = rule.update_with(contrast, target, context, predictors, &draws);
+            let upward = self.context == Context::LayerAbove && above.is_some();
+            let mut modulation = if upward { update.target.clone() } else { update.modulation() };
+            if let Some(from_below) = from_below.take() {
+                modulation = modulation + from_below;
+            }
+            if upward {
+                from_below = update.context.clone();
+            }
+            let modulation = rows(modulation);
+            learn(&mut self.layers[l], predictors, Learnt { activity, modulation, update });
+            match above {
+                Some(above) => activity = above,
+                None => break,
+            }
+        }
+    }
+
+    /// Features of every layer: the mean of its representation over all patches.
+    ///
+    /// # Shapes
+    /// - `images`: `[b, c, y, x]`; returns one `[b, channel]` per layer
+    ///
+    /// # Paper
+    /// Illing et al. 2021, Sec. 4; `ClassificationModel.py` (7×7 average pool).
+    #[must_use]
+    pub fn features(&self, images: Tensor<4>) -> Vec<Tensor<2>> {
+        let (mut input, shape) = self.patches.cut(images);
+        let mean = |activity: &ConvActivity| {
+            let [_, channels] = activity.representation.dims();
+            let patches = [shape.batch, shape.time * shape.site, channels];
+            activity.representation.clone().reshape(patches).mean_dim(1).reshape([shape.batch, channels])
+        };
+        self.layers
+            .iter()
+            .map(|layer| {
+                let activity = layer.forward(&input);
+                let features = mean(&activity);
+                input = activity.output;
+                features
+            })
+            .collect()
+    }
+}
+
+/// What one layer has to learn in one step.
+#[derive(Debug)]
+pub struct Learnt {
+    /// Its activity.
+    pub activity: ConvActivity,
+    /// Its modulation, `[n, channel]`.
+    pub modulation: Tensor<2>,
+    /// The rule's update: lateral weights and numbers to watch.
+    pub update: Update,
+}
+
+/// `[b·rows·columns, channel]` → `[b, row, column, channel]`.
+fn grid(activity: &ConvActivity, shape: GridShape) -> Tensor<4> {
+    let [_, channels] = activity.representation.dims();
+    activity.representation.clone().reshape([shape.batch, shape.time, shape.site, channels])
+}
+
+fn rows(grid: Tensor<4>) -> Tensor<2> {
+    let [batch, time, site, channels] = grid.dims();
+    grid.reshape([batch * time * site, channels])
+}
+

@@ -1,0 +1,28 @@
+//! What can be wrong with a configuration.
+
+/// A rule whose parts do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// `prediction_steps == 0`.
+    #[error("rule: expected at least 1 prediction step, got 0")]
+    NoPredictionSteps,
+    /// `prediction_steps + skip >= time steps`.
+    #[error(
+        "rule: expected a furthest prediction below the {time} time steps of the grid, got {furthest}; lower prediction_steps or skip, or use larger inputs"
+    )]
+    TooFewTimeSteps {
+        /// Distance of the furthest prediction.
+        furthest: usize,
+        /// Time steps of the grid.
+        time: usize,
+    },
+    /// `negatives.count == 0`.
+    #[error("rule: expected at least 1 saccade per context, got 0")]
+    NoNegatives,
+    /// Time-local learning with a loss that needs both terms at once.
+    #[error(
+        "rule: expected a separable objective for time-local learning, got InfoNCE; use the hinge, or synchronous timing"
+    )]
+    NotSeparable,
+}

@@ -1,0 +1,74 @@
+//! The layout every modality shares: `[batch, time, site, channel]`.
+
+use burn::tensor::Tensor;
+
+/// Rows of a grid that a prediction over `shift` steps of time can start from.
+///
+/// ```text
+/// c[b, t, s] for t = 0 … T − shift − 1
+/// ```
+///
+/// # Shapes
+/// - `grid`: `[batch, time, site, channel]`; returns `[batch·(time − shift)·site, channel]`
+///
+/// # Panics
+///
+/// If `shift` is not smaller than the number of time steps.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::{context_rows, target_rows};
+/// let grid = Tensor::<1>::from_floats([0.0, 1.0, 2.0], &Device::flex()).reshape([1, 3, 1, 1]);
+/// assert_eq!(context_rows(grid.clone(), 2).into_data().to_vec::<f32>().unwrap(), [0.0]);
+/// assert_eq!(target_rows(grid, 2).into_data().to_vec::<f32>().unwrap(), [2.0]);
+/// ```
+#[must_use]
+pub fn context_rows(grid: Tensor<4>, shift: usize) -> Tensor<2> {
+    let [_, time, _, _] = grid.dims();
+    check_shift(time, shift);
+    rows(grid.narrow(1, 0, time - shift))
+}
+
+/// Rows of a grid that a prediction over `shift` steps of time can arrive at.
+///
+/// The counterpart of [`context_rows`], row for row: `z[b, t + shift, s]`.
+///
+/// # Shapes
+/// - `grid`: `[batch, time, site, channel]`; returns `[batch·(time − shift)·site, channel]`
+///
+/// # Panics
+///
+/// If `shift` is not smaller than the number of time steps.
+#[must_use]
+pub fn target_rows(grid: Tensor<4>, shift: usize) -> Tensor<2> {
+    let [_, time, _, _] = grid.dims();
+    check_shift(time, shift);
+    rows(grid.narrow(1, shift, time - shift))
+}
+
+fn check_shift(time: usize, shift: usize) {
+    assert!(
+        shift < time,
+        "prediction step: expected a shift below {time} time steps, got {shift}"
+    );
+}
+
+fn rows(grid: Tensor<4>) -> Tensor<2> {
+    let [batch, time, site, channel] = grid.dims();
+    grid.reshape([batch * time * site, channel])
+}
+
+/// Adds `rows` to the time steps `start..start + time − shift` of `grid`.
+pub(crate) fn add_rows(
+    grid: Tensor<4>,
+    rows: Tensor<2>,
+    start: usize,
+    steps: usize,
+) -> Tensor<4> {
+    let [batch, _, site, channel] = grid.dims();
+    let part = grid.clone().narrow(1, start, steps);
+    let rows = rows.reshape([batch, steps, site, channel]);
+    grid.slice_assign([0..batch, start..start + steps, 0..site, 0..channel], part + rows)
+}

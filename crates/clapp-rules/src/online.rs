@@ -1,0 +1,298 @@
+//! The rule as a stream runs it: one time step, a saccade flag, weights changed at once.
+
+use burn::tensor::{DType, Device, Tensor, TensorData, activation::relu};
+use clapp_backend::linear_hebbian;
+
+use crate::{
+    Feedback, Monitor, Optimizer, Outcome, Synapses, context_modulation, delta_w_pred,
+    delta_w_retro, dendritic_prediction, fixation_score,
+};
+
+/// What the lateral part of a layer remembers of the previous time step.
+#[derive(Clone, Debug)]
+struct Trace {
+    /// c: activity one step ago, `[stream, channel]`.
+    activity: Tensor<2>,
+    /// ẑ = W_pred c: what the dendrites were told then, `[stream, channel]`.
+    dendrite: Tensor<2>,
+}
+
+/// Signals of one time step: what neurons multiply with their own ρ′(a)·x.
+#[derive(Clone, Debug)]
+pub struct Signals {
+    /// For the synapses that are active now: γ · W_pred c, `[stream, channel]`.
+    pub now: Tensor<2>,
+    /// For the synapses that were active one step ago: γ · W_retro z, `[stream, channel]`.
+    pub before: Option<Tensor<2>>,
+    /// u, `[stream, 1]`.
+    pub score: Tensor<2>,
+    /// γ, `[stream, 1]`.
+    pub third_factor: Tensor<2>,
+    /// Mean loss over streams, fraction of open gates, fraction of scores on the right side of 0.
+    pub monitor: Tensor<1>,
+    w_pred: Tensor<2>,
+    w_retro: Option<Tensor<2>>,
+}
+
+impl Signals {
+    /// Reads the numbers to watch from the device.
+    ///
+    /// Accuracy here is the fraction of streams with y·u > 0: a stream has no second candidate to
+    /// compare with.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor::read(&self.monitor)
+    }
+}
+
+/// The lateral half of an online layer: prediction, comparison, third factor.
+///
+/// ```text
+/// u = z^t · ẑ        ẑ = W_pred c      c = z^{t−δt}
+/// γ = y · 1[y·u < 1]                   y = +1 fixation, −1 saccade between t−δt and t
+/// ΔW_pred = γ z cᵀ                     ΔW_retro = γ c zᵀ
+/// ```
+///
+/// It knows nothing of what drives its neurons, so it serves fully connected layers, recurrent cells
+/// and spike simulators alike. Sums over streams are divided by their number.
+///
+/// # Paper
+/// Illing et al. 2021, Eqs. 8–10. Deviations: none; no public code has this form.
+#[derive(Clone, Debug)]
+pub struct OnlineRule {
+    /// W_pred, `[channel, channel]`.
+    pub w_pred: Synapses<2>,
+    /// W_retro, `[channel, channel]`, where the way back has weights of its own.
+    pub w_retro: Option<Synapses<2>>,
+    blocked: bool,
+    trace: Option<Trace>,
+}
+
+impl OnlineRule {
+    /// Draws lateral weights for `channels` neurons from U(±1/√channels).
+    #[must_use]
+    pub fn init(
+        channels: usize,
+        feedback: Feedback,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let bound = 1.0 / (channels as f64).sqrt();
+        let mut draw = || Synapses::uniform([channels, channels], bound, device, random);
+        let w_pred = draw();
+        let w_retro = matches!(feedback, Feedback::PredRetro | Feedback::PredRetroShared).then(draw);
+        Self { w_pred, w_retro, blocked: feedback == Feedback::Blocked, trace: None }
+    }
+
+    /// Forgets the previous time step, as at the start of a recording.
+    pub fn reset(&mut self) {
+        self.trace = None;
+    }
+
+    /// One time step: compares the activity with what was predicted, and predicts anew.
+    ///
+    /// Returns nothing at the first step, when there is no prediction yet. Weights stay as they are;
+    /// see [`learn`](Self::learn).
+    ///
+    /// # Shapes
+    /// - `activity`: `[stream, channel]`; `outcomes`: one per stream
+    ///
+    /// # Panics
+    ///
+    /// If the number of outcomes is not the number of streams, or changes between steps.
+    pub fn observe(&mut self, activity: Tensor<2>, outcomes: &[Outcome]) -> Option<Signals> {
+        let [streams, _] = activity.dims();
+        assert_eq!(
+            outcomes.len(),
+            streams,
+            "online rule: expected an outcome for each of {streams} streams, got {}",
+            outcomes.len()
+        );
+        let dendrite = dendritic_prediction(activity.clone(), self.w_pred.weight());
+        let next = Trace { activity: activity.clone(), dendrite };
+        let trace = self.trace.replace(next)?;
+        Some(self.signals(activity, &trace, outcomes))
+    }
+
+    fn signals(&self, activity: Tensor<2>, trace: &Trace, outcomes: &[Outcome]) -> Signals {
+        let [streams, _] = activity.dims();
+        let y: Vec<f64> = outcomes.iter().map(|o| o.sign()).collect();
+        let y = host_column(y, &activity);
+        let score = fixation_score(activity.clone(), trace.dendrite.clone());
+        let loss = relu(-(y.clone() * score.clone()) + 1.0);
+        let third_factor = loss.clone().sign() * y.clone();
+        let weighted = activity.clone() * (third_factor.clone() / streams as f64);
+        let before = (!self.blocked).then(|| {
+            let w_retro = self.w_retro.as_ref().map_or_else(
+                || self.w_pred.weight().transpose(),
+                Synapses::weight,
+            );
+            context_modulation(weighted.clone(), w_retro)
+        });
+        let right = (y * score.clone()).sign().clamp_min(0.0).mean();
+        let open = loss.clone().sign().mean();
+        Signals {
+            now: trace.dendrite.clone() * (third_factor.clone() / streams as f64),
+            before,
+            w_pred: delta_w_pred(weighted.clone(), trace.activity.clone()),
+            w_retro: self
+                .w_retro
+                .as_ref()
+                .map(|_| delta_w_retro(weighted.clone(), trace.activity.clone())),
+            monitor: Tensor::cat(vec![loss.mean(), open, right], 0),
+            score,
+            third_factor,
+        }
+    }
+
+    /// Applies ΔW_pred and ΔW_retro.
+    pub fn learn(&mut self, signals: &Signals, optimizer: &Optimizer) {
+        self.w_pred.learn(signals.w_pred.clone(), optimizer);
+        if let (Some(synapses), Some(delta)) = (&mut self.w_retro, &signals.w_retro) {
+            synapses.learn(delta.clone(), optimizer);
+        }
+    }
+}
+
+/// ΔW and Δb of one online step.
+#[derive(Clone, Debug)]
+pub struct OnlineUpdate {
+    /// ΔW, `[j, i]`.
+    pub weight: Tensor<2>,
+    /// Δb, `[j]`.
+    pub bias: Tensor<1>,
+    /// The lateral half: signals, ΔW_pred, ΔW_retro.
+    pub signals: Signals,
+}
+
+/// Activity and update of one time step.
+#[derive(Clone, Debug)]
+pub struct OnlineStep {
+    /// z, `[stream, j]`.
+    pub activity: Tensor<2>,
+    /// What there is to learn; nothing at the first step.
+    pub update: Option<OnlineUpdate>,
+}
+
+/// A fully connected layer that learns while it watches: one or many parallel streams, one time step
+/// at a time.
+///
+/// ```text
+/// a = W x + b        z = ρ(a) = max(0, a)
+/// ΔW_ji = γ^t (W_pred c)_j ρ′(a_j^t) x_i^t + γ^t (W_retro z)_j ρ′(a_j^{t−δt}) x_i^{t−δt}
+/// ```
+///
+/// All it keeps of the past are traces of one step: input, slope, activity, dendrite.
+///
+/// # Paper
+/// Illing et al. 2021, Eqs. 8–10. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_random::{Purpose, stream};
+/// use clapp_rules::{Feedback, OnlineLayer, Optimizer, Outcome};
+///
+/// let device = Device::flex();
+/// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
+/// let mut layer = OnlineLayer::init(3, 4, Feedback::PredRetro, &device, &mut random);
+/// let x = Tensor::<2>::from_floats([[1.0, 0.0, 0.5]], &device);
+/// let rate = Optimizer::Plain { rate: 0.1 };
+/// assert!(layer.step(x.clone(), &[Outcome::Fixation], &rate).update.is_none());
+/// let update = layer.step(x, &[Outcome::Fixation], &rate).update.unwrap();
+/// assert_eq!(update.weight.dims(), [4, 3]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct OnlineLayer {
+    /// W, `[j, i]`.
+    pub weight: Synapses<2>,
+    /// b, `[j]`.
+    pub bias: Synapses<1>,
+    /// The lateral half.
+    pub rule: OnlineRule,
+    /// x and ρ′(a) one step ago.
+    trace: Option<[Tensor<2>; 2]>,
+}
+
+impl OnlineLayer {
+    /// Draws weights and biases from U(±1/√inputs).
+    #[must_use]
+    pub fn init(
+        inputs: usize,
+        neurons: usize,
+        feedback: Feedback,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        Self {
+            weight: Synapses::uniform([neurons, inputs], bound, device, random),
+            bias: Synapses::uniform([neurons], bound, device, random),
+            rule: OnlineRule::init(neurons, feedback, device, random),
+            trace: None,
+        }
+    }
+
+    /// Forgets the previous time step.
+    pub fn reset(&mut self) {
+        self.trace = None;
+        self.rule.reset();
+    }
+
+    /// One time step without learning: moves the traces and returns what there would be to learn.
+    ///
+    /// # Shapes
+    /// - `input`: `[stream, i]`; `outcomes`: one per stream: did a saccade happen since the last step?
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn observe(&mut self, input: Tensor<2>, outcomes: &[Outcome]) -> OnlineStep {
+        let ([_, inputs], [neurons, expected]) = (input.dims(), self.weight.weight().dims());
+        assert_eq!(inputs, expected, "online layer: expected {expected} inputs, got {inputs}");
+        let bias = self.bias.weight().reshape([1, neurons]);
+        let activity = relu(input.clone().matmul(self.weight.weight().transpose()) + bias);
+        let slope = activity.clone().sign(); // ρ′(a) of a rectified activity
+        let signals = self.rule.observe(activity.clone(), outcomes);
+        let before = self.trace.replace([input.clone(), slope.clone()]);
+        let update = signals.map(|signals| {
+            let mut total = linear_hebbian(input, signals.now.clone() * slope);
+            if let (Some(modulation), Some([input, slope])) = (&signals.before, before) {
+                let back = linear_hebbian(input, modulation.clone() * slope);
+                total.weight = total.weight + back.weight;
+                total.bias = total.bias + back.bias;
+            }
+            OnlineUpdate { weight: total.weight, bias: total.bias, signals }
+        });
+        OnlineStep { activity, update }
+    }
+
+    /// One time step with learning.
+    ///
+    /// # Panics
+    ///
+    /// As [`observe`](Self::observe).
+    pub fn step(
+        &mut self,
+        input: Tensor<2>,
+        outcomes: &[Outcome],
+        optimizer: &Optimizer,
+    ) -> OnlineStep {
+        let step = self.observe(input, outcomes);
+        if let Some(update) = &step.update {
+            self.weight.learn(update.weight.clone(), optimizer);
+            self.bias.learn(update.bias.clone(), optimizer);
+            self.rule.learn(&update.signals, optimizer);
+        }
+        step
+    }
+}
+
+/// One host number per row, in the kind and on the device of `like`.
+pub(crate) fn host_column(values: Vec<f64>, like: &Tensor<2>) -> Tensor<2> {
+    let rows = values.len();
+    let dtype: DType = like.dtype();
+    let data = TensorData::new(values, [rows, 1]).convert_dtype(dtype);
+    Tensor::from_data(data, (&like.device(), dtype))
+}

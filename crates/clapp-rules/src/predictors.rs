@@ -1,0 +1,79 @@
+//! Lateral weights that predict: W_pred, and W_retro where the way back has weights of its own.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::{Optimizer, Synapses, rule::PredictorUpdate};
+
+/// Prediction weights of one layer, one matrix per prediction step.
+///
+/// W_pred `[K, target channel, context channel]` carries the context's prediction to the dendrites
+/// of the predicted neurons; W_retro `[K, context channel, target channel]` carries the way back.
+#[derive(Clone, Debug)]
+pub struct Predictors {
+    /// W_pred of all prediction steps.
+    pub w_pred: Synapses<3>,
+    /// W_retro of all prediction steps, unless the way back uses W_predᵀ or is blocked.
+    pub w_retro: Option<Synapses<3>>,
+}
+
+impl Predictors {
+    /// Draws both from U(±1/√target channels), as the authors' 1×1 convolutions are.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use clapp_random::{Purpose, stream};
+    /// use clapp_rules::{Predictors, WayBack};
+    /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
+    /// let p = Predictors::init(5, 64, 32, WayBack::OwnWeights, &Device::flex(), &mut random);
+    /// assert_eq!(p.w_pred.weight().dims(), [5, 64, 32]);
+    /// assert_eq!(p.w_retro.unwrap().weight().dims(), [5, 32, 64]);
+    /// ```
+    #[must_use]
+    pub fn init(
+        steps: usize,
+        target: usize,
+        context: usize,
+        way_back: WayBack,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let bound = 1.0 / (target as f64).sqrt();
+        let w_pred = Synapses::uniform([steps, target, context], bound, device, random);
+        let w_retro = match way_back {
+            WayBack::Transposed => None,
+            WayBack::OwnWeights => {
+                Some(Synapses::uniform([steps, context, target], bound, device, random))
+            }
+        };
+        Self { w_pred, w_retro }
+    }
+
+    /// Prediction steps K.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.w_pred.weight().dims()[0]
+    }
+
+    /// Applies ΔW_pred and ΔW_retro.
+    pub fn learn(&mut self, update: PredictorUpdate, optimizer: &Optimizer) {
+        self.w_pred.learn(update.w_pred, optimizer);
+        if let (Some(synapses), Some(delta)) = (&mut self.w_retro, update.w_retro) {
+            synapses.learn(delta, optimizer);
+        }
+    }
+}
+
+/// Whether the way back from target to context has weights of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// It uses W_predᵀ (weight transport), or there is none.
+    Transposed,
+    /// It has W_retro.
+    OwnWeights,
+}
+
+/// Matrix of prediction step `k` (from 0).
+pub(crate) fn step_matrix(weights: &Tensor<3>, k: usize) -> Tensor<2> {
+    let [_, rows, columns] = weights.dims();
+    weights.clone().narrow(0, k, 1).reshape([rows, columns])
+}

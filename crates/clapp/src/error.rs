@@ -1,0 +1,117 @@
+//! What can go wrong with a run.
+
+use std::path::PathBuf;
+
+/// A run that cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No preset has this name.
+    #[error("preset: expected one of {}, got {name:?}", crate::PRESETS)]
+    Preset {
+        /// What was asked for.
+        name: String,
+    },
+    /// No method has this name.
+    #[error("method: expected one of {}, got {name:?}", crate::METHODS)]
+    Method {
+        /// What was asked for.
+        name: String,
+    },
+    /// The paper's settings with other images.
+    #[error(
+        "preset paper: expected STL-10, got other images; give its folder, or use the preset quick"
+    )]
+    PaperData,
+    /// The pipeline makes other images than the encoder takes.
+    #[error(
+        "configuration: expected images of {} channels and {} pixels a side for the encoder, got {} and {} from the pipeline",
+        expected[0], expected[1], found[0], found[1]
+    )]
+    Pipeline {
+        /// Channels and side that the encoder takes.
+        expected: [usize; 2],
+        /// Channels and side that the pipeline makes.
+        found: [usize; 2],
+    },
+    /// A number that must be positive is 0.
+    #[error("configuration: expected {name} of at least 1, got 0")]
+    Zero {
+        /// Name of the setting.
+        name: &'static str,
+    },
+    /// The pool of negatives does not divide the batch.
+    #[error("configuration: expected a pool of negatives that divides the batch of {batch}, got {pool}")]
+    Pool {
+        /// Images in a batch.
+        batch: usize,
+        /// Samples in a pool.
+        pool: usize,
+    },
+    /// Fewer images than one batch.
+    #[error("data: expected at least {batch} images for one batch, got {images} in {name}")]
+    TooFewImages {
+        /// Images in a batch.
+        batch: usize,
+        /// Images there are.
+        images: usize,
+        /// Name of the data.
+        name: String,
+    },
+    /// A loss is no longer a number.
+    #[error(
+        "training: expected a finite loss, got {loss} in layer {layer} at step {step}; the last good checkpoint is kept, lower the learning rate or look at the data"
+    )]
+    NotFinite {
+        /// Layer, from 1.
+        layer: usize,
+        /// Step, from 1.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
+    /// A run is resumed with another configuration.
+    #[error(
+        "resume: expected the configuration that {} was started with, got another; start a new run instead", folder.display()
+    )]
+    Resume {
+        /// Folder of the run.
+        folder: PathBuf,
+    },
+    /// A folder holds no run.
+    #[error("resume: expected {what} in {}, got none; is this the folder of a run?", folder.display())]
+    NoRun {
+        /// Folder.
+        folder: PathBuf,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A configuration or manifest that cannot be read.
+    #[error("{what}: expected JSON that this version understands in {}, got: {source}", path.display())]
+    Json {
+        /// What was read.
+        what: &'static str,
+        /// File.
+        path: PathBuf,
+        /// Why not.
+        source: serde_json::Error,
+    },
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] clapp_backend::DeviceError),
+    /// The encoder.
+    #[error(transparent)]
+    Encoder(#[from] clapp_encoders::EncoderError),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] clapp_datasets::Error),
+    /// The read-outs.
+    #[error(transparent)]
+    Eval(#[from] clapp_eval::Error),
+    /// Checkpoints and other files.
+    #[error(transparent)]
+    Store(#[from] clapp_store::Error),
+    /// A saved state that does not fit the network.
+    #[error(transparent)]
+    State(#[from] clapp_rules::StateError),
+}
