@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::instruction::instruction_set;
+use super::instruction::{InstructionSet, instruction_set};
 use super::shape::LANES;
 use super::simd::{Kernel, Simd};
 
@@ -52,11 +52,21 @@ pub fn adam(
     dw: &[f32],
     coefficients: AdamCoefficients,
 ) {
+    adam_with(instruction_set(), [w, m, v], dw, coefficients);
+}
+
+/// [`adam`] of `[w, m, v]` with these instructions.
+pub(super) fn adam_with(
+    instructions: InstructionSet,
+    [w, m, v]: [&mut [f32]; 3],
+    dw: &[f32],
+    coefficients: AdamCoefficients,
+) {
     for other in [m.len(), v.len(), dw.len()] {
         assert_eq!(other, w.len(), "adam: expected equal lengths");
     }
     let call = AdamCall { w, m, v, dw, coefficients };
-    instruction_set().visit(call);
+    instructions.visit(call);
 }
 
 struct AdamCall<'a> {

@@ -120,12 +120,47 @@ impl Simd for Avx512 {
         unsafe { _mm_sfence() }
     }
     #[inline(always)]
+    fn transpose(self, from: [&[f32; LANES]; LANES], to: &mut [[f32; LANES]; LANES]) {
+        // SAFETY: `self` exists only if the processor has AVX-512F.
+        unsafe { transpose_avx512(self, from, to) }
+    }
+    #[inline(always)]
     fn prefetch(self, line: &[f32; LANES]) {
         prefetch::<_MM_HINT_T0>(line);
     }
     #[inline(always)]
     fn prefetch_write(self, line: &[f32; LANES]) {
         prefetch::<_MM_HINT_ET0>(line);
+    }
+}
+
+/// Transposes pairs, then fours of lanes, then the sixteen blocks of four.
+#[target_feature(enable = "avx512f")]
+fn transpose_avx512(simd: Avx512, from: [&[f32; LANES]; LANES], to: &mut [[f32; LANES]; LANES]) {
+    let mut fours = [_mm512_setzero_ps(); LANES]; // block l of fours[4g + c]: column 4l + c of rows 4g ..
+    for (rows, fours) in from.as_chunks::<4>().0.iter().zip(fours.as_chunks_mut::<4>().0) {
+        let [a, b] = [simd.load(rows[0]), simd.load(rows[1])];
+        let [c, d] = [simd.load(rows[2]), simd.load(rows[3])];
+        let low = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+        let high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+        let low_next = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+        let high_next = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+        fours[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, low_next));
+        fours[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, low_next));
+        fours[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high, high_next));
+        fours[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high, high_next));
+    }
+    for c in 0..4 {
+        let [a, b] = [fours[c], fours[4 + c]];
+        let [d, e] = [fours[8 + c], fours[12 + c]];
+        let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
+        let even_next = _mm512_shuffle_f32x4::<0b10_00_10_00>(d, e);
+        let odd = _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
+        let odd_next = _mm512_shuffle_f32x4::<0b11_01_11_01>(d, e);
+        simd.store(&mut to[c], _mm512_shuffle_f32x4::<0b10_00_10_00>(even, even_next));
+        simd.store(&mut to[8 + c], _mm512_shuffle_f32x4::<0b11_01_11_01>(even, even_next));
+        simd.store(&mut to[4 + c], _mm512_shuffle_f32x4::<0b10_00_10_00>(odd, odd_next));
+        simd.store(&mut to[12 + c], _mm512_shuffle_f32x4::<0b11_01_11_01>(odd, odd_next));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Layout, optimizers, choice of instructions.
 
+use super::super::optimizer::adam_with;
 use super::oracle::Numbers;
 use super::*;
 
@@ -18,6 +19,10 @@ fn packing_and_unpacking_return_the_activity() {
 
 #[test]
 fn adam_follows_the_loop_in_double_precision() {
+    InstructionSet::ALL.into_iter().filter(|set| set.is_available()).for_each(check_adam);
+}
+
+fn check_adam(set: InstructionSet) {
     let len = 100_003;
     let mut numbers = Numbers::new(2);
     let (mut w, mut m, mut v) = (numbers.vec(len), vec![0.0; len], vec![0.0; len]);
@@ -35,7 +40,7 @@ fn adam_follows_the_loop_in_double_precision() {
             bias_correction2: corrections[1] as f32,
             weight_decay: decay as f32,
         };
-        adam(&mut w, &mut m, &mut v, &dw, coefficients);
+        adam_with(set, [&mut w, &mut m, &mut v], &dw, coefficients);
         for ([w, m, v], dw) in exact.iter_mut().zip(&dw) {
             let g = decay * *w - f64::from(*dw);
             *m = beta1 * *m + (1.0 - beta1) * g;
@@ -65,4 +70,35 @@ fn instruction_sets_have_names() {
         "instruction set: expected avx512, avx2 or portable, got \"sse9\""
     );
     assert!(InstructionSet::best().is_available());
+}
+
+#[test]
+fn a_chosen_set_is_used_until_it_is_withdrawn() {
+    let plan = || ConvPlan::new(ConvShape::three_by_three(1, 1, 1, 2, 2), Pool::None);
+    assert_eq!(set_instruction_set(Some(InstructionSet::Portable)), Ok(()));
+    assert_eq!(plan().instructions, InstructionSet::Portable);
+    assert_eq!(set_instruction_set(None), Ok(()));
+    assert!(plan().instructions.is_available());
+}
+
+#[test]
+fn transposes_agree() {
+    use super::super::simd::{Kernel, Simd};
+    struct Transpose<'a>(&'a [[f32; LANES]; LANES]);
+    impl Kernel for Transpose<'_> {
+        type Output = [[f32; LANES]; LANES];
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> Self::Output {
+            let mut out = [[0.0; LANES]; LANES];
+            simd.transpose(self.0.each_ref(), &mut out);
+            out
+        }
+    }
+    let square = std::array::from_fn(|i| std::array::from_fn(|j| (16 * i + j) as f32));
+    for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+        let out = set.visit(Transpose(&square));
+        assert!(
+            (0..256).all(|k| out[k / 16][k % 16].to_bits() == square[k % 16][k / 16].to_bits())
+        );
+    }
 }
