@@ -15,8 +15,8 @@ use super::winograd::Winograd;
 pub struct Activity<'a> {
     /// `[n, c_out, h', w']` in the output layout.
     pub y: &'a mut [f32],
-    /// For each element of `y` which pixel of its 2×2 block won, 0–3 row by row (without pooling 0), or
-    /// 4 where the activity is zero.
+    /// For each element of `y` which pixel of its 2×2 block won, 0–3 row by row (without pooling
+    /// 0), or 4 where the activity is zero.
     pub winners: &'a mut [u8],
     /// `[n, c_out]`: mean of `y` over the map.
     pub mean: &'a mut [f32],
@@ -44,8 +44,9 @@ impl ConvPlan {
     /// - `w`: `[c_out, c_in, kh, kw]`; `b`: `[c_out]`
     ///
     /// # Panics
-    /// If a length does not fit the plan, the map is empty, channels in lines are not multiples of 16,
-    /// or [`Path::Winograd`] is asked of a shape it cannot compute ([`ConvPlan::supports_winograd`]).
+    /// If a length does not fit the plan, the map is empty, channels in lines are not multiples of
+    /// 16, or [`Path::Winograd`] is asked of a shape it cannot compute
+    /// ([`ConvPlan::supports_winograd`]).
     ///
     /// # Cost
     /// O(n·h·w·c_in·c_out·kh·kw) products, a quarter of that by Winograd. Scratch memory is kept.
@@ -73,8 +74,8 @@ impl ConvPlan {
     /// dw[o,i,u,v] = Σ_{n,p} m[n,o,(p)] · 1[winner] · x[n,i,p + (u,v)]
     /// db[o]       = Σ_{n,p} m[n,o,(p)] · 1[winner]
     /// ```
-    /// A mean over the map is the caller's: divide the modulation by h'·w'. Both results are written,
-    /// not added. Patches whose modulation is zero everywhere cost nothing.
+    /// A mean over the map is the caller's: divide the modulation by h'·w'. Both results are
+    /// written, not added. Patches whose modulation is zero everywhere cost nothing.
     ///
     /// # Shapes
     /// - `x`: `[n, c_in, h, w]` in the input layout

@@ -4,8 +4,8 @@ use super::simd::Simd;
 
 /// Computes `T` outputs of a three-tap correlation from `D` inputs with `P` products.
 ///
-/// Applied to rows and then to columns it gives the two-dimensional transform. Five functions, because
-/// the three operands each have a transform and two results are transformed back.
+/// Applied to rows and then to columns it gives the two-dimensional transform. Five functions,
+/// because the three operands each have a transform and two results are transformed back.
 pub(super) trait Filter<const D: usize, const P: usize, const T: usize>: Sync {
     /// `Bᵀ d`.
     fn input<S: Simd>(simd: S, d: [S::Vector; D]) -> [S::Vector; P];

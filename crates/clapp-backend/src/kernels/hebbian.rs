@@ -151,9 +151,8 @@ fn task<S: Simd, W: Scheme>(
     let [block_count, panel_count] = [blocks.len(), panels.len()];
     let chunks = scheme.chunks(block_count);
     let place = Placement::columns(chunk_rows, chunks);
-    let stride = 2 * chunk_rows;
+    let [stride, sum_stride] = [2 * chunk_rows, 2 * LANES * chunks];
     let strides = [panel_count * stride + 2, stride];
-    let sum_stride = 2 * LANES * chunks;
     let sum_strides = [panel_count * sum_stride + LANES, sum_stride];
     let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane + WRITE_AHEAD);
     let g = grown(&mut scratch.product, W::FREQUENCIES * strides[0] + WRITE_AHEAD);
@@ -169,8 +168,7 @@ fn task<S: Simd, W: Scheme>(
         let (x, blocks) = (from.x, blocks.clone());
         simd.vectorize(Step(scheme, InputJob { x, rows: rows.clone(), blocks, place, v }));
         let Evidence { winners, modulation, .. } = from;
-        let panels = panels.clone();
-        let job = ModulationJob { winners, modulation, rows, panels, strides, g };
+        let job = ModulationJob { winners, modulation, rows, panels: panels.clone(), strides, g };
         simd.vectorize(Step(scheme, job));
         let depth = scheme.depth(block_count);
         let sums = Sums { v, place, g, strides, c, sum_strides, onto, depth, count };

@@ -121,14 +121,16 @@ static CHOSEN: AtomicU8 = AtomicU8::new(0);
 /// The set asked for in `CLAPP_ISA`, or `None` if the variable is not set.
 ///
 /// # Errors
-/// If its value is unknown or this processor does not have the set; [`instruction_set`] then ignores it.
+/// If its value is unknown or this processor does not have the set; [`instruction_set`] then
+/// ignores it.
 pub fn environment_instruction_set() -> Result<Option<InstructionSet>, InstructionSetError> {
     std::env::var(INSTRUCTION_SET_VARIABLE).ok().map(|name| name.parse()).transpose()
 }
 
 /// The set new plans use: the program's choice, else that of `CLAPP_ISA`, else the best available.
 ///
-/// A value of `CLAPP_ISA` that is unknown or not available counts as none; the variable is read once.
+/// A value of `CLAPP_ISA` that is unknown or not available counts as none; the variable is read
+/// once.
 pub fn instruction_set() -> InstructionSet {
     static DEFAULT: OnceLock<InstructionSet> = OnceLock::new();
     match CHOSEN.load(Ordering::Relaxed) {

@@ -9,8 +9,9 @@ use super::shape::LANES;
 
 /// Sixteen channels of one pixel, aligned to a cache line.
 ///
-/// An activity in [`Lanes::Sixteen`](super::Lanes::Sixteen) may be allocated as `Vec<Line>` and viewed as
-/// `&[f32]` by `bytemuck::cast_slice`; the kernels are right for any alignment and fastest for this one.
+/// An activity in [`Lanes::Sixteen`](super::Lanes::Sixteen) may be allocated as `Vec<Line>` and
+/// viewed as `&[f32]` by `bytemuck::cast_slice`; the kernels are right for any alignment and
+/// fastest for this one.
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub struct Line(pub [f32; LANES]);
@@ -105,7 +106,8 @@ pub(super) fn with_scratch<R>(task: impl FnOnce(&mut Scratch) -> R) -> R {
 
 /// Runs `task` with `len` lines that its own sub-tasks may share. Contents are arbitrary.
 pub(super) fn with_shared<R>(len: usize, task: impl FnOnce(&mut [Line]) -> R) -> R {
-    // Taken out, not borrowed: while `task` waits for its sub-tasks this thread may run another layer.
+    // Taken out, not borrowed: while `task` waits for its sub-tasks this thread may run another
+    // layer.
     let mut lines = SHARED.with(RefCell::take);
     let result = task(grown(&mut lines, len));
     SHARED.with(|kept| {

@@ -1,4 +1,5 @@
-//! Fast kernels of a layer-local learning step on processors: fused convolution and its weight update.
+//! Fast kernels of a layer-local learning step on processors: fused convolution and its weight
+//! update.
 //!
 //! | step | equation | function |
 //! |---|---|---|
@@ -6,12 +7,13 @@
 //! | update | `Δw = Σ m · 1[winner] · x` | [`ConvPlan::hebbian`] |
 //! | optimizer | Adam, gradient ascent or descent | [`adam`], [`sgd`] |
 //!
-//! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any other
-//! processor; [`InstructionSet`] says which. Two schemes lower a convolution to matrix products: direct
-//! (any shape) and Winograd (3×3). Results do not depend, bit for bit, on the number of threads.
+//! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any
+//! other processor; [`InstructionSet`] says which. Two schemes lower a convolution to matrix
+//! products: direct (any shape) and Winograd (3×3). Results do not depend, bit for bit, on the
+//! number of threads.
 //!
-//! The only `unsafe` code of the workspace is in `x86.rs`: vector instructions behind a proof that the
-//! processor has them.
+//! The only `unsafe` code of the workspace is in `x86.rs`: vector instructions behind a proof that
+//! the processor has them.
 
 mod call;
 mod direct;

@@ -6,8 +6,9 @@
 //! forward   M[f][r, o] = Σ_k V[f][r, k] · U[f][k, o]      V = lowered input, U = lowered weights
 //! update    C[f][k, o] = Σ_r V[f][r, k] · G[f][r, o]      G = lowered modulation
 //! ```
-//! A row `r` is an output pixel (direct) or a tile of output pixels (Winograd); a depth `k` is a tap of
-//! an input channel (direct) or an input channel (Winograd). Direct is the scheme of one frequency.
+//! A row `r` is an output pixel (direct) or a tile of output pixels (Winograd); a depth `k` is a
+//! tap of an input channel (direct) or an input channel (Winograd). Direct is the scheme of one
+//! frequency.
 
 use core::ops::Range;
 
@@ -16,7 +17,8 @@ use super::product::{TILE_LINES, TILE_ROWS};
 use super::shape::{ConvPlan, LANES};
 use super::simd::{Kernel, Simd};
 
-/// How strongly each output pixel's learning is modulated, for the winners of [`ConvPlan::forward`].
+/// How strongly each output pixel's learning is modulated, for the winners of
+/// [`ConvPlan::forward`].
 #[derive(Clone, Copy, Debug)]
 pub enum Modulation<'a> {
     /// `[n, c_out]`: the same over the whole map.

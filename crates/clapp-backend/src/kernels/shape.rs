@@ -140,7 +140,8 @@ pub enum Path {
     Auto,
     /// Plain sums of products: the error is that of f32 summation.
     Direct,
-    /// Minimal filtering (Winograd 1980): a quarter of the multiplications, up to 5 times the error.
+    /// Minimal filtering (Winograd 1980): a quarter of the multiplications, up to 5 times the
+    /// error.
     Winograd,
 }
 
@@ -229,8 +230,8 @@ impl ConvPlan {
         self.shape.c_out * self.shape.c_in * self.shape.taps()
     }
 
-    /// Whether [`Path::Winograd`] can compute this shape: 3×3, stride 1, padding 1, `c_in` a multiple of
-    /// 16, `c_out` of 32, and a map of 2×2 or of sides that are multiples of 4.
+    /// Whether [`Path::Winograd`] can compute this shape: 3×3, stride 1, padding 1, `c_in` a
+    /// multiple of 16, `c_out` of 32, and a map of 2×2 or of sides that are multiples of 4.
     pub fn supports_winograd(&self) -> bool {
         let ConvShape { height, width, kernel, stride, padding, .. } = self.shape;
         let fours = height.is_multiple_of(4) && width.is_multiple_of(4) && height * width > 0;

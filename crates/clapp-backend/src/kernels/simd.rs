@@ -5,8 +5,8 @@ use super::shape::LANES;
 
 /// A piece of work that is compiled once for each instruction set.
 ///
-/// `run` must be `#[inline(always)]`, and so must everything it calls with its `simd`: only then does
-/// the code take on the instructions of the function [`Simd::vectorize`] puts around it.
+/// `run` must be `#[inline(always)]`, and so must everything it calls with its `simd`: only then
+/// does the code take on the instructions of the function [`Simd::vectorize`] puts around it.
 pub(super) trait Kernel {
     /// What the work returns.
     type Output;
@@ -85,8 +85,8 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// Asks for a line that will be read soon.
     #[inline(always)]
     fn prefetch(self, _line: &[f32; LANES]) {}
-    /// Writes a line that will not be read soon, past the caches where the processor can. Nobody may
-    /// read it before the writer calls [`Simd::fence`].
+    /// Writes a line that will not be read soon, past the caches where the processor can. Nobody
+    /// may read it before the writer calls [`Simd::fence`].
     #[inline(always)]
     fn stream(self, to: &mut Line, value: Self::Vector) {
         self.store(&mut to.0, value);

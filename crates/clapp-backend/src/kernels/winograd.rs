@@ -3,8 +3,8 @@
 //! ```text
 //! y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A        Δw = Gᵀ[Σ (A m Aᵀ) ⊙ (Bᵀ d B)]G
 //! ```
-//! `d` is a tile of the input, `w` a kernel, `y` the tile of the output, `m` the modulation of that tile.
-//! Winograd 1980; Lavin and Gray 2016. Computed for 16 channels at a time.
+//! `d` is a tile of the input, `w` a kernel, `y` the tile of the output, `m` the modulation of that
+//! tile. Winograd 1980; Lavin and Gray 2016. Computed for 16 channels at a time.
 
 use core::marker::PhantomData;
 

@@ -137,7 +137,8 @@ impl Simd for Avx512 {
 /// Transposes pairs, then fours of lanes, then the sixteen blocks of four.
 #[target_feature(enable = "avx512f")]
 fn transpose_avx512(simd: Avx512, from: [&[f32; LANES]; LANES], to: &mut [[f32; LANES]; LANES]) {
-    let mut fours = [_mm512_setzero_ps(); LANES]; // block l of fours[4g + c]: column 4l + c of rows 4g ..
+    // Block l of `fours[4g + c]`: column 4l + c of rows 4g ..
+    let mut fours = [_mm512_setzero_ps(); LANES];
     for (rows, fours) in from.as_chunks::<4>().0.iter().zip(fours.as_chunks_mut::<4>().0) {
         let [a, b] = [simd.load(rows[0]), simd.load(rows[1])];
         let [c, d] = [simd.load(rows[2]), simd.load(rows[3])];
