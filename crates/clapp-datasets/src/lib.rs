@@ -64,6 +64,7 @@ mod scale;
 mod source;
 pub mod split;
 pub mod stl10;
+pub mod synthetic;
 #[cfg(feature = "download")]
 mod unpack;
 
