@@ -193,7 +193,7 @@ pub fn conv2d_local_hebbian(
 /// let pre = Tensor::<3>::from_floats([[[1.0, 2.0, 3.0]]], &device);
 /// let post = Tensor::<3>::from_floats([[[1.0, 0.0]]], &device);
 /// let update = conv1d_hebbian(pre, post, Tensor::zeros([1, 1, 2], &device), 1, 0);
-/// assert_eq!(update.weight.into_data().to_vec::<f32>().unwrap(), [1.0, 2.0]);
+/// assert_eq!(update.weight.into_data().try_to_vec::<f32>().unwrap(), [1.0, 2.0]);
 /// ```
 #[must_use]
 pub fn conv1d_hebbian(
@@ -286,7 +286,7 @@ pub fn conv3d_hebbian(
 /// let pre = Tensor::<2>::from_floats([[1.0, 2.0]], &device);
 /// let post = Tensor::<2>::from_floats([[3.0]], &device);
 /// let update = linear_hebbian(pre, post);
-/// assert_eq!(update.weight.into_data().to_vec::<f32>().unwrap(), [3.0, 6.0]);
+/// assert_eq!(update.weight.into_data().try_to_vec::<f32>().unwrap(), [3.0, 6.0]);
 /// assert_eq!(update.bias.into_scalar::<f32>(), 3.0);
 /// ```
 #[must_use]

@@ -281,7 +281,7 @@ impl Report<'_> {
 }
 
 fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().to_vec::<f64>().expect("just converted to f64")
+    tensor.into_data().convert::<f64>().try_to_vec::<f64>().expect("just converted to f64")
 }
 
 fn check(golden: &Golden, bounds: Bounds, device: &Device) -> Vec<String> {

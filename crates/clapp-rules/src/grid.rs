@@ -21,8 +21,8 @@ use burn::tensor::Tensor;
 /// use burn::tensor::{Device, Tensor};
 /// use clapp_rules::{context_rows, target_rows};
 /// let grid = Tensor::<1>::from_floats([0.0, 1.0, 2.0], &Device::flex()).reshape([1, 3, 1, 1]);
-/// assert_eq!(context_rows(grid.clone(), 2).into_data().to_vec::<f32>().unwrap(), [0.0]);
-/// assert_eq!(target_rows(grid, 2).into_data().to_vec::<f32>().unwrap(), [2.0]);
+/// assert_eq!(context_rows(grid.clone(), 2).into_data().try_to_vec::<f32>().unwrap(), [0.0]);
+/// assert_eq!(target_rows(grid, 2).into_data().try_to_vec::<f32>().unwrap(), [2.0]);
 /// ```
 #[must_use]
 pub fn context_rows(grid: Tensor<4>, shift: usize) -> Tensor<2> {

@@ -181,7 +181,7 @@ pub struct Monitor {
 
 impl Monitor {
     pub(crate) fn read(numbers: &Tensor<1>) -> Self {
-        let values = numbers.to_data().convert::<f64>().to_vec::<f64>().unwrap_or_default();
+        let values = numbers.to_data().convert::<f64>().try_to_vec::<f64>().unwrap_or_default();
         let [loss, open_gates, accuracy] = values[..] else {
             panic!("monitor: expected 3 numbers, got {}", values.len())
         };

@@ -30,7 +30,7 @@ use crate::pairs::Index;
 /// let context = Tensor::<2>::from_floats([[1.0, 2.0]], &device);
 /// let w_pred = Tensor::<2>::from_floats([[3.0, 0.0], [0.0, 5.0], [1.0, 1.0]], &device);
 /// let prediction = dendritic_prediction(context, w_pred);
-/// assert_eq!(prediction.into_data().to_vec::<f32>().unwrap(), [3.0, 10.0, 3.0]);
+/// assert_eq!(prediction.into_data().try_to_vec::<f32>().unwrap(), [3.0, 10.0, 3.0]);
 /// ```
 #[must_use]
 pub fn dendritic_prediction(context: Tensor<2>, w_pred: Tensor<2>) -> Tensor<2> {

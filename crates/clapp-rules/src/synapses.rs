@@ -63,7 +63,7 @@ impl Default for Optimizer {
 /// let device = Device::flex();
 /// let mut w = Synapses::new(Tensor::<1>::zeros([2], &device));
 /// w.learn(Tensor::from_floats([1.0, -2.0], &device), &Optimizer::Plain { rate: 0.5 });
-/// assert_eq!(w.weight().into_data().to_vec::<f32>().unwrap(), [0.5, -1.0]);
+/// assert_eq!(w.weight().into_data().try_to_vec::<f32>().unwrap(), [0.5, -1.0]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Synapses<const D: usize> {

@@ -55,7 +55,7 @@ pub fn weighted_targets(gamma: &Gamma, targets: Tensor<2>, index: Index) -> Tens
 /// let weighted = Tensor::<2>::from_floats([[1.0, -2.0]], &device);
 /// let context = Tensor::<2>::from_floats([[3.0]], &device);
 /// let delta = delta_w_pred(weighted, context);
-/// assert_eq!(delta.into_data().to_vec::<f32>().unwrap(), [3.0, -6.0]);
+/// assert_eq!(delta.into_data().try_to_vec::<f32>().unwrap(), [3.0, -6.0]);
 /// ```
 #[must_use]
 pub fn delta_w_pred(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
