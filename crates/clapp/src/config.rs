@@ -65,6 +65,13 @@ pub enum Held {
 }
 
 impl DataConfig {
+    /// Chooses what read-outs are tested on, where the data have a part for choosing settings.
+    pub fn test_on(&mut self, held: Held) {
+        if let Self::Cifar10 { tested_on, .. } = self {
+            *tested_on = held;
+        }
+    }
+
     /// Name of the data, as it stands in every report.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -125,8 +132,8 @@ pub struct RunConfig {
     pub checkpoints_kept: usize,
     /// Read-outs at the end.
     pub readout: ReadoutConfig,
-    /// Seed of every draw.
-    pub seed: u64,
+    /// Seeds: the run is repeated for each of them, from data to read-outs.
+    pub seeds: Vec<u64>,
 }
 
 impl RunConfig {
@@ -146,6 +153,7 @@ impl RunConfig {
             });
         }
         for (name, value) in [
+            ("seeds", self.seeds.len() as u64),
             ("batch", self.batch as u64),
             ("images", self.images),
             ("metrics_every", self.metrics_every),

@@ -41,7 +41,9 @@ pub enum Error {
         name: &'static str,
     },
     /// The pool of negatives does not divide the batch.
-    #[error("configuration: expected a pool of negatives that divides the batch of {batch}, got {pool}")]
+    #[error(
+        "configuration: expected a pool of negatives that divides the batch of {batch}, got {pool}"
+    )]
     Pool {
         /// Images in a batch.
         batch: usize,
@@ -95,6 +97,14 @@ pub enum Error {
         path: PathBuf,
         /// Why not.
         source: serde_json::Error,
+    },
+    /// The thread pool was built before.
+    #[error("threads: expected to set up {threads} threads before any were started, got: {source}")]
+    Threads {
+        /// Threads asked for; 0 is one per core.
+        threads: usize,
+        /// Why not.
+        source: rayon::ThreadPoolBuildError,
     },
     /// The device.
     #[error(transparent)]

@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use clapp_datasets::{Augment, Batch, Loader, LoaderConfig, Order};
 use clapp_encoders::Stack;
 use clapp_eval::{
-    Features, Labels, PaperProbe, Probe, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
-    probe,
+    Features, Labels, PaperProbe, Probe, Protocol, Readout, Report, Series, StandardisedProbe,
+    metrics, probe,
 };
 use ndarray::Array2;
 
@@ -31,18 +31,20 @@ const CHUNK: usize = 64;
 /// If images cannot be read or a read-out does not converge.
 pub fn evaluate(
     config: &RunConfig,
+    seed: u64,
     data: &Data,
     stack: &Stack,
     device: &Device,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let random = Stack::init(&config.encoder, &config.rule, config.context, config.seed, device)?;
+    let context = ReadOut { config, seed, data };
+    let random = Stack::init(&config.encoder, &config.rule, config.context, seed, device)?;
     for (name, encoder) in [(config.method.as_str(), stack), (RANDOM_ENCODER, &random)] {
         let encode = |batch: Batch| layer_features(encoder, batch, device);
-        read_out(config, data, name, 1, &encode, report)?;
+        context.record(name, 1, &encode, report)?;
     }
     let pixels = |batch: Batch| vec![flat(batch)];
-    read_out(config, data, RAW_PIXELS, 0, &pixels, report)
+    context.record(RAW_PIXELS, 0, &pixels, report)
 }
 
 /// Features of every layer for a batch.
@@ -53,7 +55,8 @@ fn layer_features(stack: &Stack, batch: Batch, device: &Device) -> Vec<Array2<f3
     let host = |tensor: burn::tensor::Tensor<2>| {
         let shape = tensor.dims();
         let values = tensor.into_data().try_to_vec::<f32>().expect("features are computed in f32");
-        Array2::from_shape_vec(shape, values).expect("a tensor has as many values as its shape says")
+        Array2::from_shape_vec(shape, values)
+            .expect("a tensor has as many values as its shape says")
     };
     features.into_iter().map(host).collect()
 }
@@ -64,77 +67,127 @@ fn flat(batch: Batch) -> Array2<f32> {
     Array2::from_shape_vec((count, dim), batch.pixels).expect("a batch has whole images")
 }
 
-/// Both protocols, all and few labels, for every layer of one encoder.
-fn read_out(
-    config: &RunConfig,
-    data: &Data,
-    encoder: &str,
-    first_layer: usize,
-    encode: &Encode<'_>,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let test = features(config, &data.test, Augment::Evaluation, 0, encode)?;
-    let plain = features(config, &data.train, Augment::Evaluation, 0, encode)?;
-    // The paper's read-out learns from random views of the training images.
-    let views = (0..config.readout.paper_views as u64)
-        .map(|view| features(config, &data.train, Augment::Training, view, encode))
-        .collect::<Result<Vec<_>, _>>()?;
-    let all = Labels::All(plain[0].len());
-    let few = Labels::PerClass(config.readout.few);
-    for layer in 0..test.len() {
-        let of_layer: Vec<&Features> = views.iter().map(|view| &view[layer]).collect();
-        for labels in [all, few] {
-            for protocol in [Protocol::Standardised, Protocol::Paper] {
-                let accuracies = match protocol {
-                    Protocol::Paper => paper(config, &of_layer, &test[layer], labels)?,
-                    _ => standardised(config, &plain[layer], &test[layer], labels)?,
-                };
-                let accuracy = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-                let series = Series { protocol, labels };
-                report.record(encoder, first_layer + layer, series, config.seed, accuracy)?;
+/// What all read-outs of one seed have in common.
+struct ReadOut<'a> {
+    config: &'a RunConfig,
+    seed: u64,
+    data: &'a Data,
+}
+
+impl ReadOut<'_> {
+    /// Both protocols, all and few labels, for every layer of one encoder.
+    fn record(
+        &self,
+        encoder: &str,
+        first_layer: usize,
+        encode: &Encode<'_>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let (data, settings) = (self.data, &self.config.readout);
+        let test = self.features(&data.test, Augment::Evaluation, 0, encode)?;
+        let plain = self.features(&data.train, Augment::Evaluation, 0, encode)?;
+        // The paper's read-out learns from random views of the training images.
+        let views = (0..settings.paper_views as u64)
+            .map(|view| self.features(&data.train, Augment::Training, view, encode))
+            .collect::<Result<Vec<_>, _>>()?;
+        let columns = [Labels::All(plain[0].len()), Labels::PerClass(settings.few)];
+        for layer in 0..test.len() {
+            let views: Vec<&Features> = views.iter().map(|view| &view[layer]).collect();
+            for labels in columns {
+                let standardised = self.standardised(&plain[layer], &test[layer], labels)?;
+                let paper = self.paper(&views, &test[layer], labels)?;
+                for (protocol, accuracies) in
+                    [(Protocol::Standardised, standardised), (Protocol::Paper, paper)]
+                {
+                    let accuracy = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+                    let series = Series { protocol, labels };
+                    report.record(encoder, first_layer + layer, series, self.seed, accuracy)?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Seeds of the draws of few labels; one draw of all of them.
-fn draws(config: &RunConfig, labels: Labels) -> Vec<u64> {
-    let draws = if matches!(labels, Labels::All(_)) { 1 } else { config.readout.few_draws };
-    (0..draws as u64).collect()
-}
+    /// Seeds of the draws of few labels; one draw of all of them.
+    fn draws(&self, labels: Labels) -> std::ops::Range<u64> {
+        match labels {
+            Labels::PerClass(_) => 0..self.config.readout.few_draws as u64,
+            _ => 0..1,
+        }
+    }
 
-fn standardised(
-    config: &RunConfig,
-    train: &Features,
-    test: &Features,
-    labels: Labels,
-) -> Result<Vec<f64>, Error> {
-    let accuracy = |draw| {
-        let subset = chosen(train, labels, draw)?;
-        Ok(probe::accuracy(&StandardisedProbe::default(), &subset, test, config.seed)?)
-    };
-    draws(config, labels).into_iter().map(accuracy).collect()
-}
+    fn standardised(
+        &self,
+        train: &Features,
+        test: &Features,
+        labels: Labels,
+    ) -> Result<Vec<f64>, Error> {
+        let accuracy = |draw| {
+            let subset = chosen(train, labels, draw)?;
+            Ok(probe::accuracy(&StandardisedProbe::default(), &subset, test, self.seed)?)
+        };
+        self.draws(labels).map(accuracy).collect()
+    }
 
-fn paper(
-    config: &RunConfig,
-    views: &[&Features],
-    test: &Features,
-    labels: Labels,
-) -> Result<Vec<f64>, Error> {
-    let settings = PaperProbe { epochs: config.readout.paper_epochs, ..PaperProbe::default() };
-    let accuracy = |draw| {
-        let subsets = views
-            .iter()
-            .map(|view| chosen(view, labels, draw))
-            .collect::<Result<Vec<_>, Error>>()?;
-        let mut view = |epoch: usize| Cow::Borrowed(subsets[epoch % subsets.len()].as_ref());
-        let trained = settings.train(config.seed, &mut view)?;
-        let scores = trained.readout.scores(test.values());
-        Ok(metrics::top1(scores.view(), test.labels()))
-    };
-    draws(config, labels).into_iter().map(accuracy).collect()
+    fn paper(
+        &self,
+        views: &[&Features],
+        test: &Features,
+        labels: Labels,
+    ) -> Result<Vec<f64>, Error> {
+        let epochs = self.config.readout.paper_epochs;
+        let settings = PaperProbe { epochs, ..PaperProbe::default() };
+        let accuracy = |draw| {
+            let subsets = views
+                .iter()
+                .map(|view| chosen(view, labels, draw))
+                .collect::<Result<Vec<_>, Error>>()?;
+            let view = |epoch: usize| Cow::Borrowed(subsets[epoch % subsets.len()].as_ref());
+            let trained = settings.train(self.seed, view)?;
+            let scores = trained.readout.scores(test.values());
+            Ok(metrics::top1(scores.view(), test.labels()))
+        };
+        self.draws(labels).map(accuracy).collect()
+    }
+
+    /// Features of all labelled images of a source, one set per layer.
+    fn features(
+        &self,
+        source: &Source,
+        augment: Augment,
+        view: u64,
+        encode: &Encode<'_>,
+    ) -> Result<Vec<Features>, Error> {
+        let settings = LoaderConfig {
+            batch_size: CHUNK,
+            seed: self.seed,
+            order: Order::Sequential,
+            augment,
+            workers: 1,
+            ..LoaderConfig::evaluation()
+        };
+        let loader = Loader::new(source.clone(), self.config.pipeline.clone(), settings)?;
+        let mut layers: Vec<Vec<f32>> = Vec::new();
+        let mut labels = Vec::with_capacity(source.len());
+        for batch in loader.epoch(view)? {
+            let batch = batch?;
+            labels.extend(batch.labels.iter().map(|label| label.unwrap_or_default()));
+            for (layer, chunk) in encode(batch).into_iter().enumerate() {
+                if layers.len() <= layer {
+                    layers.push(Vec::new());
+                }
+                layers[layer].extend(chunk.iter());
+            }
+        }
+        let classes = source.classes();
+        let gather = |values: Vec<f32>| {
+            let shape = (labels.len(), values.len() / labels.len().max(1));
+            let values =
+                Array2::from_shape_vec(shape, values).expect("every image has all features");
+            Ok(Features::new(values, labels.clone())?.with_classes(classes)?)
+        };
+        layers.into_iter().map(gather).collect()
+    }
 }
 
 /// All features, or those of a few images per class.
@@ -143,42 +196,4 @@ fn chosen(features: &Features, labels: Labels, draw: u64) -> Result<Cow<'_, Feat
         Labels::PerClass(count) => Cow::Owned(features.few_labels(count, draw)?),
         _ => Cow::Borrowed(features),
     })
-}
-
-/// Features of all labelled images of a source, one set per layer.
-fn features(
-    config: &RunConfig,
-    source: &Source,
-    augment: Augment,
-    view: u64,
-    encode: &Encode<'_>,
-) -> Result<Vec<Features>, Error> {
-    let settings = LoaderConfig {
-        batch_size: CHUNK,
-        seed: config.seed,
-        order: Order::Sequential,
-        augment,
-        workers: 1,
-        ..LoaderConfig::evaluation()
-    };
-    let loader = Loader::new(source.clone(), config.pipeline.clone(), settings)?;
-    let mut layers: Vec<Vec<f32>> = Vec::new();
-    let mut labels = Vec::with_capacity(source.len());
-    for batch in loader.epoch(view)? {
-        let batch = batch?;
-        labels.extend(batch.labels.iter().map(|label| label.unwrap_or_default()));
-        for (layer, chunk) in encode(batch).into_iter().enumerate() {
-            if layers.len() <= layer {
-                layers.push(Vec::new());
-            }
-            layers[layer].extend(chunk.iter());
-        }
-    }
-    let classes = source.classes();
-    let gather = |values: Vec<f32>| {
-        let shape = (labels.len(), values.len() / labels.len().max(1));
-        let values = Array2::from_shape_vec(shape, values).expect("every image has all features");
-        Ok(Features::new(values, labels.clone())?.with_classes(classes)?)
-    };
-    layers.into_iter().map(gather).collect()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clapp_datasets::{Colour, Flip, ImagePipeline, Scale};
 use clapp_encoders::{Context, EncoderConfig, PatchGrid, PoolAfter};
-use clapp_rules::{Feedback, Optimizer, Rule};
+use clapp_rules::{Feedback, Negatives, Optimizer, Rule, Scope};
 
 use crate::{
     Error,
@@ -28,7 +28,7 @@ pub enum Images<'a> {
     Cifar10(&'a Path, SizesConfig),
 }
 
-/// Builds a configuration from a preset, a method, data and a seed.
+/// Builds a configuration from a preset, a method, data and seeds.
 ///
 /// | preset | what it is for |
 /// |---|---|
@@ -44,11 +44,16 @@ pub enum Images<'a> {
 ///
 /// ```
 /// use clapp::{Images, preset};
-/// let run = preset("quick", "clapp-s", &Images::Synthetic, 2).unwrap();
+/// let run = preset("quick", "clapp-s", &Images::Synthetic, &[2]).unwrap();
 /// assert_eq!(run.rule.prediction_steps, 5);
-/// assert!(preset("qick", "clapp-s", &Images::Synthetic, 2).unwrap_err().to_string().contains("qick"));
+/// assert!(preset("qick", "clapp-s", &Images::Synthetic, &[2]).unwrap_err().to_string().contains("qick"));
 /// ```
-pub fn preset(name: &str, method: &str, images: &Images<'_>, seed: u64) -> Result<RunConfig, Error> {
+pub fn preset(
+    name: &str,
+    method: &str,
+    images: &Images<'_>,
+    seeds: &[u64],
+) -> Result<RunConfig, Error> {
     let (rule, context) = rule(method)?;
     let mut config = match name {
         "smoke" => smoke(images)?,
@@ -57,9 +62,13 @@ pub fn preset(name: &str, method: &str, images: &Images<'_>, seed: u64) -> Resul
         _ => return Err(Error::Preset { name: name.to_owned() }),
     };
     config.method = method.to_owned();
-    config.rule = Rule { prediction_steps: config.rule.prediction_steps, ..rule };
+    let negatives = config.rule.negatives.count;
+    config.rule = rule;
+    if rule.negatives.scope == Scope::Everywhere {
+        config.rule.negatives.count = negatives;
+    }
     config.context = context;
-    config.seed = seed;
+    config.seeds = seeds.to_vec();
     config.validate()?;
     Ok(config)
 }
@@ -101,7 +110,7 @@ fn paper(images: &Images<'_>, method: &str) -> Result<RunConfig, Error> {
         checkpoint_every: 3125,
         checkpoints_kept: 2,
         readout: ReadoutConfig { few: 10, few_draws: 3, paper_epochs: 300, paper_views: 300 },
-        seed: 2,
+        seeds: vec![2],
     })
 }
 
@@ -116,16 +125,24 @@ fn small_encoder(width: f64, colours: usize) -> Result<EncoderConfig, Error> {
 }
 
 fn quick(images: &Images<'_>) -> Result<RunConfig, Error> {
-    let (data, pipeline, encoder) = match *images {
+    let (data, pipeline, encoder, negatives) = match *images {
         Images::Synthetic => (
-            DataConfig::Synthetic { unlabelled: 20_000, train: 2_000, test: 1_000 },
-            ImagePipeline { scale: Scale::Shrink(2), crop: 32, ..ImagePipeline::stl10() },
-            small_encoder(0.25, 1)?,
+            DataConfig::Synthetic { unlabelled: 6_000, train: 2_000, test: 1_000 },
+            // A mirrored scene belongs to another class.
+            ImagePipeline {
+                scale: Scale::Shrink(2),
+                crop: 32,
+                flip: Flip::Never,
+                colour: Colour::Gray { mean: 0.5, std: 24.0 / 255.0 },
+            },
+            small_encoder(0.125, 1)?,
+            4,
         ),
         Images::Stl10(root, sizes) => (
             DataConfig::Stl10 { root: root.to_owned(), sizes },
             ImagePipeline { scale: Scale::Shrink(2), crop: 32, ..ImagePipeline::stl10() },
             small_encoder(0.25, 1)?,
+            16,
         ),
         Images::Cifar10(root, sizes) => (
             DataConfig::Cifar10 {
@@ -141,6 +158,7 @@ fn quick(images: &Images<'_>) -> Result<RunConfig, Error> {
                 colour: CIFAR10_RGB,
             },
             small_encoder(0.25, 3)?,
+            16,
         ),
     };
     Ok(RunConfig {
@@ -149,7 +167,10 @@ fn quick(images: &Images<'_>) -> Result<RunConfig, Error> {
         data,
         pipeline,
         encoder,
-        rule: Rule::clapp_s(),
+        rule: Rule {
+            negatives: Negatives { count: negatives, ..Negatives::default() },
+            ..Rule::clapp_s()
+        },
         context: Context::SameLayer,
         optimizer: Optimizer::adam(1e-3),
         batch: 32,
@@ -158,7 +179,7 @@ fn quick(images: &Images<'_>) -> Result<RunConfig, Error> {
         checkpoint_every: 250,
         checkpoints_kept: 2,
         readout: ReadoutConfig { few: 10, few_draws: 3, paper_epochs: 60, paper_views: 1 },
-        seed: 2,
+        seeds: vec![2],
     })
 }
 

@@ -12,9 +12,11 @@ use crate::{Data, Error, RunConfig};
 /// Numbers of one step, as they stand in the metrics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
-    /// Step, from 1.
+    /// Step of the run, from 1; seeds follow each other.
     pub step: u64,
-    /// Images seen so far.
+    /// Seed.
+    pub seed: u64,
+    /// Images seen with this seed.
     pub images: u64,
     /// Loss of every layer.
     pub loss: Vec<f64>,
@@ -31,6 +33,7 @@ pub struct StepMetrics {
 #[derive(Debug)]
 pub struct Trainer {
     config: RunConfig,
+    seed: u64,
     stack: Stack,
     loader: Loader,
     device: Device,
@@ -43,12 +46,12 @@ impl Trainer {
     /// # Errors
     ///
     /// If the configuration does not fit together or there is not one batch of images.
-    pub fn new(config: &RunConfig, data: &Data, device: &Device) -> Result<Self, Error> {
+    pub fn new(config: &RunConfig, seed: u64, data: &Data, device: &Device) -> Result<Self, Error> {
         config.validate()?;
-        let stack = Stack::init(&config.encoder, &config.rule, config.context, config.seed, device)?;
+        let stack = Stack::init(&config.encoder, &config.rule, config.context, seed, device)?;
         let settings = LoaderConfig {
             batch_size: config.batch,
-            seed: config.seed,
+            seed,
             last_batch: LastBatch::Drop,
             workers: 1,
             ..LoaderConfig::training()
@@ -59,7 +62,7 @@ impl Trainer {
             return Err(Error::TooFewImages { batch: config.batch, images, name });
         }
         let loader = Loader::new(data.unlabelled.clone(), config.pipeline.clone(), settings)?;
-        Ok(Self { config: config.clone(), stack, loader, device: device.clone(), step: 0 })
+        Ok(Self { config: config.clone(), seed, stack, loader, device: device.clone(), step: 0 })
     }
 
     /// The network.
@@ -120,7 +123,7 @@ impl Trainer {
 
     /// One step.
     fn learn(&mut self, batch: Batch) -> Result<StepMetrics, Error> {
-        let (seed, rule, step) = (self.config.seed, self.config.rule, self.step);
+        let (seed, rule, step) = (self.seed, self.config.rule, self.step);
         let images = images(batch, &self.device);
         let mut draw = |layer: usize, shape| {
             rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
@@ -136,6 +139,7 @@ impl Trainer {
         }
         Ok(StepMetrics {
             step: self.step,
+            seed,
             images: self.step * self.config.batch as u64,
             loss: monitors.iter().map(|monitor| monitor.loss).collect(),
             open_gates: monitors.iter().map(|monitor| monitor.open_gates).collect(),

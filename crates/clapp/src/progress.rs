@@ -1,0 +1,82 @@
+//! A progress bar for people.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{Observer, StepMetrics};
+
+/// Shows step, images a second, time left, and the numbers of every layer; stops when told to.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    images_per_step: u64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Progress {
+    /// A bar for a run with this batch; setting `stop` ends the run behind a checkpoint.
+    #[must_use]
+    pub fn new(batch: usize, stop: Arc<AtomicBool>) -> Self {
+        let bar = ProgressBar::new(0);
+        let template = "{bar:24} {pos}/{len} steps  {elapsed} < {eta}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar, images_per_step: batch as u64, stop }
+    }
+}
+
+impl Progress {
+    /// A bar for a run that ends behind a checkpoint when the user presses Ctrl-C.
+    ///
+    /// A program has one handler for that; if it has its own already, that one stays.
+    #[must_use]
+    pub fn until_interrupted(batch: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stop.clone();
+        let handler = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+        if let Err(error) = handler {
+            eprintln!("Ctrl-C stops at once, without a checkpoint: {error}");
+        }
+        Self::new(batch, stop)
+    }
+}
+
+fn row(values: &[f64], digits: usize) -> String {
+    let cells: Vec<String> = values.iter().map(|value| format!("{value:.digits$}")).collect();
+    cells.join(" ")
+}
+
+impl Observer for Progress {
+    fn step(&mut self, steps: u64, metrics: &StepMetrics) -> bool {
+        if self.bar.length() != Some(steps) {
+            // Steps of an earlier part of the run say nothing of today's speed.
+            self.bar.set_length(steps);
+            self.bar.set_position(metrics.step - 1);
+            self.bar.reset_eta();
+        }
+        self.bar.set_position(metrics.step);
+        let speed = self.bar.per_sec() * self.images_per_step as f64;
+        self.bar.set_message(format!(
+            "{speed:.0} images/s  loss {}  open gates {}  accuracy {}",
+            row(&metrics.loss, 2),
+            row(&metrics.open_gates, 2),
+            row(&metrics.accuracy, 2),
+        ));
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn stage(&mut self, what: &str) {
+        self.bar.suspend(|| eprintln!("{what}"));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.abandon();
+    }
+}
