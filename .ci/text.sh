@@ -3,19 +3,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 wrong=0
-git rev-parse --git-dir >/dev/null 2>&1 ||
-  { echo 'error: text: expected a clone of the repository, got a folder without .git' >&2; exit 1; }
 
 complain() {
   printf 'error: %s\n' "$*" >&2
   wrong=1
 }
 
-# Tracked and new files alike, so that the check can run before a commit.
+# files PATTERN: files of the repository, whether they are committed yet or not.
 files() {
-  git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
-    if [ -f "$file" ]; then printf '%s\n' "$file"; fi
-  done
+  find . \( -path ./.git -o -path ./target -o -path ./runs -o -path ./data \) -prune -o \
+    -type f -path "./$1" -printf '%P\n' | sort
 }
 
 # 1. Relative links lead to files, and `[file](path)::name` to a function in it.
