@@ -62,5 +62,9 @@ if [ "$got" != "$expected" ]; then
   printf 'uninterrupted:\n%s\nresumed:\n%s\n' "$expected" "$got"
   complain "resume: expected the uninterrupted run's checkpoint $last byte for byte, got another"
 fi
-[ -s "$half/table.json" ] || complain "resume: expected a table at the end, got none"
-printf 'resumed from %s: checkpoint %s is the same byte for byte\n' "${names[-2]}" "$last"
+for file in metrics.jsonl table.json; do
+  [ -s "$half/$file" ] || complain "resume: expected a non-empty $file at the end, got none"
+  cmp "$run/$file" "$half/$file" ||
+    complain "resume: expected the uninterrupted run's $file byte for byte, got another"
+done
+printf 'resumed from %s: weights, metrics and table are the same byte for byte\n' "${names[-2]}"
