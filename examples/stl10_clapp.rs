@@ -37,7 +37,7 @@ struct Options {
     #[arg(long, default_value = "flex")]
     device: String,
     /// Seeds; the run is repeated for each
-    #[arg(long, value_delimiter = ',', default_value = "2")]
+    #[arg(long, value_delimiter = ',', default_value = "2,3,4")]
     seed: Vec<u64>,
     /// Images to see without labels [default: the preset's]
     #[arg(long)]

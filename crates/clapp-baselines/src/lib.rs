@@ -1,0 +1,1 @@
+//! The layer loss by automatic differentiation.
