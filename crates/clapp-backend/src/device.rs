@@ -53,10 +53,9 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     };
     let index = index
         .map(|index| {
-            index.parse::<usize>().map_err(|_| DeviceError::Index {
-                name: name.to_owned(),
-                index: index.to_owned(),
-            })
+            index
+                .parse::<usize>()
+                .map_err(|_| DeviceError::Index { name: name.to_owned(), index: index.to_owned() })
         })
         .transpose()?;
     match backend {

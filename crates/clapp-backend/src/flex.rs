@@ -73,7 +73,13 @@ impl LocalOps for Flex {
         let (input, modulation) = (contiguous(input), contiguous(modulation));
         let winners = contiguous(winners);
         let codes = winners.as_slice::<u8>().expect("a local convolution wrote them contiguously");
-        hebbian(&plan, slice(&input), codes, Modulation::PerPatch(slice(&modulation)), weight.shape())
+        hebbian(
+            &plan,
+            slice(&input),
+            codes,
+            Modulation::PerPatch(slice(&modulation)),
+            weight.shape(),
+        )
     }
 
     fn unpack(activity: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -319,9 +325,7 @@ fn plan(input: &FlexTensor, weight: &FlexTensor, spec: ConvSpec) -> ConvPlan {
         Arithmetic::Exact => Path::Direct,
     };
     let input_lanes = if lanes == 1 { Lanes::One } else { Lanes::Sixteen };
-    ConvPlan::new(shape, pool)
-        .with_lanes(input_lanes, Lanes::preferred(c_out))
-        .with_path(path)
+    ConvPlan::new(shape, pool).with_lanes(input_lanes, Lanes::preferred(c_out)).with_path(path)
 }
 
 fn hebbian(

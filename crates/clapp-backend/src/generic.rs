@@ -24,7 +24,10 @@ fn reshape<B: Backend, const D: usize>(tensor: FloatTensor<B>, dims: [usize; D])
 /// `[n, c, h, w, 1]` → `[n, c, h, w]`.
 fn plain<B: Backend>(activity: FloatTensor<B>) -> FloatTensor<B> {
     let [n, c, h, w, lanes] = dims::<5, B>(&activity);
-    assert_eq!(lanes, 1, "generic path: expected a plain activity [n, c, h, w, 1], got {lanes} lanes");
+    assert_eq!(
+        lanes, 1,
+        "generic path: expected a plain activity [n, c, h, w, 1], got {lanes} lanes"
+    );
     reshape::<B, 4>(activity, [n, c, h, w])
 }
 
@@ -46,15 +49,8 @@ pub(crate) fn conv2d_local<B: Backend>(
             (map, B::int_zeros(Shape::from([1, 1, 1, 1, 1]), &device, WINNER_TYPE))
         }
         Pool::Max2 => {
-            let pooled = B::max_pool2d_with_indices(
-                map,
-                [2, 2],
-                [2, 2],
-                [0, 0],
-                [1, 1],
-                false,
-                WINNER_TYPE,
-            );
+            let pooled =
+                B::max_pool2d_with_indices(map, [2, 2], [2, 2], [0, 0], [1, 1], false, WINNER_TYPE);
             let [n, c, h, w] = dims::<4, B>(&pooled.output);
             (pooled.output, B::int_reshape(pooled.indices, Shape::from([n, c, h, w, 1])))
         }
@@ -100,17 +96,8 @@ fn unpool<B: Backend>(
     // Only the shape of the unpooled map matters to the routing.
     let dtype = post.dtype().into();
     let map = B::float_zeros(Shape::from([n, c, height, width]), &post.device(), dtype);
-    B::max_pool2d_with_indices_backward(
-        map,
-        [2, 2],
-        [2, 2],
-        [0, 0],
-        [1, 1],
-        false,
-        post,
-        winners,
-    )
-    .x_grad
+    B::max_pool2d_with_indices_backward(map, [2, 2], [2, 2], [0, 0], [1, 1], false, post, winners)
+        .x_grad
 }
 
 /// Sum of `post` over everything but its channel: Δb.

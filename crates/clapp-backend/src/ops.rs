@@ -52,13 +52,7 @@ impl ConvSpec {
     /// ```
     #[must_use]
     pub fn same_3x3(pool: Pool) -> Self {
-        Self {
-            kernel: [3, 3],
-            stride: [1, 1],
-            padding: [1, 1],
-            pool,
-            arithmetic: Arithmetic::Fast,
-        }
+        Self { kernel: [3, 3], stride: [1, 1], padding: [1, 1], pool, arithmetic: Arithmetic::Fast }
     }
 
     /// The same geometry with another arithmetic.

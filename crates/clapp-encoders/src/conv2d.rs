@@ -1,7 +1,9 @@
 //! A 2-d convolution that learns from its own activity.
 
 use burn::tensor::{Device, Tensor};
-use clapp_backend::{Activity, ConvActivity, ConvSpec, Hebbian, conv2d_local, conv2d_local_hebbian};
+use clapp_backend::{
+    Activity, ConvActivity, ConvSpec, Hebbian, conv2d_local, conv2d_local_hebbian,
+};
 use clapp_rules::{Optimizer, Synapses};
 
 use crate::layer::LocalLayer;

@@ -5,7 +5,9 @@
 #[non_exhaustive]
 pub enum EncoderError {
     /// No layers, or a layer without channels.
-    #[error("encoder: expected at least one layer with at least one channel each, got {channels:?}")]
+    #[error(
+        "encoder: expected at least one layer with at least one channel each, got {channels:?}"
+    )]
     Empty {
         /// Channels of every layer.
         channels: Vec<usize>,

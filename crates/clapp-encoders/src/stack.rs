@@ -2,10 +2,10 @@
 
 use burn::tensor::{Device, Tensor};
 use clapp_backend::ConvActivity;
+use clapp_random::{Purpose, stream};
 use clapp_rules::{
     Contrast, Draws, GridShape, Optimizer, Predictors, Rule, State, StateError, Update,
 };
-use clapp_random::{Purpose, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{EncoderConfig, EncoderError, LocalConv2d, LocalLayer, PatchGrid};
@@ -120,8 +120,7 @@ impl Stack<LocalConv2d> {
     ///
     /// If a tensor is missing or has another shape.
     pub fn load(&mut self, state: &State) -> Result<(), StateError> {
-        for (l, (layer, predictors)) in
-            self.layers.iter_mut().zip(&mut self.predictors).enumerate()
+        for (l, (layer, predictors)) in self.layers.iter_mut().zip(&mut self.predictors).enumerate()
         {
             let name = format!("layer{}", l + 1);
             layer.weight.load(&format!("{name}.weight"), state)?;
@@ -234,7 +233,12 @@ impl<L: LocalLayer> Stack<L> {
         let mean = |activity: &ConvActivity| {
             let [_, channels] = activity.representation.dims();
             let patches = [shape.batch, shape.time * shape.site, channels];
-            activity.representation.clone().reshape(patches).mean_dim(1).reshape([shape.batch, channels])
+            activity
+                .representation
+                .clone()
+                .reshape(patches)
+                .mean_dim(1)
+                .reshape([shape.batch, channels])
         };
         self.layers
             .iter()
@@ -269,4 +273,3 @@ fn rows(grid: Tensor<4>) -> Tensor<2> {
     let [batch, time, site, channels] = grid.dims();
     grid.reshape([batch * time * site, channels])
 }
-

@@ -207,7 +207,8 @@ impl Golden {
         let (batch, columns) = (self.config.batch, self.rows());
         let outcomes = self.config.time_local.then(|| {
             let (_, flips) = self.data(&format!("{prefix}.saccade"));
-            let outcome = |&flip: &f64| if flip > 0.5 { Outcome::Saccade } else { Outcome::Fixation };
+            let outcome =
+                |&flip: &f64| if flip > 0.5 { Outcome::Saccade } else { Outcome::Fixation };
             flips.iter().map(outcome).collect()
         });
         let pairs = (1..=self.config.prediction_steps)
@@ -247,7 +248,9 @@ fn numbers(view: &safetensors::tensor::TensorView<'_>) -> Vec<f64> {
     use safetensors::Dtype;
     let bytes = view.data();
     match view.dtype() {
-        Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
+        Dtype::F32 => {
+            bytes.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect()
+        }
         Dtype::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
         Dtype::I64 => bytes.as_chunks().0.iter().map(|&b| i64::from_le_bytes(b) as f64).collect(),
         other => panic!("golden files hold f32, f64 and i64, not {other:?}"),
@@ -266,7 +269,8 @@ impl Report<'_> {
     fn compare(&mut self, tensor: &str, values: &[f64], sign: f64, bound: f64) {
         let (_, stored) = self.golden.data(tensor);
         assert_eq!(values.len(), stored.len(), "{tensor}: number of values");
-        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        let norm =
+            |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
         let difference = norm(&mut values.iter().zip(stored).map(|(a, b)| sign * a - b));
         let scale = norm(&mut values.iter().copied()) + norm(&mut stored.iter().copied());
         // Two zero tensors agree; NaN never does.
@@ -307,7 +311,8 @@ fn check(golden: &Golden, bounds: Bounds, device: &Device) -> Vec<String> {
         report.compare(&format!("{m}.conv0.bias.grad"), &bias, -1.0, bounds.biases);
         losses.push(host(learnt.update.monitor.clone())[0]);
         let predictors = learnt.update.predictors;
-        let halves = [("w_z", Some(predictors.w_pred.swap_dims(1, 2))), ("w_c", predictors.w_retro)];
+        let halves =
+            [("w_z", Some(predictors.w_pred.swap_dims(1, 2))), ("w_c", predictors.w_retro)];
         for (half, deltas) in halves {
             let Some(deltas) = deltas else { continue };
             for k in 1..=golden.config.prediction_steps {
@@ -343,7 +348,11 @@ fn updates_equal_the_authors_gradients() {
     let folder = std::env::var_os("CLAPP_GOLDEN_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"), PathBuf::from);
     let files = files(&folder);
-    assert!(!files.is_empty(), "golden: expected safetensors files in {}, got none", folder.display());
+    assert!(
+        !files.is_empty(),
+        "golden: expected safetensors files in {}, got none",
+        folder.display()
+    );
     let device = Device::flex();
     let mut failures = Vec::new();
     for path in &files {

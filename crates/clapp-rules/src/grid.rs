@@ -49,10 +49,7 @@ pub fn target_rows(grid: Tensor<4>, shift: usize) -> Tensor<2> {
 }
 
 fn check_shift(time: usize, shift: usize) {
-    assert!(
-        shift < time,
-        "prediction step: expected a shift below {time} time steps, got {shift}"
-    );
+    assert!(shift < time, "prediction step: expected a shift below {time} time steps, got {shift}");
 }
 
 fn rows(grid: Tensor<4>) -> Tensor<2> {
@@ -61,12 +58,7 @@ fn rows(grid: Tensor<4>) -> Tensor<2> {
 }
 
 /// Adds `rows` to the time steps `start..start + time − shift` of `grid`.
-pub(crate) fn add_rows(
-    grid: Tensor<4>,
-    rows: Tensor<2>,
-    start: usize,
-    steps: usize,
-) -> Tensor<4> {
+pub(crate) fn add_rows(grid: Tensor<4>, rows: Tensor<2>, start: usize, steps: usize) -> Tensor<4> {
     let [batch, _, site, channel] = grid.dims();
     let part = grid.clone().narrow(1, start, steps);
     let rows = rows.reshape([batch, steps, site, channel]);

@@ -80,7 +80,8 @@ impl OnlineRule {
         let bound = 1.0 / (channels as f64).sqrt();
         let mut draw = || Synapses::uniform([channels, channels], bound, device, random);
         let w_pred = draw();
-        let w_retro = matches!(feedback, Feedback::PredRetro | Feedback::PredRetroShared).then(draw);
+        let w_retro =
+            matches!(feedback, Feedback::PredRetro | Feedback::PredRetroShared).then(draw);
         Self { w_pred, w_retro, blocked: feedback == Feedback::Blocked, trace: None }
     }
 
@@ -123,10 +124,10 @@ impl OnlineRule {
         let third_factor = loss.clone().sign() * y.clone();
         let weighted = activity.clone() * (third_factor.clone() / streams as f64);
         let before = (!self.blocked).then(|| {
-            let w_retro = self.w_retro.as_ref().map_or_else(
-                || self.w_pred.weight().transpose(),
-                Synapses::weight,
-            );
+            let w_retro = self
+                .w_retro
+                .as_ref()
+                .map_or_else(|| self.w_pred.weight().transpose(), Synapses::weight);
             context_modulation(weighted.clone(), w_retro)
         });
         let right = (y * score.clone()).sign().clamp_min(0.0).mean();

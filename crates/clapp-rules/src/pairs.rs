@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn shared_saccade_takes_the_whole_map_of_one_sample() {
-        let sampler = Negatives { scope: Scope::SamePositionShared, count: 1, ..Default::default() };
+        let sampler =
+            Negatives { scope: Scope::SamePositionShared, count: 1, ..Default::default() };
         let pairs = sampler.pairs(SHAPE, 2, &mut random());
         for sample in pairs.index.chunks(35) {
             let source = sample[0] / 35;
@@ -283,8 +284,7 @@ mod tests {
     #[test]
     fn excluded_self_is_never_hit() {
         for scope in [Scope::Everywhere, Scope::SamePosition, Scope::SamePositionShared] {
-            let sampler =
-                Negatives { scope, count: 3, self_hits: SelfHits::Excluded, pool: None };
+            let sampler = Negatives { scope, count: 3, self_hits: SelfHits::Excluded, pool: None };
             let pairs = sampler.pairs(SHAPE, 6, &mut random());
             let own = |i: usize| (i / pairs.count) as u32;
             assert!(pairs.index.iter().enumerate().all(|(i, &row)| row != own(i)), "{scope:?}");

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Contrast, Draws, GridShape, Hinge, InfoNce, Negatives, Predictors, RuleError, WayBack,
-    context_modulation, context_rows, delta_w_pred, dendritic_prediction,
-    fixation_score,
+    context_modulation, context_rows, delta_w_pred, dendritic_prediction, fixation_score,
     grid::add_rows,
     online::host_column,
     pairs::{ContrastSampler, Pairs, flip_outcomes},
@@ -334,12 +333,19 @@ impl Rule {
         draws: &[Draws],
     ) -> Update {
         let halves = if self.feedback == Feedback::PredRetro { 2 } else { 1 };
-        assert_eq!(draws.len(), halves, "update: expected {halves} sets of draws, got {}", draws.len());
+        assert_eq!(
+            draws.len(),
+            halves,
+            "update: expected {halves} sets of draws, got {}",
+            draws.len()
+        );
         let w_pred = predictors.w_pred.weight();
         let forward = half(contrast, &target, &context, &w_pred, &draws[0]);
         let w_retro = || {
             let synapses = predictors.w_retro.as_ref();
-            synapses.expect("feedback through W_retro: expected retrodiction weights, got none").weight()
+            synapses
+                .expect("feedback through W_retro: expected retrodiction weights, got none")
+                .weight()
         };
         match self.feedback {
             Feedback::Blocked => finish(forward, None, None),
@@ -426,8 +432,7 @@ fn gates(
     let column = |weights| host_column(weights, &fixation);
     let (fixation_weight, saccade_weight) = (column(fixation_weight), column(saccade_weight));
     let third = contrast.third_factor(fixation, saccade);
-    let open = third.fixation.clone().abs().sign().sum()
-        + third.saccade.clone().abs().sign().sum();
+    let open = third.fixation.clone().abs().sign().sum() + third.saccade.clone().abs().sign().sum();
     let loss = (third.fixation_loss * fixation_weight.clone()
         + third.saccade_loss * saccade_weight.clone())
     .sum();
@@ -453,7 +458,12 @@ fn merge_monitors(forward: Tensor<1>, reverse: Tensor<1>) -> Tensor<1> {
 }
 
 /// Context side of all prediction steps: `W_retro g`, added up over steps.
-fn back(weighted: &[Tensor<2>], context: &Tensor<4>, w_retro: &Tensor<3>, draws: &Draws) -> Tensor<4> {
+fn back(
+    weighted: &[Tensor<2>],
+    context: &Tensor<4>,
+    w_retro: &Tensor<3>,
+    draws: &Draws,
+) -> Tensor<4> {
     let [_, time, ..] = context.dims();
     let mut modulation = context.zeros_like();
     for (k, (g, pairs)) in weighted.iter().zip(&draws.pairs).enumerate() {

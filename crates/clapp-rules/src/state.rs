@@ -42,7 +42,11 @@ pub enum StateError {
 }
 
 impl State {
-    fn get<const D: usize>(&self, name: &str, expected: [usize; D]) -> Result<&TensorData, StateError> {
+    fn get<const D: usize>(
+        &self,
+        name: &str,
+        expected: [usize; D],
+    ) -> Result<&TensorData, StateError> {
         let data = self.tensors.get(name).ok_or_else(|| StateError::Missing {
             name: name.to_owned(),
             count: self.tensors.len(),
