@@ -91,7 +91,7 @@ impl Checkpoints {
     ///
     /// # Cost
     ///
-    /// Holds one copy of all tensors' bytes; five fsyncs.
+    /// Holds one copy of all tensors' bytes; four fsyncs.
     pub fn save(
         &self,
         step: u64,
