@@ -159,6 +159,7 @@ impl RunConfig {
             ("metrics_every", self.metrics_every),
             ("checkpoint_every", self.checkpoint_every),
             ("checkpoints_kept", self.checkpoints_kept as u64),
+            ("few", self.readout.few as u64),
             ("few_draws", self.readout.few_draws as u64),
             ("paper_epochs", self.readout.paper_epochs as u64),
             ("paper_views", self.readout.paper_views as u64),
@@ -166,6 +167,10 @@ impl RunConfig {
             if value == 0 {
                 return Err(Error::Zero { name });
             }
+        }
+        let repeated = |&(i, seed): &(usize, &u64)| self.seeds[..i].contains(seed);
+        if let Some((_, &seed)) = self.seeds.iter().enumerate().find(repeated) {
+            return Err(Error::SeedTwice { seed, seeds: self.seeds.clone() });
         }
         let pool = self.rule.negatives.pool.unwrap_or(self.batch);
         if pool == 0 || !self.batch.is_multiple_of(pool) {

@@ -7,25 +7,31 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// No preset has this name.
-    #[error("preset: expected one of {}, got {name:?}", crate::PRESETS)]
+    #[error(
+        "preset: expected one of {}, got {name:?} in the configuration; choose one of these",
+        crate::PRESETS
+    )]
     Preset {
         /// What was asked for.
         name: String,
     },
     /// No method has this name.
-    #[error("method: expected one of {}, got {name:?}", crate::METHODS)]
+    #[error(
+        "method: expected one of {}, got {name:?} in the configuration; choose one of these",
+        crate::METHODS
+    )]
     Method {
         /// What was asked for.
         name: String,
     },
     /// The paper's settings with other images.
     #[error(
-        "preset paper: expected STL-10, got other images; give its folder, or use the preset quick"
+        "preset paper: expected STL-10, got other images in the configuration; give its folder, or use the preset quick"
     )]
     PaperData,
     /// The pipeline makes other images than the encoder takes.
     #[error(
-        "configuration: expected images of {} channels and {} pixels a side for the encoder, got {} and {} from the pipeline",
+        "configuration: expected images of {} channels and {} pixels a side for the encoder, got {} and {} from the pipeline; change its crop or colour",
         expected[0], expected[1], found[0], found[1]
     )]
     Pipeline {
@@ -35,14 +41,22 @@ pub enum Error {
         found: [usize; 2],
     },
     /// A number that must be positive is 0.
-    #[error("configuration: expected {name} of at least 1, got 0")]
+    #[error("configuration: expected {name} of at least 1, got 0; correct the setting")]
     Zero {
         /// Name of the setting.
         name: &'static str,
     },
+    /// A seed occurs twice: its numbers would count twice in every mean.
+    #[error("configuration: expected different seeds, got {seed} twice in {seeds:?}; remove one")]
+    SeedTwice {
+        /// The seed.
+        seed: u64,
+        /// All seeds.
+        seeds: Vec<u64>,
+    },
     /// The pool of negatives does not divide the batch.
     #[error(
-        "configuration: expected a pool of negatives that divides the batch of {batch}, got {pool}"
+        "configuration: expected a pool of negatives that divides the batch of {batch}, got {pool}; choose a divisor"
     )]
     Pool {
         /// Images in a batch.
@@ -51,7 +65,9 @@ pub enum Error {
         pool: usize,
     },
     /// Fewer images than one batch.
-    #[error("data: expected at least {batch} images for one batch, got {images} in {name}")]
+    #[error(
+        "data: expected at least {batch} images for one batch, got {images} in {name}; lower the batch or add images"
+    )]
     TooFewImages {
         /// Images in a batch.
         batch: usize,
@@ -72,9 +88,21 @@ pub enum Error {
         /// The loss.
         loss: f64,
     },
+    /// A weight or a moment is no longer a number.
+    #[error(
+        "training: expected finite weights, got {value} in {name} behind step {step}; the last good checkpoint is kept, lower the learning rate or look at the data"
+    )]
+    NotFiniteState {
+        /// Name of the tensor, which begins with its layer.
+        name: String,
+        /// Step, from 1.
+        step: u64,
+        /// The value.
+        value: f64,
+    },
     /// A run is resumed with another configuration.
     #[error(
-        "resume: expected the configuration that {} was started with, got another; start a new run instead", folder.display()
+        "resume: expected the configuration of the checkpoints, got another in {}; restore it, or start a new run", folder.join("config.json").display()
     )]
     Resume {
         /// Folder of the run.
@@ -89,7 +117,7 @@ pub enum Error {
         what: &'static str,
     },
     /// A configuration or manifest that cannot be read.
-    #[error("{what}: expected JSON that this version understands in {}, got: {source}", path.display())]
+    #[error("{what}: expected JSON that this version understands, got \"{source}\" in {}; restore it, or start a new run", path.display())]
     Json {
         /// What was read.
         what: &'static str,
@@ -99,7 +127,9 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The thread pool was built before.
-    #[error("threads: expected to set up {threads} threads before any were started, got: {source}")]
+    #[error(
+        "threads: expected to set up {threads} threads before any were started, got \"{source}\"; call it first and once"
+    )]
     Threads {
         /// Threads asked for; 0 is one per core.
         threads: usize,

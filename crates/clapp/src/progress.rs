@@ -31,14 +31,20 @@ impl Progress {
 }
 
 impl Progress {
-    /// A bar for a run that ends behind a checkpoint when the user presses Ctrl-C.
+    /// A bar for a run that ends behind a checkpoint when the user presses Ctrl-C, and at once when
+    /// that is pressed again.
     ///
     /// A program has one handler for that; if it has its own already, that one stays.
     #[must_use]
     pub fn until_interrupted(batch: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = stop.clone();
-        let handler = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+        let handler = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                // The first one may have fallen into a long read-out; no moment is a bad one to stop.
+                std::process::exit(130);
+            }
+        });
         if let Err(error) = handler {
             eprintln!("Ctrl-C stops at once, without a checkpoint: {error}");
         }

@@ -111,10 +111,15 @@ impl Run {
     ///
     /// If the folder holds no run, or another process writes to it.
     pub fn resume(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let no_run = |folder: &Path| Error::NoRun { folder: folder.to_owned(), what: CONFIG };
+        // Opening locks and cleans up: not in a folder that is somebody else's.
+        let place = folder.as_ref();
+        if place.is_dir() && !place.join(CONFIG).is_file() {
+            return Err(no_run(place));
+        }
         let folder = RunFolder::open(folder)?;
         let path = folder.path().join(CONFIG);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|_| Error::NoRun { folder: folder.path().to_owned(), what: CONFIG })?;
+        let text = std::fs::read_to_string(&path).map_err(|_| no_run(folder.path()))?;
         let config: RunConfig = serde_json::from_str(&text).map_err(|source| Error::Json {
             what: "configuration",
             path,
@@ -149,8 +154,10 @@ impl Run {
         let checkpoints = Checkpoints::open(&self.folder)?;
         let config_value = self.json(&self.config, "configuration")?;
         let newest = checkpoints.load_newest()?;
-        let metrics_path = self.path().join(METRICS);
-        let mut log = MetricsLog::open(&metrics_path, newest.as_ref().map(|c| c.step))?;
+        let newest_step = newest.as_ref().map(|checkpoint| checkpoint.step);
+        // Opened when everything else is known to be sound, because opening it cuts off what lies
+        // behind the checkpoint.
+        let mut log = None;
         let (mut progress, mut state) = match newest {
             None => (Progress::default(), None),
             Some(checkpoint) => {
@@ -173,10 +180,14 @@ impl Run {
                 trainer.stack_mut().load(&state)?;
                 trainer.set_step(progress.seed_step);
             }
+            let log = match &mut log {
+                Some(log) => log,
+                none => none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?),
+            };
             let save = |trainer: &Trainer, report: &Report| {
                 self.save(&checkpoints, &config_value, index, trainer, report)
             };
-            if !self.train(&mut trainer, index, &mut log, &save, &report, observer)? {
+            if !self.train(&mut trainer, index, log, &save, &report, observer)? {
                 let step = index as u64 * trainer.steps() + trainer.step();
                 return Ok(Outcome::Stopped { step });
             }
@@ -206,7 +217,7 @@ impl Run {
         let before = index as u64 * steps;
         let total = steps * self.config.seeds.len() as u64;
         let mut go_on = true;
-        trainer.run(&mut |trainer, metrics| {
+        let each = &mut |trainer: &Trainer, metrics: &StepMetrics| {
             let step = trainer.step();
             let metrics = StepMetrics { step: before + step, ..metrics.clone() };
             let last = step == steps;
@@ -219,8 +230,15 @@ impl Run {
                 save(trainer, report)?;
             }
             Ok(go_on)
+        };
+        trainer.run(each).map_err(|error| match error {
+            // Steps of the run, as in metrics and checkpoints, not of the seed.
+            Error::NotFinite { layer, step, loss } => {
+                Error::NotFinite { layer, step: before + step, loss }
+            }
+            other => other,
         })?;
-        Ok(go_on || trainer.step() == steps)
+        Ok(go_on)
     }
 
     fn save(
@@ -233,10 +251,11 @@ impl Run {
     ) -> Result<(), Error> {
         let mut state = State::default();
         trainer.stack().save(&mut state);
+        let step = index as u64 * trainer.steps() + trainer.step();
+        check_finite(&state, step)?;
         let report = (index > 0).then(|| report.clone());
         let progress = Progress { seed_index: index, seed_step: trainer.step(), report };
         let progress = self.json(&progress, "progress")?;
-        let step = index as u64 * trainer.steps() + trainer.step();
         checkpoints.save(step, &from_state(state), &progress, config)?;
         let kept = NonZeroUsize::new(self.config.checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
         checkpoints.prune(kept, &[])?;
@@ -258,6 +277,17 @@ impl Run {
 
 /// Classes of every image set so far.
 const CLASSES: usize = 10;
+
+/// The last change of a step can spoil weights behind a loss that was still finite: such a state is no
+/// good checkpoint.
+fn check_finite(state: &State, step: u64) -> Result<(), Error> {
+    for (name, data) in &state.tensors {
+        if let Some(value) = data.iter::<f64>().find(|value| !value.is_finite()) {
+            return Err(Error::NotFiniteState { name: name.clone(), step, value });
+        }
+    }
+    Ok(())
+}
 
 fn from_state(state: State) -> BTreeMap<String, TensorFile> {
     let convert = |data: TensorData| {
