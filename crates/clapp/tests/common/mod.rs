@@ -1,0 +1,154 @@
+//! What these tests share: a run of a second, the files of a folder, the words of an error.
+
+#![allow(dead_code, clippy::unwrap_used)] // every test uses a part
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clapp::{
+    Error, Images, Observer, Outcome, Run, RunConfig, Silent, StepMetrics,
+    config::{DataConfig, ReadoutConfig, SizesConfig},
+    preset,
+    store::Checkpoint,
+};
+
+/// Steps of a seed of [`tiny`].
+pub const STEPS: u64 = 12;
+/// Steps of one pass over the images of [`tiny`].
+pub const EPOCH: u64 = 6;
+
+/// The preset `smoke`, smaller: 12 steps a seed, 6 of them an epoch, read-outs on a few images.
+pub fn tiny(method: &str, seeds: &[u64]) -> RunConfig {
+    let mut config = preset("smoke", method, &Images::Synthetic, seeds).unwrap();
+    config.data = DataConfig::Synthetic { unlabelled: 48, train: 40, test: 20 };
+    (config.batch, config.images) = (8, 8 * STEPS);
+    (config.metrics_every, config.checkpoint_every) = (2, 5);
+    config.readout = ReadoutConfig { few: 2, few_draws: 2, paper_epochs: 2, paper_views: 2 };
+    config
+}
+
+/// [`tiny`] on images in STL-10's layout.
+pub fn tiny_stl10(root: &Path) -> RunConfig {
+    let images = Images::Stl10(root, SizesConfig::Any);
+    let mut config = preset("smoke", "clapp-s", &images, &[2]).unwrap();
+    let tiny = tiny("clapp-s", &[2]);
+    (config.batch, config.images) = (tiny.batch, tiny.images);
+    (config.metrics_every, config.checkpoint_every) = (tiny.metrics_every, tiny.checkpoint_every);
+    config.readout = tiny.readout;
+    config
+}
+
+/// Bytes of an image of STL-10.
+pub const IMAGE: usize = 3 * 96 * 96;
+
+/// Writes images in STL-10's layout: 16 without labels, 20 and 10 with them.
+pub fn write_stl10(root: &Path) {
+    let pixels = |count: usize, salt: usize| -> Vec<u8> {
+        (0..count * IMAGE).map(|i| ((i + salt).wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+    };
+    let labels = |count: u8| -> Vec<u8> { (0..count).map(|i| i % 10 + 1).collect() };
+    fs::write(root.join("unlabeled_X.bin"), pixels(16, 0)).unwrap();
+    fs::write(root.join("train_X.bin"), pixels(20, 1)).unwrap();
+    fs::write(root.join("train_y.bin"), labels(20)).unwrap();
+    fs::write(root.join("test_X.bin"), pixels(10, 2)).unwrap();
+    fs::write(root.join("test_y.bin"), labels(10)).unwrap();
+}
+
+/// Stops a run behind one of its steps.
+pub struct StopAt(pub u64);
+
+impl Observer for StopAt {
+    fn step(&mut self, _: u64, metrics: &StepMetrics) -> bool {
+        metrics.step != self.0
+    }
+}
+
+pub fn execute(run: &mut Run, observer: &mut dyn Observer) -> Result<Outcome, Error> {
+    run.execute(&clapp::device("flex").unwrap(), observer)
+}
+
+/// Starts a run and goes on to its end; the folder.
+pub fn finished(parent: &Path, config: &RunConfig) -> PathBuf {
+    let mut run = Run::create(parent, config.clone()).unwrap();
+    assert!(matches!(execute(&mut run, &mut Silent), Ok(Outcome::Finished(_))));
+    run.path().to_owned()
+}
+
+/// Starts a run and stops it behind a step; the folder.
+pub fn stopped(parent: &Path, config: &RunConfig, step: u64) -> PathBuf {
+    let mut run = Run::create(parent, config.clone()).unwrap();
+    assert_stops(&mut run, step);
+    run.path().to_owned()
+}
+
+pub fn assert_stops(run: &mut Run, at: u64) {
+    match execute(run, &mut StopAt(at)).unwrap() {
+        Outcome::Stopped { step } => assert_eq!(step, at),
+        Outcome::Finished(_) => panic!("expected a stop at step {at}, got the end"),
+    }
+}
+
+/// Goes on with a run to its end.
+pub fn resume(folder: &Path) -> Result<Outcome, Error> {
+    execute(&mut Run::resume(folder)?, &mut Silent)
+}
+
+/// All files of a folder by their path in it, except the lock, which holds a process number.
+pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.file_name().unwrap() != ".lock" {
+                let name = path.strip_prefix(folder).unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// What a finished run leaves: its last checkpoint, metrics, tables. Older checkpoints are left out,
+/// because every stop adds one.
+pub fn results(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (_, newest) = Checkpoint::list(folder).unwrap().pop().expect("a finished run has one");
+    let newest = newest.strip_prefix(folder).unwrap().to_owned();
+    let mut files = files(folder);
+    files.retain(|name, _| !name.starts_with("checkpoints") || name.starts_with(&newest));
+    let names: Vec<_> = files.keys().map(|name| name.to_str().unwrap()).collect();
+    for expected in ["metrics.jsonl", "table.json", "table.svg", "table.txt"] {
+        assert!(names.contains(&expected), "expected {expected}, got {names:?}");
+    }
+    assert!(names.iter().any(|name| name.ends_with("state.safetensors")), "{names:?}");
+    files
+}
+
+/// Compares files and names those that differ, instead of printing their bytes.
+pub fn assert_same(
+    got: &BTreeMap<PathBuf, Vec<u8>>,
+    expected: &BTreeMap<PathBuf, Vec<u8>>,
+    when: &str,
+) {
+    let missing: Vec<_> = expected.keys().filter(|name| !got.contains_key(*name)).collect();
+    let added: Vec<_> = got.keys().filter(|name| !expected.contains_key(*name)).collect();
+    let differ = |&(name, bytes): &(&PathBuf, &Vec<u8>)| got.get(name).is_some_and(|b| b != bytes);
+    let changed: Vec<_> = expected.iter().filter(differ).map(|(name, _)| name).collect();
+    assert!(
+        missing.is_empty() && added.is_empty() && changed.is_empty(),
+        "{when}: expected the same files; missing {missing:?}, added {added:?}, changed {changed:?}"
+    );
+}
+
+/// An error says what was expected, what was found, where, and what to do.
+pub fn assert_says(text: &str, what: &str, place: &str) {
+    assert!(text.starts_with(what), "expected an error about {what}, got: {text}");
+    for part in ["expected ", ", got ", "; ", place] {
+        assert!(text.contains(part), "expected {part:?} in: {text}");
+    }
+}
