@@ -1,1 +1,68 @@
-//! The layer loss by automatic differentiation.
+//! What CLAPP is compared with: the same losses, differentiated automatically.
+//!
+//! The rules of `clapp-rules` are written out; nothing there can differentiate anything. This crate
+//! holds the other half of the proof: the loss whose gradient they claim to follow, built of plain
+//! tensor operations and handed to burn's automatic differentiation.
+//!
+//! | equation | meaning | function |
+//! |---|---|---|
+//! | u = cᵀ (W_predᵀ z) | score of a pair | [`oracle::scores`] |
+//! | L = Σ_k (⟨max(0, 1 − u⁺)⟩ + ⟨max(0, 1 + u⁻)⟩) / K | hinge over a patch grid | [`oracle::loss_of_scores`] |
+//! | L = −⟨log(π₀ + ε)⟩ | InfoNCE over a patch grid | [`oracle::loss_of_scores`] |
+//! | ∂L/∂W, ∂L/∂b, ∂L/∂W_pred, ∂L/∂W_retro | gradients of every module | [`Oracle::gradients`] |
+//! | d = ‖ΔW + g‖ / (‖ΔW‖ + ‖g‖) | how far an update is from a descent | [`disagreement`] |
+//!
+//! # Quick start
+//!
+//! The update of a layer, as its rule writes it down, is the negative gradient of its loss:
+//!
+//! ```
+//! use burn::tensor::{Device, Int, Tensor};
+//! use clapp_baselines::{Oracle, disagreement};
+//! use clapp_encoders::{Context, EncoderConfig, Stack};
+//! use clapp_random::{Purpose, stream};
+//! use clapp_rules::Rule;
+//!
+//! let device = Device::flex();
+//! let rule = Rule::clapp();
+//! let config = EncoderConfig::vgg6(1.0 / 64.0).unwrap();
+//! let mut stack = Stack::init(&config, &rule, Context::SameLayer, 2, &device).unwrap();
+//! let pixels = Tensor::<1, Int>::arange(0..2 * 64 * 64, &device).float();
+//! let images = (pixels * 0.7).sin().reshape([2, 1, 64, 64]);
+//! let draws = |l| rule.draw([2, 7, 7].into(), &mut stream(2, Purpose::Negatives, [l, 0, 0, 0]));
+//!
+//! let oracle = Oracle::of(&stack, &rule);
+//! let gradients = oracle.gradients(&images, &(0..6).map(draws).collect::<Vec<_>>());
+//!
+//! let (contrast, mut l) = (rule.contrast(), 0);
+//! let mut draw = |l: usize, _| draws(l as u64);
+//! stack.visit(contrast.as_ref(), images, &rule, &mut draw, &mut |layer, _, learnt| {
+//!     let delta = layer.delta(&learnt.activity, learnt.modulation);
+//!     assert!(disagreement(&delta.weight, &gradients[l].layers[0].weight) < 1e-5);
+//!     l += 1;
+//! });
+//! assert_eq!(l, 6);
+//! ```
+//!
+//! # Extending
+//!
+//! A module of several layers is a [`Module`](oracle::Module) with several convolutions: the gradient
+//! then passes through all of them, and stops where the module begins. A loss of your own takes
+//! [`scores`](oracle::scores) and returns one number.
+//!
+//! # Features
+//!
+//! None. This is the only crate of the workspace with automatic differentiation, and no other crate
+//! depends on it: what trains a network with CLAPP has no back-propagation in its dependency tree.
+//!
+//! # Citation
+//!
+//! B. Illing, J. Ventura, G. Bellec, W. Gerstner. *Local plasticity rules can learn deep
+//! representations using self-supervised contrastive predictions.* NeurIPS 2021. The comparison follows
+//! the authors' `compare_updates.py`.
+
+mod disagreement;
+pub mod oracle;
+
+pub use disagreement::disagreement;
+pub use oracle::Oracle;

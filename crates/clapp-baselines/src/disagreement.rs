@@ -1,0 +1,50 @@
+//! How far an update is from a step down its loss.
+
+use burn::tensor::Tensor;
+
+/// Relative difference of an update and the negative gradient.
+///
+/// ```text
+/// d = ‖ΔW + g‖ / (‖ΔW‖ + ‖g‖)        g = ∂L/∂W
+/// ```
+///
+/// 0 if the update is the negative gradient, 1 if it points elsewhere. Two zero tensors agree; NaN
+/// agrees with nothing. Computed on the host in double precision.
+///
+/// # Panics
+///
+/// If the shapes differ.
+///
+/// # Paper
+/// `compare_updates.py`: `d = diff.norm() / (dWpred.norm() + grad_Wpred.norm())`. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_baselines::disagreement;
+/// let device = Device::flex();
+/// let update = Tensor::<1>::from_floats([3.0, 4.0], &device);
+/// assert_eq!(disagreement(&update, &-update.clone()), 0.0);
+/// assert_eq!(disagreement(&update, &update), 1.0);
+/// ```
+#[must_use]
+pub fn disagreement<const D: usize>(update: &Tensor<D>, gradient: &Tensor<D>) -> f64 {
+    assert_eq!(
+        update.dims(),
+        gradient.dims(),
+        "disagreement: expected a gradient of the update's shape {:?}, got {:?}",
+        update.dims(),
+        gradient.dims()
+    );
+    let (update, gradient) = (host(update), host(gradient));
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut update.iter().zip(&gradient).map(|(u, g)| u + g));
+    let scale = norm(&mut update.iter().copied()) + norm(&mut gradient.iter().copied());
+    if scale > 0.0 { difference / scale } else { difference }
+}
+
+fn host<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
+    let data = tensor.to_data().convert::<f64>();
+    data.try_to_vec::<f64>().expect("just converted to f64")
+}
