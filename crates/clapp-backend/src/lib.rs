@@ -39,8 +39,9 @@
 //!
 //! # Features
 //!
-//! `flex` (CPU), `ndarray` (CPU, for compatibility), `wgpu`, `cuda`: forwarded to burn; none is on by
-//! default, because only a final binary should choose. [`device`] opens one by name.
+//! `flex` (CPU, with the kernels of this crate; the only default), `ndarray` (CPU, for compatibility),
+//! `wgpu`, `cuda`: forwarded to burn. The other crates of the workspace take this one without default
+//! features, because a final binary should choose. [`device`] opens a backend by name.
 
 #![deny(unsafe_code)]
 
@@ -52,6 +53,8 @@ mod flex;
 mod generic;
 #[cfg(feature = "flex")]
 pub mod kernels;
+// Upstream deprecates burn-ndarray; it stays selectable here, and tested.
+#[allow(deprecated)]
 mod ops;
 mod tensor;
 

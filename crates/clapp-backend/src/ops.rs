@@ -275,7 +275,6 @@ pub trait LocalOps: Backend {
 }
 
 #[cfg(feature = "ndarray")]
-#[allow(deprecated)] // upstream deprecates burn-ndarray; it stays selectable here, and tested
 impl LocalOps for burn::backend::NdArray {}
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
