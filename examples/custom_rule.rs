@@ -1,6 +1,6 @@
 //! A rule of your own in 30 lines: a soft hinge in the place of CLAPP's, trained on the embedded scenes.
 //!
-//! Its loss falls from about 1.6 to below 1.3 in every layer within 200 steps.
+//! Its loss falls from 2.63 (both terms at score 0) to below 2.5 in layers 2 to 6 within 400 steps.
 //!
 //! ```text
 //! L = −log σ(u⁺ − 1) − mean_n log σ(−u⁻_n − 1)        γ⁺ = σ(1 − u⁺)        γ⁻ = −σ(1 + u⁻) / n
@@ -37,14 +37,14 @@ impl Contrast for SoftHinge {
 
 fn main() -> Result<(), clapp::Error> {
     let device = Device::flex();
-    let config = preset("smoke", "clapp-s", &Images::Synthetic, &[2])?;
+    let config = preset("quick", "clapp-s", &Images::Synthetic, &[2])?;
     let (rule, seed) = (config.rule, 2);
     let mut stack = Stack::init(&config.encoder, &rule, config.context, seed, &device)?;
     let scenes = synthetic::scenes(seed, synthetic::Part::Unlabelled, 1600)?;
     let loader =
         Loader::new(scenes, config.pipeline, LoaderConfig { seed, ..LoaderConfig::training() })?;
     let per_epoch = loader.batches_per_epoch() as u64;
-    for epoch in 0..4 {
+    for epoch in 0..8 {
         for (index, batch) in loader.epoch(epoch)?.enumerate() {
             let batch = batch?;
             let step = epoch * per_epoch + index as u64;
@@ -53,7 +53,7 @@ fn main() -> Result<(), clapp::Error> {
                 rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
             };
             let updates = stack.step_with(&SoftHinge, images, &rule, &config.optimizer, &mut draw);
-            if (step + 1).is_multiple_of(25) {
+            if (step + 1).is_multiple_of(100) {
                 let losses = updates.iter().map(Update::monitor).map(|m| format!("{:.3}", m.loss));
                 println!("step {:3}  loss {}", step + 1, losses.collect::<Vec<_>>().join("  "));
             }

@@ -4,7 +4,7 @@
 //! for a while (fixation) and jumps to another (saccade). One fully connected layer predicts its own
 //! next activity; weights change at every time step, from what is present at the synapse alone.
 //!
-//! After each thousand steps the layer is asked, without learning: is the activity to the second view of
+//! After every two hundred steps the layer is asked, without learning: is the activity to the second view of
 //! an object nearest to the activity to its own first view?
 //!
 //! `cargo run --release --example online_rule`
@@ -38,10 +38,10 @@ fn tensor(rows: Vec<f32>, count: usize, device: &Device) -> Tensor<2> {
 fn recognised(layer: &OnlineLayer, device: &Device, random: &mut Stream) -> f64 {
     let mut layer = layer.clone(); // its traces stay out of the stream's
     let mut codes = |which: usize| {
+        layer.reset();
         let rows = (0..OBJECTS).flat_map(|object| view(object, which, random)).collect();
         let step = layer.observe(tensor(rows, OBJECTS, device), &[Outcome::Fixation; OBJECTS]);
         let norm = step.activity.clone().square().sum_dim(1).sqrt() + 1e-9;
-        layer.reset();
         step.activity / norm
     };
     let similarity = codes(1).matmul(codes(0).transpose());
@@ -60,7 +60,7 @@ fn main() {
     let mut objects: Vec<usize> = (0..STREAMS).map(|_| world.random_range(0..OBJECTS)).collect();
     println!("  step   loss  open gates  scores on the right side  views recognised");
     let mut sums = [0.0; 3];
-    for step in 0..=8000_u32 {
+    for step in 0..=2000_u32 {
         let outcomes: Vec<Outcome> = objects
             .iter_mut()
             .map(|object| {
@@ -83,9 +83,9 @@ fn main() {
         if let Some(update) = seen.update {
             let monitor = update.signals.monitor();
             let numbers = [monitor.loss, monitor.open_gates, 100.0 * monitor.accuracy];
-            sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number / 1000.0);
+            sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number / 200.0);
         }
-        if step % 1000 == 0 {
+        if step.is_multiple_of(200) {
             let [loss, gates, right] = std::mem::take(&mut sums);
             let views = recognised(&layer, &device, &mut world);
             println!("{step:6}  {loss:5.2}  {gates:10.2}  {right:22.0} %  {views:14.1} %");
