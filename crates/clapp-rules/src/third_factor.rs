@@ -50,7 +50,7 @@ pub struct ThirdFactor {
 /// assert_eq!(Ungated.third_factor(u.clone(), u).fixation.into_scalar::<f32>(), 1.0);
 /// ```
 pub trait Contrast: std::fmt::Debug + Send + Sync {
-    /// Loss and γ = −∂loss/∂u of every row.
+    /// Loss and γ = −∂loss/∂u of every row, before the rows are weighted.
     ///
     /// # Shapes
     /// - `fixation`: `[rows, 1]`; `saccade`: `[rows, n]`
@@ -68,6 +68,8 @@ pub trait Contrast: std::fmt::Debug + Send + Sync {
 /// ```text
 /// L = max(0, 1 − y·u)        y = +1 fixation, −1 saccade
 /// ```
+///
+/// Only its slope is ever used, by [`third_factor`]; its value is a number to watch. u score.
 ///
 /// # Shapes
 /// - `score`: any number of rows and columns; returns the same
@@ -123,6 +125,11 @@ pub fn third_factor(score: Tensor<2>, outcome: Outcome) -> Tensor<2> {
 }
 
 /// What the eye did between context and target: y in the equations.
+///
+/// ```
+/// use clapp_rules::Outcome;
+/// assert_eq!((Outcome::Fixation.sign(), Outcome::Saccade.sign()), (1.0, -1.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It stayed: y = +1, the prediction should come true.
@@ -149,7 +156,22 @@ impl Outcome {
 /// ```
 ///
 /// # Paper
-/// Illing et al. 2021, Eq. 5; CLAPP-s takes both terms, CLAPP one of them per sample.
+/// Illing et al. 2021, Eq. 5; CLAPP-s takes both terms, CLAPP one of them per sample. Deviations:
+/// none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::{Contrast, Hinge};
+/// let device = Device::flex();
+/// let fixation = Tensor::<2>::from_floats([[1.5]], &device);
+/// let saccades = Tensor::<2>::from_floats([[0.0, -2.0]], &device);
+/// let third = Hinge.third_factor(fixation, saccades);
+/// assert_eq!(third.fixation.into_scalar::<f32>(), 0.0); // predicted well enough
+/// assert_eq!(third.saccade.into_data().try_to_vec::<f32>().unwrap(), [-0.5, 0.0]);
+/// assert_eq!(third.saccade_loss.into_scalar::<f32>(), 0.5);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hinge;
 
@@ -208,11 +230,17 @@ impl Contrast for InfoNce {
         let [rows, n] = saccade.dims();
         let scores = Tensor::cat(vec![fixation, saccade], 1); // [rows, 1 + n]
         let shifted = scores.clone() - scores.max_dim(1);
-        let weights = shifted.exp();
-        let probability = weights.clone() / weights.sum_dim(1);
+        let weights = shifted.clone().exp();
+        let sum = weights.clone().sum_dim(1);
+        let probability = weights / sum.clone();
         let first = probability.clone().narrow(1, 0, 1);
-        let damped = first.clone() / (first.clone() + self.epsilon);
-        let fixation_loss = -(first.clone() + self.epsilon).log();
+        let (fixation_loss, damped) = if self.epsilon > 0.0 {
+            let shown = first.clone() + self.epsilon;
+            (-shown.clone().log(), first.clone() / shown)
+        } else {
+            // −log π₀ without π₀, which is 0 in floating point for a score far below the others.
+            (sum.log() - shifted.narrow(1, 0, 1), first.ones_like())
+        };
         ThirdFactor {
             saccade_loss: fixation_loss.zeros_like(),
             fixation: (-first + 1.0) * damped.clone(),

@@ -6,6 +6,9 @@ use clapp_backend::{pair_gather, pair_scatter};
 use crate::pairs::Index;
 
 /// Third factors of one prediction step, already carrying the weight of their row.
+///
+/// A [`Contrast`](crate::Contrast) gives γ, [`Draws::weights`](crate::Draws::weights) the share of a
+/// row in the mean; [`Rule::update`](crate::Rule::update) multiplies the two.
 #[derive(Clone, Debug)]
 pub struct Gamma {
     /// Of the fixation, `[rows, 1]`.
@@ -14,18 +17,57 @@ pub struct Gamma {
     pub saccade: Tensor<2>,
 }
 
+impl Gamma {
+    /// Kernels index by these shapes, and one row too few would broadcast.
+    fn check(&self, what: &str, rows: usize, index: &Index) {
+        let [_, n] = self.saccade.dims();
+        let found = [self.fixation.dims(), self.saccade.dims(), index.dims()];
+        let expected = [[rows, 1], [rows, n], [rows, n]];
+        assert_eq!(
+            found, expected,
+            "{what}: expected γ⁺, γ⁻ and index of {expected:?}, got {found:?}"
+        );
+    }
+}
+
 /// Targets weighted by their third factors: what every context row has to learn from.
 ///
 /// ```text
 /// g[r] = γ⁺[r] z⁺[r] + Σ_n γ⁻[r, n] z⁻[index[r, n]]
 /// ```
 ///
-/// The term that ΔW_pred, ΔW_retro and the context's modulation share.
+/// The term that ΔW_pred, ΔW_retro and the context's modulation share. γ third factors, z⁺ the
+/// target that followed, z⁻ those that the eye jumped to.
 ///
 /// # Shapes
 /// - `targets`: `[rows, target channel]`; `index`: `[rows, n]`; returns `[rows, target channel]`
+///
+/// # Panics
+///
+/// If the rows of `gamma`, `targets` and `index` differ.
+///
+/// # Paper
+/// Illing et al. 2021, Eqs. 7, 9 and 10, where it stands inside a sum. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::{Gamma, Pairs, weighted_targets};
+/// let device = Device::flex();
+/// let gamma = Gamma {
+///     fixation: Tensor::from_floats([[1.0], [0.0]], &device),
+///     saccade: Tensor::from_floats([[-1.0], [-1.0]], &device),
+/// };
+/// let targets = Tensor::<2>::from_floats([[2.0], [5.0]], &device);
+/// let index = Pairs { shift: 1, count: 1, index: vec![1, 0] }.to_device(&device);
+/// let weighted = weighted_targets(&gamma, targets, index);
+/// // 1·2 − 1·5 and 0·5 − 1·2
+/// assert_eq!(weighted.into_data().try_to_vec::<f32>().unwrap(), [-3.0, -2.0]);
+/// ```
 #[must_use]
 pub fn weighted_targets(gamma: &Gamma, targets: Tensor<2>, index: Index) -> Tensor<2> {
+    gamma.check("weighted targets", targets.dims()[0], &index);
     let saccade = pair_gather(gamma.saccade.clone(), targets.clone(), index);
     targets * gamma.fixation.clone() + saccade
 }
@@ -41,6 +83,10 @@ pub fn weighted_targets(gamma: &Gamma, targets: Tensor<2>, index: Index) -> Tens
 /// # Shapes
 /// - `weighted`: `[rows, target channel]` from [`weighted_targets`]; `context`: `[rows, context channel]`
 /// - returns `[target channel, context channel]`
+///
+/// # Panics
+///
+/// If the numbers of rows differ.
 ///
 /// # Paper
 /// Illing et al. 2021, Eq. 10; `compare_updates.py` `_get_dWpred`. Deviations: orientation (the
@@ -68,11 +114,31 @@ pub fn delta_w_pred(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 /// ΔW_retro,kj = γ · c_k · z_j        summed over rows and pairs: cᵀ g
 /// ```
 ///
+/// Local as its counterpart, with pre and post exchanged: matrices that start small align, without
+/// either knowing the other.
+///
 /// # Shapes
 /// - as [`delta_w_pred`]; returns `[context channel, target channel]`
 ///
+/// # Panics
+///
+/// If the numbers of rows differ.
+///
 /// # Paper
 /// Illing et al. 2021, Eq. 10. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::delta_w_retro;
+/// let device = Device::flex();
+/// let weighted = Tensor::<2>::from_floats([[1.0, -2.0]], &device);
+/// let context = Tensor::<2>::from_floats([[3.0]], &device);
+/// let delta = delta_w_retro(weighted, context);
+/// assert_eq!(delta.dims(), [1, 2]);
+/// assert_eq!(delta.into_data().try_to_vec::<f32>().unwrap(), [3.0, -6.0]);
+/// ```
 #[must_use]
 pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
     context.transpose().matmul(weighted)
@@ -90,11 +156,37 @@ pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 /// # Shapes
 /// - `prediction`: `[rows, target channel]`; returns the same, indexed by target row
 ///
+/// # Panics
+///
+/// If the rows of `gamma`, `prediction` and `index` differ.
+///
 /// # Paper
 /// Illing et al. 2021, Eqs. 6 and 8; `compare_updates.py` `_get_dW_ff`. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::{Gamma, Pairs, target_modulation};
+/// let device = Device::flex();
+/// let gamma = Gamma {
+///     fixation: Tensor::from_floats([[1.0], [1.0]], &device),
+///     saccade: Tensor::from_floats([[-1.0], [0.0]], &device),
+/// };
+/// let prediction = Tensor::<2>::from_floats([[2.0], [5.0]], &device);
+/// // Both jump to the other; the second eye's gate is closed.
+/// let index = Pairs { shift: 1, count: 1, index: vec![1, 0] }.to_device(&device);
+/// let modulation = target_modulation(&gamma, prediction, index);
+/// // 1·2 and 1·5 − 1·2: what the first context predicted arrives where its eye landed.
+/// assert_eq!(modulation.into_data().try_to_vec::<f32>().unwrap(), [2.0, 3.0]);
+/// ```
+///
+/// # Cost
+/// O(rows · n · channel).
 #[must_use]
 pub fn target_modulation(gamma: &Gamma, prediction: Tensor<2>, index: Index) -> Tensor<2> {
     let [rows, _] = prediction.dims();
+    gamma.check("target modulation", rows, &index);
     let saccade = pair_scatter(gamma.saccade.clone(), prediction.clone(), index, rows);
     prediction * gamma.fixation.clone() + saccade
 }
@@ -106,12 +198,31 @@ pub fn target_modulation(gamma: &Gamma, prediction: Tensor<2>, index: Index) -> 
 /// ΔW_ji = m_j ρ′(a_j) x_i   at the context's time
 /// ```
 ///
+/// Local: the weighted input of a dendrite, arriving when the target has become active; the neuron
+/// applies it to a trace of its earlier post × pre.
+///
 /// # Shapes
 /// - `weighted`: `[rows, target channel]`; `w_retro`: `[context channel, target channel]`
 /// - returns `[rows, context channel]`
 ///
+/// # Panics
+///
+/// If the target channels differ.
+///
 /// # Paper
-/// Illing et al. 2021, Eqs. 7 and 9. Deviations: none.
+/// Illing et al. 2021, Eqs. 7 and 9; `compare_updates.py` `_get_dW_ff`. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::context_modulation;
+/// let device = Device::flex();
+/// let weighted = Tensor::<2>::from_floats([[1.0, -2.0]], &device);
+/// let w_retro = Tensor::<2>::from_floats([[4.0, 1.0], [0.0, 3.0]], &device);
+/// let modulation = context_modulation(weighted, w_retro);
+/// assert_eq!(modulation.into_data().try_to_vec::<f32>().unwrap(), [2.0, -6.0]);
+/// ```
 #[must_use]
 pub fn context_modulation(weighted: Tensor<2>, w_retro: Tensor<2>) -> Tensor<2> {
     weighted.matmul(w_retro.transpose())
