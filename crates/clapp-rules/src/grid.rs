@@ -33,7 +33,11 @@ pub fn context_rows(grid: Tensor<4>, shift: usize) -> Tensor<2> {
 
 /// Rows of a grid that a prediction over `shift` steps of time can arrive at.
 ///
-/// The counterpart of [`context_rows`], row for row: `z[b, t + shift, s]`.
+/// ```text
+/// z[b, t + shift, s] for t = 0 … T − shift − 1
+/// ```
+///
+/// The counterpart of [`context_rows`], row for row.
 ///
 /// # Shapes
 /// - `grid`: `[batch, time, site, channel]`; returns `[batch·(time − shift)·site, channel]`
@@ -41,6 +45,17 @@ pub fn context_rows(grid: Tensor<4>, shift: usize) -> Tensor<2> {
 /// # Panics
 ///
 /// If `shift` is not smaller than the number of time steps.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::target_rows;
+/// // Two samples of three time steps.
+/// let z = Tensor::<1>::from_floats([0.0, 1.0, 2.0, 10.0, 11.0, 12.0], &Device::flex());
+/// let rows = target_rows(z.reshape([2, 3, 1, 1]), 1);
+/// assert_eq!(rows.into_data().try_to_vec::<f32>().unwrap(), [1.0, 2.0, 11.0, 12.0]);
+/// ```
 #[must_use]
 pub fn target_rows(grid: Tensor<4>, shift: usize) -> Tensor<2> {
     let [_, time, _, _] = grid.dims();

@@ -54,10 +54,34 @@ impl Signals {
 /// ```
 ///
 /// It knows nothing of what drives its neurons, so it serves fully connected layers, recurrent cells
-/// and spike simulators alike. Sums over streams are divided by their number.
+/// and spike simulators alike. Sums over streams are divided by their number. A stream has one third
+/// factor: [`Feedback::PredRetro`] and [`Feedback::PredRetroShared`] are the same here.
 ///
 /// # Paper
 /// Illing et al. 2021, Eqs. 8–10. Deviations: none; no public code has this form.
+///
+/// # Example
+///
+/// Neurons of your own, here two streams of three rates, told what to do with their own post × pre.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::{Feedback, OnlineRule, Optimizer, Outcome, Purpose, stream};
+///
+/// let device = Device::flex();
+/// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
+/// let mut rule = OnlineRule::init(3, Feedback::PredRetro, &device, &mut random);
+/// let rates = Tensor::<2>::from_floats([[1.0, 0.0, 0.5], [0.0, 2.0, 0.0]], &device);
+/// // The second stream's eye jumps between the two steps.
+/// let outcomes = [Outcome::Fixation, Outcome::Saccade];
+/// assert!(rule.observe(rates.clone(), &outcomes).is_none());
+/// let signals = rule.observe(rates, &outcomes).unwrap();
+/// let gamma = signals.third_factor.clone().into_data().try_to_vec::<f32>().unwrap();
+/// assert_eq!(gamma, [1.0, -1.0]);
+/// assert_eq!(signals.now.dims(), [2, 3]); // × ρ′(a) x of this step
+/// assert_eq!(signals.before.as_ref().unwrap().dims(), [2, 3]); // × ρ′(a) x of the step before
+/// rule.learn(&signals, &Optimizer::Plain { rate: 0.01 });
+/// ```
 #[derive(Clone, Debug)]
 pub struct OnlineRule {
     /// W_pred, `[channel, channel]`.
@@ -192,8 +216,7 @@ pub struct OnlineStep {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_random::{Purpose, stream};
-/// use clapp_rules::{Feedback, OnlineLayer, Optimizer, Outcome};
+/// use clapp_rules::{Feedback, OnlineLayer, Optimizer, Outcome, Purpose, stream};
 ///
 /// let device = Device::flex();
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);

@@ -10,6 +10,12 @@ use crate::third_factor::Outcome;
 pub type Index = Tensor<2, Int>;
 
 /// Extent of a grid without its channels.
+///
+/// ```
+/// use clapp_rules::GridShape;
+/// let grid = GridShape::from([32, 7, 7]);
+/// assert_eq!(grid.rows(2), 32 * 5 * 7);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GridShape {
     /// Samples, or parallel streams.
@@ -60,6 +66,27 @@ pub enum SelfHits {
 /// | `scope` | everywhere | where they land | |
 /// | `self_hits` | allowed | may they land on the true target | |
 /// | `pool` | whole batch | samples among which they are drawn | a divisor of the batch |
+///
+/// All draws are uniform and with replacement.
+///
+/// # Paper
+/// Illing et al. 2021, Sec. 4 and appendix B; `ContrastiveLoss.py` `sample_negative_samples`,
+/// `sample_negative_samples_locally`. Deviations: `SelfHits::Excluded` and `pool` are options of ours.
+///
+/// # Example
+///
+/// ```
+/// use clapp_rules::{ContrastSampler, Negatives, Purpose, Scope, SelfHits, stream};
+/// let negatives = Negatives {
+///     count: 1,
+///     scope: Scope::SamePosition,
+///     self_hits: SelfHits::Excluded,
+///     pool: None,
+/// };
+/// // Two samples of three frames: with itself excluded, each can only jump to the other.
+/// let pairs = negatives.pairs([2, 3, 1].into(), 1, &mut stream(2, Purpose::Negatives, [0; 4]));
+/// assert_eq!(pairs.index, [2, 3, 0, 1]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negatives {
     /// Saccades per context row.
@@ -79,6 +106,8 @@ impl Default for Negatives {
 }
 
 /// Saccade targets of one prediction step.
+///
+/// Rows are those of [`target_rows`](crate::target_rows) at the same shift: sample, time, site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pairs {
     /// Distance in time between context and target.
@@ -91,6 +120,17 @@ pub struct Pairs {
 
 impl Pairs {
     /// Moves the index to a device.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use clapp_rules::Pairs;
+    /// let pairs = Pairs { shift: 1, count: 2, index: vec![1, 0, 0, 1] };
+    /// assert_eq!(pairs.to_device(&Device::flex()).dims(), [2, 2]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the number of targets is not a multiple of `count`.
     #[must_use]
     pub fn to_device(&self, device: &Device) -> Index {
         let index: Vec<i32> = self.index.iter().map(|&row| row as i32).collect();
@@ -115,6 +155,25 @@ impl Draws {
     /// ```text
     /// synchronous:  w = 1 / (K · rows)
     /// time-local:   w⁺ = 1[fixation] / (K · |fixations| · positions), w⁻ likewise
+    /// ```
+    ///
+    /// An outcome that no sample had has no term at all.
+    ///
+    /// # Panics
+    ///
+    /// If there are outcomes, but not one for every sample.
+    ///
+    /// # Paper
+    /// `ContrastiveLoss.py` `_add_losses`. Deviations: none.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use clapp_rules::{Draws, Outcome, Pairs};
+    /// let pairs = vec![Pairs { shift: 1, count: 1, index: vec![1, 0] }];
+    /// let outcomes = Some(vec![Outcome::Fixation, Outcome::Saccade]);
+    /// let (fixation, saccade) = Draws { pairs, outcomes }.weights([2, 2, 1].into(), 1);
+    /// assert_eq!((fixation, saccade), (vec![1.0, 0.0], vec![0.0, 1.0]));
     /// ```
     #[must_use]
     pub fn weights(&self, shape: GridShape, shift: usize) -> (Vec<f64>, Vec<f64>) {
@@ -145,9 +204,41 @@ impl Draws {
 
 /// Draws saccade targets.
 ///
-/// Implemented by [`Negatives`]. Implement it to contrast pairs of your own choice.
+/// Implemented by [`Negatives`]. Implement it to contrast pairs of your own choice, as below;
+/// deliberately not by anything that looks at activities or scores (hard negatives): a saccade does
+/// not know what it will see.
+///
+/// # Example
+///
+/// Saccades of a bored eye: always to the same frame and site of the next sample.
+///
+/// ```
+/// use clapp_rules::{ContrastSampler, Draws, GridShape, Pairs, Purpose, Rule, stream};
+///
+/// #[derive(Debug)]
+/// struct NextSample;
+///
+/// impl ContrastSampler for NextSample {
+///     fn pairs(&self, shape: GridShape, shift: usize, _: &mut dyn rand::Rng) -> Pairs {
+///         let (rows, positions) = (shape.rows(shift), shape.rows(shift) / shape.batch);
+///         let index = (0..rows).map(|row| ((row + positions) % rows) as u32).collect();
+///         Pairs { shift, count: 1, index }
+///     }
+/// }
+///
+/// let (rule, mut random) = (Rule::clapp_s(), stream(2, Purpose::Negatives, [0; 4]));
+/// let shape = GridShape { batch: 3, time: 7, site: 1 };
+/// let pairs: Vec<Pairs> = (1..=rule.prediction_steps)
+///     .map(|k| NextSample.pairs(shape, rule.shift(k), &mut random))
+///     .collect();
+/// assert_eq!(pairs[4].index, [1, 2, 0]);
+/// // What `Rule::update` takes in the place of `Rule::draw`:
+/// let draws = [Draws { pairs, outcomes: None }];
+/// # assert_eq!(draws[0].pairs.len(), 5);
+/// ```
 pub trait ContrastSampler: std::fmt::Debug {
-    /// Target rows for every context row of `shift`.
+    /// Target rows for every context row of `shift`, in the order of
+    /// [`context_rows`](crate::context_rows).
     fn pairs(&self, shape: GridShape, shift: usize, random: &mut dyn rand::Rng) -> Pairs;
 }
 
@@ -243,6 +334,25 @@ impl Sampler {
 }
 
 /// Fixation or saccade for every sample, a fair coin each: time-local learning.
+///
+/// ```text
+/// P(y_b = +1) = P(y_b = −1) = ½
+/// ```
+///
+/// One outcome holds for all prediction steps and positions of a sample: the eye either jumped or
+/// it did not.
+///
+/// # Paper
+/// Illing et al. 2021, appendix B.1; `ContrastiveLoss.py` `which_update`. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use clapp_rules::{Outcome, Purpose, flip_outcomes, stream};
+/// let outcomes = flip_outcomes(1000, &mut stream(2, Purpose::Saccade, [0; 4]));
+/// let saccades = outcomes.iter().filter(|&&outcome| outcome == Outcome::Saccade).count();
+/// assert!((400..600).contains(&saccades));
+/// ```
 #[must_use]
 pub fn flip_outcomes(batch: usize, random: &mut dyn rand::Rng) -> Vec<Outcome> {
     let flip = |random: &mut dyn rand::Rng| {

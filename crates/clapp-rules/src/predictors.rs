@@ -21,8 +21,7 @@ impl Predictors {
     ///
     /// ```
     /// use burn::tensor::Device;
-    /// use clapp_random::{Purpose, stream};
-    /// use clapp_rules::{Predictors, WayBack};
+    /// use clapp_rules::{Predictors, Purpose, WayBack, stream};
     /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
     /// let p = Predictors::init(5, 64, 32, WayBack::OwnWeights, &Device::flex(), &mut random);
     /// assert_eq!(p.w_pred.weight().dims(), [5, 64, 32]);
@@ -55,6 +54,10 @@ impl Predictors {
     }
 
     /// Applies ΔW_pred and ΔW_retro.
+    ///
+    /// # Panics
+    ///
+    /// If a shape differs from that of the weights.
     pub fn learn(&mut self, update: PredictorUpdate, optimizer: &Optimizer) {
         self.w_pred.learn(update.w_pred, optimizer);
         if let (Some(synapses), Some(delta)) = (&mut self.w_retro, update.w_retro) {

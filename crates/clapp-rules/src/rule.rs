@@ -85,8 +85,7 @@ pub enum Objective {
 ///
 /// ```
 /// use burn::tensor::{Device, Distribution, Tensor};
-/// use clapp_random::{Purpose, stream};
-/// use clapp_rules::{Predictors, Rule};
+/// use clapp_rules::{Predictors, Purpose, Rule, stream};
 ///
 /// let device = Device::flex();
 /// let rule = Rule::clapp();
@@ -133,7 +132,7 @@ pub struct PredictorUpdate {
 }
 
 /// What one update gives: signals for the neurons, changes for the lateral weights, numbers to
-/// watch.
+/// watch. [`Rule::update`] has an example.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// Modulation of the predicted neurons, `[batch, time, site, target channel]`.
@@ -201,6 +200,16 @@ struct Half {
 
 impl Rule {
     /// CLAPP: time-local, W_pred and W_retro, one saccade of the whole map.
+    ///
+    /// # Paper
+    /// Illing et al. 2021, Table 1, CLAPP; `vision_traineval_CLAPP.sh`. Deviations: none.
+    ///
+    /// ```
+    /// use clapp_rules::{Feedback, Rule, Scope, Timing};
+    /// let rule = Rule::clapp();
+    /// assert_eq!((rule.timing, rule.feedback), (Timing::TimeLocal, Feedback::PredRetro));
+    /// assert_eq!(rule.negatives.scope, Scope::SamePositionShared);
+    /// ```
     #[must_use]
     pub fn clapp() -> Self {
         Self {
@@ -218,6 +227,17 @@ impl Rule {
     }
 
     /// CLAPP-s: synchronous, symmetric weights, 16 saccades everywhere.
+    ///
+    /// # Paper
+    /// Illing et al. 2021, Table 1, CLAPP-s; `vision_traineval_CLAPP_s_sym_W_pred.sh`. Deviations:
+    /// none.
+    ///
+    /// ```
+    /// use clapp_rules::{Feedback, Rule, Timing};
+    /// let rule = Rule::clapp_s();
+    /// assert_eq!((rule.timing, rule.feedback), (Timing::Synchronous, Feedback::Symmetric));
+    /// assert_eq!(rule.negatives.count, 16);
+    /// ```
     #[must_use]
     pub fn clapp_s() -> Self {
         Self {
@@ -230,7 +250,15 @@ impl Rule {
         }
     }
 
-    /// Layer-wise Greedy InfoMax.
+    /// Layer-wise Greedy InfoMax: CLAPP-s with InfoNCE in the place of the hinge.
+    ///
+    /// # Paper
+    /// Löwe et al. 2019; Illing et al. 2021, Table 1, layer-wise GIM. Deviations: none.
+    ///
+    /// ```
+    /// use clapp_rules::{Objective, Rule};
+    /// assert_eq!(Rule::gim().objective, Objective::InfoNce { epsilon: 1e-11 });
+    /// ```
     #[must_use]
     pub fn gim() -> Self {
         let epsilon = InfoNce::default().epsilon;
@@ -238,6 +266,10 @@ impl Rule {
     }
 
     /// Distance in time of prediction step `k` (from 1).
+    ///
+    /// ```
+    /// assert_eq!(clapp_rules::Rule::clapp().shift(1), 2);
+    /// ```
     #[must_use]
     pub fn shift(&self, k: usize) -> usize {
         k + self.skip
@@ -247,7 +279,19 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// If a number is out of range, or the parts do not go together.
+    /// - [`RuleError::NoPredictionSteps`]: `prediction_steps` is 0
+    /// - [`RuleError::TooFewTimeSteps`]: the furthest prediction leaves the `time` steps
+    /// - [`RuleError::NoNegatives`]: `negatives.count` is 0
+    /// - [`RuleError::NotSeparable`]: time-local with an objective that needs all scores at once
+    ///
+    /// ```
+    /// use clapp_rules::{Rule, RuleError, Timing};
+    /// assert_eq!(Rule::clapp().validate(7), Ok(()));
+    /// let error = Rule::clapp().validate(6).unwrap_err();
+    /// assert_eq!(error, RuleError::TooFewTimeSteps { furthest: 6, time: 6 });
+    /// let rule = Rule { timing: Timing::TimeLocal, ..Rule::gim() };
+    /// assert_eq!(rule.validate(7), Err(RuleError::NotSeparable));
+    /// ```
     pub fn validate(&self, time: usize) -> Result<(), RuleError> {
         if self.prediction_steps == 0 {
             return Err(RuleError::NoPredictionSteps);
@@ -276,6 +320,19 @@ impl Rule {
     }
 
     /// Draws all pairs of one update: one set, or two where W_retro has its own.
+    ///
+    /// ```
+    /// use clapp_rules::{Purpose, Rule, stream};
+    /// let mut random = stream(2, Purpose::Negatives, [0; 4]);
+    /// let draws = Rule::clapp().draw([32, 7, 7].into(), &mut random);
+    /// assert_eq!(draws.len(), 2); // prediction and retrodiction
+    /// assert_eq!(draws[0].pairs.len(), 5); // one set of saccades for every prediction step
+    /// assert_eq!(draws[0].outcomes.as_ref().unwrap().len(), 32); // one coin for every sample
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As the sampler: if the pool does not divide the batch, or nothing is left to jump to.
     #[must_use]
     pub fn draw(&self, shape: GridShape, random: &mut dyn rand::Rng) -> Vec<Draws> {
         let halves = if self.feedback == Feedback::PredRetro { 2 } else { 1 };
@@ -295,6 +352,14 @@ impl Rule {
 
     /// One update of one layer.
     ///
+    /// ```text
+    /// L = (1/K) Σ_k [mean max(0, 1 − u⁺) + mean max(0, 1 + u⁻)]        u = zᵀ W_pred c
+    /// ΔW_pred = −∂L/∂W_pred        m = −∂L/∂z, −∂L/∂c
+    /// ```
+    ///
+    /// Local: of other layers it sees nothing, of this one only activities and lateral weights. What
+    /// a neuron does with its modulation m, usually ΔW_ji = m_j ρ′(a_j) x_i, is the neuron's business.
+    ///
     /// # Shapes
     /// - `target`, `context`: `[batch, time, site, channel]`; the same tensor for a layer that
     ///   predicts itself
@@ -307,6 +372,32 @@ impl Rule {
     /// # Paper
     /// Illing et al. 2021, Eqs. 5–10 over patches (`ContrastiveLoss.py`, `compare_updates.py`).
     /// Deviations: none.
+    ///
+    /// # Example
+    ///
+    /// Two neurons, one fixation: c = (1, 2), z = (½, 1), W_pred = diag(0.1, 0.2), so u = 0.45.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use clapp_rules::{Draws, Feedback, Outcome, Pairs, Predictors, Rule, Synapses};
+    ///
+    /// let device = Device::flex();
+    /// let feedback = Feedback::Symmetric;
+    /// let rule = Rule { feedback, prediction_steps: 1, skip: 0, ..Rule::clapp() };
+    /// let z = Tensor::<1>::from_floats([1.0, 2.0, 0.5, 1.0], &device).reshape([1, 2, 1, 2]);
+    /// let w_pred = Tensor::<3>::from_floats([[[0.1, 0.0], [0.0, 0.2]]], &device);
+    /// let predictors = Predictors { w_pred: Synapses::new(w_pred), w_retro: None };
+    /// let pairs = vec![Pairs { shift: 1, count: 1, index: vec![0] }];
+    /// let draws = [Draws { pairs, outcomes: Some(vec![Outcome::Fixation]) }];
+    ///
+    /// let update = rule.update(z.clone(), z, &predictors, &draws);
+    /// let w_pred = update.predictors.w_pred.clone().into_data();
+    /// assert_eq!(w_pred.try_to_vec::<f32>().unwrap(), [0.5, 1.0, 1.0, 2.0]); // γ z cᵀ
+    /// assert!((update.monitor().loss - 0.55).abs() < 1e-6);
+    /// ```
+    ///
+    /// # Cost
+    /// O(K · rows · channels²) for the products with W_pred, O(K · rows · n · channels) for saccades.
     #[must_use]
     pub fn update(
         &self,
@@ -319,6 +410,8 @@ impl Rule {
     }
 
     /// [`update`](Self::update) with a contrast of your own in place of the objective.
+    ///
+    /// The crate's root page has a whole rule made this way.
     ///
     /// # Panics
     ///

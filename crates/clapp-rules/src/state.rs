@@ -7,6 +7,28 @@ use burn::tensor::{Tensor, TensorData};
 use crate::{Predictors, Synapses};
 
 /// Tensors by name, on the host.
+///
+/// `NAME` holds weights, `NAME.steps` the number of optimizer steps, `NAME.first` and `NAME.second`
+/// Adam's moments once there are any: all that the next step depends on.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::Device;
+/// use clapp_rules::{Predictors, Purpose, State, WayBack, stream};
+/// let init = |seed| {
+///     let mut random = stream(seed, Purpose::Initialisation, [0; 4]);
+///     Predictors::init(5, 8, 8, WayBack::OwnWeights, &Device::flex(), &mut random)
+/// };
+/// let (trained, mut other) = (init(1), init(2));
+/// let mut state = State::default();
+/// trained.save("layer1", &mut state);
+/// assert!(state.tensors.contains_key("layer1.w_pred"));
+/// other.load("layer1", &state)?;
+/// assert_eq!(other.w_pred.weight().into_data(), trained.w_pred.weight().into_data());
+/// assert!(other.load("layer2", &state).unwrap_err().to_string().contains("layer2.w_pred"));
+/// # Ok::<(), clapp_rules::StateError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// Values by name.
@@ -14,6 +36,8 @@ pub struct State {
 }
 
 /// A saved state that does not belong to the network it is loaded into.
+///
+/// It names the first tensor that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -110,7 +134,7 @@ impl Predictors {
     ///
     /// # Errors
     ///
-    /// If a tensor is missing or has another shape.
+    /// If a tensor is missing or has another shape. W_pred may have been restored by then.
     pub fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
         self.w_pred.load(&format!("{name}.w_pred"), state)?;
         match &mut self.w_retro {
