@@ -1,4 +1,93 @@
 //! CLAPP: deep networks that learn without labels and without back-propagation.
+//!
+//! A *run* is an experiment from its first image to its table: a network learns layer by layer from
+//! images without labels (Illing et al. 2021), then every layer is read out beside two controls, the
+//! same network before its first step and the pixels themselves. This crate has the presets, the
+//! training loop, checkpoints and read-outs, and passes on the crates that it is made of. Those who
+//! want the rule alone, for activities of their own, need [`rules`] and nothing else.
+//!
+//! # Parts
+//!
+//! | step | what | type |
+//! |---|---|---|
+//! | choose | preset × method × images × seeds | [`preset()`], [`Images`] |
+//! | change | everything that decides what a run computes | [`RunConfig`], [`config`] |
+//! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`Progress`] |
+//! | train | images in, local updates, numbers to watch | [`Trainer`], [`StepMetrics`], [`Data`] |
+//! | read out | layers × protocols × labels, with controls | [`evaluate()`], [`eval::Report`], [`summary()`] |
+//! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
+//!
+//! | module | crate | what it holds |
+//! |---|---|---|
+//! | [`rules`] | `clapp-rules` | score, third factor, updates, the online rule |
+//! | [`encoders`] | `clapp-encoders` | layers that learn locally, VGG-6 |
+//! | [`backend`] | `clapp-backend` | the primitives of a local step, on every processor |
+//! | [`datasets`] | `clapp-datasets` | STL-10, CIFAR, embedded scenes, the loader |
+//! | [`eval`](mod@eval) | `clapp-eval` | read-outs, tables, figures |
+//! | [`store`] | `clapp-store` | run folders, checkpoints, metrics |
+//! | [`random`] | `clapp-random` | streams of random numbers by name |
+//!
+//! # Quick start
+//!
+//! ```
+//! use clapp::{Images, Outcome, Run, Silent, preset};
+//!
+//! # let runs = tempfile::tempdir()?;
+//! let mut config = preset("smoke", "clapp-s", &Images::Synthetic, &[2])?;
+//! config.images = 64; // two steps: enough to see that everything runs
+//! let mut run = Run::create(&runs, config)?;
+//!
+//! let device = clapp::device("flex")?;
+//! let Outcome::Finished(report) = run.execute(&device, &mut Silent)? else {
+//!     unreachable!("nobody stops this run")
+//! };
+//! assert_eq!(report.encoders(), ["clapp-s", "random encoder", "raw pixels"]);
+//! assert!(run.path().join("table.txt").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Presets
+//!
+//! | preset | width | images seen | for |
+//! |---|---|---|---|
+//! | `smoke` | 1/16 | 320 | seconds: whether everything runs |
+//! | `quick` | 1/8 (embedded scenes), 1/4 | 30,000 | minutes on two cores: what the method does |
+//! | `paper` | 1 | 30 or 60 million | the published settings, STL-10 only: days on a GPU |
+//!
+//! | method | what it is |
+//! |---|---|
+//! | `clapp-s` | fixation and saccades of every image in one step, symmetric weights |
+//! | `clapp` | one of the two at a time, W_pred and W_retro: the rule that a brain could run |
+//! | `clapp-symmetric`, `clapp-s-retro` | the two between them |
+//! | `clapp-s-blocked` | only predicted neurons learn |
+//! | `clapp-s-above` | the context comes from the layer above |
+//! | `gim` | Greedy InfoMax, layer by layer, as a local rule |
+//!
+//! # Run folder
+//!
+//! ```text
+//! runs/quick-clapp-s/
+//!   config.json                  what the run computes; resuming with another is refused
+//!   metrics.jsonl                loss, open gates, accuracy of every layer
+//!   checkpoints/step-000000250/  weights, moments, progress, under SHA-256
+//!   table.{json,txt,svg}         read-outs; rewritten behind every seed
+//! ```
+//!
+//! A run may be stopped or killed at any moment. [`Run::resume`] then leads to the same files as if it
+//! had never stopped, byte for byte on one machine's processor, with any number of threads
+//! (`tests/resume.rs`, `tests/kill.rs`). What cannot go on is refused with a sentence that says what
+//! was expected, what was found, where, and what to do, and no file changes (`tests/bad_input.rs`).
+//!
+//! # Features
+//!
+//! - `flex` (default), `ndarray`, `wgpu`, `cuda`: where tensors are computed, by the names that
+//!   [`device()`] takes. For the final program to choose.
+//! - `download`: fetches official archives, see `datasets::download`.
+//!
+//! # Citation
+//!
+//! Illing, Ventura, Bellec & Gerstner (2021), *Local plasticity rules can learn deep representations
+//! using self-supervised contrastive predictions*, NeurIPS 34.
 
 pub use clapp_backend as backend;
 pub use clapp_backend::device;
