@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use clapp::{Observer, Outcome, Run, Silent, StepMetrics, store::Checkpoint};
+use clapp::{Observer, Outcome, Run, StepMetrics, store::Checkpoint};
 use common::{
     EPOCH, STEPS, assert_same, assert_stops, execute, files, finished, results, stopped, tiny,
 };
