@@ -57,9 +57,9 @@
 //!
 //! # Citation
 //!
-//! B. Illing, J. Ventura, G. Bellec, W. Gerstner. *Local plasticity rules can learn deep
-//! representations using self-supervised contrastive predictions.* NeurIPS 2021. The comparison follows
-//! the authors' `compare_updates.py`.
+//! Illing, B., Ventura, J., Bellec, G., Gerstner, W. (2021). Local plasticity rules can learn deep
+//! representations using self-supervised contrastive predictions. NeurIPS 34. arXiv:2010.08262.
+//! The comparison follows the authors' `compare_updates.py`.
 
 mod disagreement;
 pub mod oracle;

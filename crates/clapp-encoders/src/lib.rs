@@ -1,4 +1,103 @@
-//! Layers that learn locally and the encoders built of them.
+//! Layers that learn locally, and the encoders built of them.
+//!
+//! A layer gets two things: the activity of the layer below, and one *modulation* per neuron from a
+//! rule of `clapp-rules`. It changes its own weights from these and hands its activity up. Nothing
+//! comes down: no error, no label, no weight of another layer.
+//!
+//! | equation | meaning | function |
+//! |---|---|---|
+//! | n = ⌊(pixels − size)/stride⌋ + 1 | an image as a film of patches: rows are time, columns are sites | [`PatchGrid::cut`] |
+//! | z = mean_p ρ(W ∗ x + b)(p) | activity and representation of a layer | [`LocalConv2d`] |
+//! | ΔW_ji(τ) = m_j · mean_p ρ′(a_j(p)) x_i(p + τ) | its update: modulation × post × pre | [`LocalConv2d::delta`] |
+//! | x^l = ρ(a^{l−1}), constant | layers above layers, each with a rule of its own | [`Stack::step`] |
+//! | c = z^l or z^{l+1} | who predicts: the layer itself, or the one above | [`Context`] |
+//! | feature = mean of z over the grid | what a read-out sees | [`Stack::features`] |
+//!
+//! # Quick start
+//!
+//! Three steps of CLAPP in a narrow VGG-6:
+//!
+//! ```
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use clapp_encoders::{Context, EncoderConfig, Stack};
+//! use clapp_random::{Purpose, stream};
+//! use clapp_rules::{Optimizer, Rule};
+//!
+//! let (device, rule) = (Device::flex(), Rule::clapp());
+//! let config = EncoderConfig::vgg6(1.0 / 16.0)?;
+//! let mut stack = Stack::init(&config, &rule, Context::SameLayer, 2, &device)?;
+//! for step in 0..3 {
+//!     let images = Tensor::random([4, 1, 64, 64], Distribution::Normal(0.0, 1.0), &device);
+//!     let updates = stack.step(images, &rule, &Optimizer::default(), &mut |layer, shape| {
+//!         rule.draw(shape, &mut stream(2, Purpose::Negatives, [step, layer as u64, 0, 0]))
+//!     });
+//!     // An untrained layer predicts nothing: a loss of 2 for each set of lateral weights.
+//!     assert!((updates[5].monitor().loss - 4.0).abs() < 0.5);
+//! }
+//! let images = Tensor::zeros([1, 1, 64, 64], &device);
+//! assert_eq!(stack.features(images)[5].dims(), [1, 64]);
+//! # Ok::<(), clapp_encoders::EncoderError>(())
+//! ```
+//!
+//! # Extending
+//!
+//! Any encoder of 3×3 convolutions is an [`EncoderConfig`]: channels, pools, patches, colours. A layer
+//! with another way to learn is a [`LocalLayer`], and a [`Stack`] takes it as it takes a convolution.
+//! Here, synapses with hard bounds:
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use clapp_backend::{Activity, ConvActivity, ConvSpec, Pool};
+//! use clapp_encoders::{Context, LocalConv2d, LocalLayer, PatchGrid, Stack};
+//! use clapp_random::{Purpose, stream};
+//! use clapp_rules::{Optimizer, Predictors, Rule};
+//!
+//! #[derive(Debug)]
+//! struct Bounded(LocalConv2d);
+//!
+//! impl LocalLayer for Bounded {
+//!     fn forward(&self, input: &Activity) -> ConvActivity {
+//!         self.0.forward(input)
+//!     }
+//!
+//!     fn learn(&mut self, activity: ConvActivity, modulation: Tensor<2>, optimizer: &Optimizer) {
+//!         self.0.learn(activity, modulation, optimizer);
+//!         let synapses = &mut self.0.weight;
+//!         let bounded = synapses.weight().clamp(-0.3, 0.3);
+//!         synapses.restore(bounded, synapses.moments(), synapses.steps());
+//!     }
+//! }
+//!
+//! let (device, rule) = (Device::flex(), Rule::clapp_s());
+//! let mut random = stream(2, Purpose::Initialisation, [0; 4]);
+//! let layer = LocalConv2d::init(1, 8, ConvSpec::same_3x3(Pool::Max2), &device, &mut random);
+//! let way_back = rule.feedback.way_back();
+//! let mut stack = Stack {
+//!     patches: PatchGrid { size: 8, stride: 4 },
+//!     layers: vec![Bounded(layer)],
+//!     predictors: vec![Predictors::init(5, 8, 8, way_back, &device, &mut random)],
+//!     context: Context::SameLayer,
+//! };
+//! let images = Tensor::ones([2, 1, 32, 32], &device);
+//! let optimizer = Optimizer::adam(1.0); // much too fast, to meet the bound
+//! stack.step(images, &rule, &optimizer, &mut |_, shape| rule.draw(shape, &mut random));
+//! let largest = stack.layers[0].0.weight.weight().abs().max().into_scalar::<f32>();
+//! assert_eq!(largest, 0.3);
+//! ```
+//!
+//! Then show what a layer of this crate has to show: its update is bit for bit the same whatever lies
+//! above it (`tests/locality.rs`), and it is the negative gradient of the loss it claims to descend
+//! (`clapp-baselines`). [`Stack::visit`] hands out every update before it is applied.
+//!
+//! # Features
+//!
+//! `flex` (CPU, default), `ndarray`, `wgpu`, `cuda`: forwarded to burn. A library should take this
+//! crate without default features and leave the choice to the final binary.
+//!
+//! # Citation
+//!
+//! Illing, B., Ventura, J., Bellec, G., Gerstner, W. (2021). Local plasticity rules can learn deep
+//! representations using self-supervised contrastive predictions. NeurIPS 34. arXiv:2010.08262.
 
 mod conv2d;
 mod error;

@@ -1,5 +1,7 @@
 //! Small encoders with gates that are open for some pairs and closed for others.
 
+#![allow(dead_code)] // not every test file needs everything
+
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use clapp_backend::Arithmetic;
 use clapp_encoders::{Context, ConvPlan, EncoderConfig, PatchGrid, PoolAfter, Stack};
@@ -60,12 +62,10 @@ pub fn clapp_s() -> Rule {
     Rule { prediction_steps: 2, negatives, ..Rule::clapp_s() }
 }
 
-#[allow(dead_code)] // not every test file needs every rule
 pub fn gim() -> Rule {
     Rule { objective: Objective::InfoNce { epsilon: 1e-11 }, ..clapp_s() }
 }
 
-#[allow(dead_code)]
 pub fn same_position() -> Negatives {
     Negatives { count: 3, scope: Scope::SamePosition, ..Negatives::default() }
 }
