@@ -194,16 +194,15 @@ impl<L: LocalLayer> Stack<L> {
         // What the loss of the layer below asks of this one as its context.
         let mut from_below: Option<Tensor<4>> = None;
         for l in 0..=last {
-            let above = (l < last).then(|| self.layers[l + 1].forward(&activity.output));
+            let output = activity.output.clone();
+            // Only a context from above needs two layers' activities at a time.
+            let upward = self.context == Context::LayerAbove && l < last;
+            let above = upward.then(|| self.layers[l + 1].forward(&output));
             let target = grid(&activity, shape);
-            let context = match (self.context, &above) {
-                (Context::LayerAbove, Some(above)) => grid(above, shape),
-                _ => target.clone(),
-            };
+            let context = above.as_ref().map_or_else(|| target.clone(), |above| grid(above, shape));
             let draws = draw(l, shape);
             let predictors = &mut self.predictors[l];
             let update = rule.update_with(contrast, target, context, predictors, &draws);
-            let upward = self.context == Context::LayerAbove && above.is_some();
             let mut modulation = if upward { update.target.clone() } else { update.modulation() };
             if let Some(from_below) = from_below.take() {
                 modulation = modulation + from_below;
@@ -213,10 +212,10 @@ impl<L: LocalLayer> Stack<L> {
             }
             let modulation = rows(modulation);
             learn(&mut self.layers[l], predictors, Learnt { activity, modulation, update });
-            match above {
-                Some(above) => activity = above,
-                None => break,
+            if l == last {
+                break;
             }
+            activity = above.unwrap_or_else(|| self.layers[l + 1].forward(&output));
         }
     }
 

@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use clapp_datasets::{Augment, Batch, Loader, LoaderConfig, Order};
 use clapp_encoders::Stack;
 use clapp_eval::{
-    Features, Labels, PaperProbe, Protocol, Readout, Report, Series, StandardisedProbe,
-    metrics, probe,
+    Features, Labels, PaperProbe, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
+    probe,
 };
 use ndarray::Array2;
 

@@ -33,7 +33,10 @@ pub fn summary(report: &Report) -> String {
         let _ = writeln!(
             text,
             "{labels}, standardised: {trained} layer {} {last:.1} %; random encoder's best layer {} {best:.1} %: {}; own first layer: {}",
-            comparison.last.0, comparison.best_other.0, comparison.over_other, comparison.over_first,
+            comparison.last.0,
+            comparison.best_other.0,
+            comparison.over_other,
+            comparison.over_first,
         );
     }
     text
