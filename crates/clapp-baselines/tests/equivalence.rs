@@ -90,7 +90,8 @@ fn excesses(case: &Case, draws: &[Vec<Draws>]) -> Vec<String> {
         for (l, (written, gradients)) in updates.iter().zip(&gradients).enumerate() {
             let mut check = |what: &str, d: f64, bound: f64| {
                 // Also false for NaN.
-                if !(d < bound) {
+                let agree = d < bound;
+                if !agree {
                     let at = format!("{} [{}] layer {}", case.name, bounds.name, l + 1);
                     excesses.push(format!("{at} {what}: {d:.1e}, expected below {bound:.0e}"));
                 }

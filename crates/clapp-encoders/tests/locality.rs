@@ -224,9 +224,11 @@ fn updates_of_a_large_grid_do_not_depend_on_the_number_of_threads() {
 }
 
 fn error_of(change: impl FnOnce(&mut EncoderConfig, &mut Rule)) -> EncoderError {
-    let (mut config, mut rule) = (EncoderConfig::vgg6(0.125).unwrap(), Rule::clapp());
+    let mut config = EncoderConfig::vgg6(0.125).expect("an eighth of every width");
+    let mut rule = Rule::clapp();
     change(&mut config, &mut rule);
-    Stack::init(&config, &rule, Context::SameLayer, SEED, &Device::flex()).unwrap_err()
+    let stack = Stack::init(&config, &rule, Context::SameLayer, SEED, &Device::flex());
+    stack.expect_err("the change does not fit")
 }
 
 /// The text names every one of `parts`.
