@@ -14,7 +14,7 @@
 //! | ẑ dendritic prediction | ẑ = W_pred c | [`dendritic_prediction`] |
 //! | u score | u = zᵀ W_pred c | [`fixation_score`], [`saccade_score`] |
 //! | L loss of a pair | L = max(0, 1 − y·u) | [`hinge`], [`Hinge`] |
-//! | γ third factor | γ = −∂L/∂u = y · 1\[y·u < 1\] | [`third_factor`], [`Contrast`] |
+//! | γ third factor | γ = −∂L/∂u = y · 1\[y·u < 1\] | [`third_factor`](fn@third_factor), [`Contrast`] |
 //! | γ of layer-wise GIM | γ_τ = (1\[τ = 0\] − π_τ) · π₀/(π₀ + ε) | [`InfoNce`] |
 //! | g weighted targets | g = γ⁺ z⁺ + Σ_n γ⁻_n z⁻_n | [`weighted_targets`] |
 //! | ΔW_pred | γ z_j c_k, summed: gᵀ c | [`delta_w_pred`] |
