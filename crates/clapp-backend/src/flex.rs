@@ -232,8 +232,8 @@ impl LocalOps for Flex {
             slice(&delta),
             kernels::AdamCoefficients {
                 lr: k.rate as f32,
-                beta1: k.beta_1 as f32,
-                beta2: k.beta_2 as f32,
+                beta1: k.beta_1,
+                beta2: k.beta_2,
                 eps: k.epsilon as f32,
                 bias_correction1: k.correction_1 as f32,
                 bias_correction2: k.correction_2 as f32,

@@ -14,10 +14,11 @@ const CHUNK: usize = 1 << 15;
 pub struct AdamCoefficients {
     /// Learning rate η.
     pub lr: f32,
-    /// Decay β₁ of the first moment.
-    pub beta1: f32,
+    /// Decay β₁ of the first moment. In double precision, as β₂, because 1 − β is needed too: in
+    /// single precision 1 − 0.999 is wrong by 1e-5.
+    pub beta1: f64,
     /// Decay β₂ of the second moment.
-    pub beta2: f32,
+    pub beta2: f64,
     /// ε, added to the root of the second moment.
     pub eps: f32,
     /// `1 − β₁ᵗ` for step t = 1, 2, ….
@@ -135,9 +136,9 @@ fn adam_lanes<S: Simd>(
     let weight = simd.load(w);
     let gradient = simd.sub(simd.scale(coefficients.weight_decay, weight), simd.load(dw));
     let mean = simd.load(m);
-    let mean = simd.scale_add(1.0 - beta1, simd.sub(gradient, mean), mean);
-    let square = simd.scale(1.0 - beta2, simd.mul(gradient, gradient));
-    let variance = simd.scale_add(beta2, simd.load(v), square);
+    let mean = simd.scale_add((1.0 - beta1) as f32, simd.sub(gradient, mean), mean);
+    let square = simd.scale((1.0 - beta2) as f32, simd.mul(gradient, gradient));
+    let variance = simd.scale_add(beta2 as f32, simd.load(v), square);
     let root = simd.scale_add(1.0 / bias_correction2.sqrt(), simd.sqrt(variance), simd.splat(eps));
     let step = simd.scale(lr / bias_correction1, simd.div(mean, root));
     simd.store(w, simd.sub(weight, step));
