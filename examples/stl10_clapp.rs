@@ -49,7 +49,8 @@ struct Options {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
     /// Go on with the run in this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "cifar10", "any_size", "validate",
+        "download", "preset", "method", "seed", "images", "out"])]
     resume: Option<PathBuf>,
 }
 

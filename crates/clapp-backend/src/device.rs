@@ -7,14 +7,16 @@ use burn::tensor::Device;
 #[non_exhaustive]
 pub enum DeviceError {
     /// The name is none of the known backends.
-    #[error("device: expected flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], got {name:?}")]
+    #[error(
+        "device: expected flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], got {name:?}; flex is the CPU"
+    )]
     Unknown {
         /// What was asked for.
         name: String,
     },
     /// The backend is known but not part of this build.
     #[error(
-        "device: {name:?} needs the backend {backend}, which this build leaves out; build again with --features {backend}"
+        "device: expected one of the backends of this build, got {name:?}, which needs {backend}; build again with --features {backend}"
     )]
     NotBuilt {
         /// What was asked for.
@@ -23,7 +25,9 @@ pub enum DeviceError {
         backend: &'static str,
     },
     /// The index behind the colon is no number.
-    #[error("device: expected a number after the colon, got {index:?} in {name:?}")]
+    #[error(
+        "device: expected a number after the colon, got {index:?} in {name:?}; 0 is the first one"
+    )]
     Index {
         /// What was asked for.
         name: String,

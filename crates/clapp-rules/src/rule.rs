@@ -518,22 +518,25 @@ fn gates(
     shape: GridShape,
     pairs: &Pairs,
 ) -> (Gamma, Tensor<1>) {
-    let [rows, n] = saccade.dims();
+    let [_, n] = saccade.dims();
     let best = saccade.clone().max_dim(1);
     let accuracy = fixation.clone().greater(best).float().cast(fixation.dtype()).mean();
     let (fixation_weight, saccade_weight) = draws.weights(shape, pairs.shift);
+    // Terms that a sample does not contribute have no gate to count.
+    let used = |weights: &[f64]| weights.iter().filter(|&&weight| weight > 0.0).count();
+    let pairs_used = used(&fixation_weight) + n * used(&saccade_weight);
     let column = |weights| host_column(weights, &fixation);
     let (fixation_weight, saccade_weight) = (column(fixation_weight), column(saccade_weight));
     let third = contrast.third_factor(fixation, saccade);
-    let open = third.fixation.clone().abs().sign().sum() + third.saccade.clone().abs().sign().sum();
     let loss = (third.fixation_loss * fixation_weight.clone()
         + third.saccade_loss * saccade_weight.clone())
     .sum();
-    let monitor = Tensor::cat(vec![loss, open / (rows * (n + 1)) as f64, accuracy], 0);
     let gamma = Gamma {
         fixation: third.fixation * fixation_weight,
         saccade: third.saccade * saccade_weight,
     };
+    let open = gamma.fixation.clone().abs().sign().sum() + gamma.saccade.clone().abs().sign().sum();
+    let monitor = Tensor::cat(vec![loss, open / pairs_used.max(1) as f64, accuracy], 0);
     (gamma, monitor)
 }
 

@@ -8,7 +8,7 @@ use clapp_datasets::{
 };
 
 use crate::{
-    Error,
+    Error, RunConfig,
     config::{DataConfig, Held, SizesConfig},
 };
 
@@ -88,6 +88,27 @@ impl Data {
         };
         Ok(Self { unlabelled, train, test, name })
     }
+}
+
+/// Opens the data of a run and checks that they suffice for it, before anything is written.
+///
+/// The embedded scenes always do and are not generated for this.
+///
+/// # Errors
+///
+/// If a file is missing, damaged, or of an unexpected size, or if there are too few images for a batch
+/// or for the read-outs with few labels.
+pub fn check(config: &RunConfig) -> Result<(), Error> {
+    if matches!(config.data, DataConfig::Synthetic { .. }) {
+        return Ok(());
+    }
+    let data = Data::open(&config.data, config.seeds.first().copied().unwrap_or_default())?;
+    let images = data.unlabelled.len();
+    if images < config.batch {
+        return Err(Error::TooFewImages { batch: config.batch, images, name: data.name });
+    }
+    split::few_labels(&data.train, config.readout.few, 0)?;
+    Ok(())
 }
 
 /// Seed of splits that belong to the data.

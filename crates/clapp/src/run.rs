@@ -13,7 +13,7 @@ use clapp_store::{Checkpoints, Dtype, MetricsLog, RunFolder, TensorFile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Data, Error, RunConfig, StepMetrics, Trainer, evaluate};
+use crate::{Data, Error, RunConfig, StepMetrics, Trainer, data, evaluate};
 
 /// What a caller hears of a run, and whether it goes on.
 pub trait Observer {
@@ -96,9 +96,11 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If the configuration does not fit together or the folder cannot be written.
+    /// If the configuration does not fit together, its data are missing or damaged, or the folder cannot
+    /// be written.
     pub fn create(parent: impl AsRef<Path>, config: RunConfig) -> Result<Self, Error> {
         config.validate()?;
+        data::check(&config)?;
         let name = format!("{}-{}", config.preset, config.method);
         let folder = RunFolder::create(parent, &name)?;
         folder.write_json(CONFIG, &config)?;

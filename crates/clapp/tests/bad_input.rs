@@ -100,8 +100,8 @@ fn a_file_of_another_than_the_official_size_is_refused_unless_asked_for() {
     for size in [16 * IMAGE as u64, official + IMAGE as u64] {
         fs::File::options().write(true).open(&path).unwrap().set_len(size).unwrap();
         let runs = tempfile::tempdir().unwrap();
-        let mut run = Run::create(runs.path(), config.clone()).unwrap();
-        let text = execute(&mut run, &mut Silent).unwrap_err().to_string();
+        let text = Run::create(runs.path(), config.clone()).unwrap_err().to_string();
+        assert!(files(runs.path()).is_empty(), "no run folder for data that cannot be used");
         assert_says(&text, "stl10", &path.to_string_lossy());
         assert!(text.contains(&format!("expected {official} bytes, got {size} ")), "{text}");
     }
