@@ -147,6 +147,7 @@ mod score;
 mod state;
 mod synapses;
 mod third_factor;
+mod update;
 mod updates;
 
 pub use clapp_random::{Purpose, Stream, stream};
@@ -158,11 +159,12 @@ pub use pairs::{
     ContrastSampler, Draws, GridShape, Index, Negatives, Pairs, Scope, SelfHits, flip_outcomes,
 };
 pub use predictors::{Predictors, WayBack};
-pub use rule::{Feedback, Monitor, Objective, PredictorUpdate, Rule, Timing, Update};
+pub use rule::{Feedback, Objective, Rule, Timing};
 pub use score::{dendritic_prediction, fixation_score, saccade_score};
 pub use state::{State, StateError};
 pub use synapses::{Optimizer, Synapses};
 pub use third_factor::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor, hinge, third_factor};
+pub use update::{Monitor, PredictorUpdate, Update};
 pub use updates::{
     Gamma, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
 };

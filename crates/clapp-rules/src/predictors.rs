@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::{Optimizer, Synapses, rule::PredictorUpdate};
+use crate::{Optimizer, Synapses, update::PredictorUpdate};
 
 /// Prediction weights of one layer, one matrix per prediction step.
 ///

@@ -3,13 +3,14 @@
 //!
 //! Single precision takes the kernels; any other takes burn's own operations.
 
+mod pairs;
+
 use burn::backend::{
     Flex, Shape, TensorMetadata,
     flex::{FlexTensor, Layout},
     tensor::{FloatTensor, IntTensor},
 };
 use burn::tensor::{Bytes, DType};
-use rayon::prelude::*;
 
 use crate::{
     generic,
@@ -150,19 +151,7 @@ impl LocalOps for Flex {
         if prediction.dtype() != DType::F32 || index.dtype() != DType::I32 {
             return generic::pair_scores::<Self>(prediction, targets, index);
         }
-        let [rows, n]: [usize; 2] = index.shape().dims();
-        let [_, channels]: [usize; 2] = targets.shape().dims();
-        let (prediction, targets) = (contiguous(prediction), contiguous(targets));
-        let index = contiguous(index);
-        let (p, z, index) = (slice(&prediction), slice(&targets), indices(&index));
-        let mut scores = vec![0.0_f32; rows * n];
-        scores.par_chunks_mut(n.max(1)).enumerate().for_each(|(row, scores)| {
-            let p = &p[row * channels..][..channels];
-            for (score, &target) in scores.iter_mut().zip(&index[row * n..]) {
-                *score = dot(p, &z[target as usize * channels..][..channels]);
-            }
-        });
-        tensor(scores, Shape::from([rows, n]))
+        pairs::scores(contiguous(prediction), contiguous(targets), contiguous(index))
     }
 
     fn pair_gather(
@@ -173,18 +162,7 @@ impl LocalOps for Flex {
         if gamma.dtype() != DType::F32 || index.dtype() != DType::I32 {
             return generic::pair_gather::<Self>(gamma, targets, index);
         }
-        let [rows, n]: [usize; 2] = index.shape().dims();
-        let [_, channels]: [usize; 2] = targets.shape().dims();
-        let (gamma, targets, index) = (contiguous(gamma), contiguous(targets), contiguous(index));
-        let (gamma, z, index) = (slice(&gamma), slice(&targets), indices(&index));
-        let mut sums = vec![0.0_f32; rows * channels];
-        sums.par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
-            for pair in row * n..(row + 1) * n {
-                let target = index[pair] as usize;
-                add_scaled(sum, gamma[pair], &z[target * channels..][..channels]);
-            }
-        });
-        tensor(sums, Shape::from([rows, channels]))
+        pairs::gather(contiguous(gamma), contiguous(targets), contiguous(index))
     }
 
     fn pair_scatter(
@@ -196,21 +174,7 @@ impl LocalOps for Flex {
         if gamma.dtype() != DType::F32 || index.dtype() != DType::I32 {
             return generic::pair_scatter::<Self>(gamma, prediction, index, rows);
         }
-        let [_, n]: [usize; 2] = index.shape().dims();
-        let [_, channels]: [usize; 2] = prediction.shape().dims();
-        let (gamma, prediction) = (contiguous(gamma), contiguous(prediction));
-        let index = contiguous(index);
-        let (gamma, p, index) = (slice(&gamma), slice(&prediction), indices(&index));
-        let arrivals = arrivals(index, rows);
-        let mut sums = vec![0.0_f32; rows * channels];
-        sums.par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
-            // Pairs in their own order: the sum does not depend on threads.
-            for &pair in arrivals.of(row) {
-                let source = pair as usize / n;
-                add_scaled(sum, gamma[pair as usize], &p[source * channels..][..channels]);
-            }
-        });
-        tensor(sums, Shape::from([rows, channels]))
+        pairs::scatter(contiguous(gamma), contiguous(prediction), contiguous(index), rows)
     }
 
     fn adam(
@@ -250,63 +214,6 @@ impl LocalOps for Flex {
         let (mut weight, delta) = (whole(weight), contiguous(delta));
         kernels::sgd(weight.storage_mut(), slice(&delta), rate as f32);
         weight
-    }
-}
-
-/// Pairs by the row they arrive at.
-struct Arrivals {
-    first: Vec<u32>,
-    pairs: Vec<u32>,
-}
-
-impl Arrivals {
-    fn of(&self, row: usize) -> &[u32] {
-        &self.pairs[self.first[row] as usize..self.first[row + 1] as usize]
-    }
-}
-
-/// Counting sort of pairs by target row; stable.
-fn arrivals(index: &[i32], rows: usize) -> Arrivals {
-    let mut first = vec![0_u32; rows + 1];
-    for &row in index {
-        first[row as usize + 1] += 1;
-    }
-    for row in 0..rows {
-        first[row + 1] += first[row];
-    }
-    let mut next = first.clone();
-    let mut pairs = vec![0_u32; index.len()];
-    for (pair, &row) in index.iter().enumerate() {
-        let place = &mut next[row as usize];
-        pairs[*place as usize] = pair as u32;
-        *place += 1;
-    }
-    Arrivals { first, pairs }
-}
-
-/// Partial sums of one vector register, so that the loop vectorises and its order is fixed.
-const PARTIAL: usize = 16;
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; PARTIAL];
-    let (a, a_rest) = a.as_chunks::<PARTIAL>();
-    let (b, b_rest) = b.as_chunks::<PARTIAL>();
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..PARTIAL {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
-}
-
-fn add_scaled(sum: &mut [f32], factor: f32, row: &[f32]) {
-    // A closed gate adds nothing. A number that is not finite still shows in its pair's score.
-    if factor.abs() <= 0.0 {
-        return;
-    }
-    for (sum, value) in sum.iter_mut().zip(row) {
-        *sum += factor * value;
     }
 }
 
@@ -396,9 +303,5 @@ fn whole(tensor: FlexTensor) -> FlexTensor {
 }
 
 fn slice(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().expect("made contiguous before")
-}
-
-fn indices(tensor: &FlexTensor) -> &[i32] {
     tensor.as_slice().expect("made contiguous before")
 }
