@@ -20,7 +20,7 @@ pub struct PredictorUpdate {
 }
 
 /// What one update gives: signals for the neurons, changes for the lateral weights, numbers to
-/// watch. [`Rule::update`] has an example.
+/// watch. [`Rule::update`](crate::Rule::update) has an example.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// Modulation of the predicted neurons, `[batch, time, site, target channel]`.
@@ -57,7 +57,7 @@ impl Update {
 /// Numbers to watch while a layer learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Monitor {
-    /// Loss of the layer; about 2 for an untrained one under [`Feedback::Symmetric`].
+    /// Loss of the layer; about 2 for an untrained one under [`Feedback::Symmetric`](crate::Feedback::Symmetric).
     pub loss: f64,
     /// Fraction of pairs whose third factor is not 0.
     pub open_gates: f64,
