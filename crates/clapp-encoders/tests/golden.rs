@@ -1,7 +1,8 @@
 //! Losses, representations and updates against the values of the authors' code.
 //!
-//! One line per tensor: `golden FILE TENSOR RELATIVE_DIFFERENCE ok|FAIL`; files of methods that are
-//! not built are named with the reason.
+//! One line per tensor and precision: `golden FILE TENSOR RELATIVE_DIFFERENCE ok|FAIL`; files of methods
+//! that are not built are named with the reason. A line `precision FILE f64|f32|f32-fast` stands before
+//! the tensors of each precision.
 
 use std::{
     collections::HashMap,
@@ -87,7 +88,7 @@ struct Golden {
 
 impl Golden {
     /// Reads a file, or says why its method is not here.
-    fn read(path: &Path) -> Result<Self, String> {
+    fn read(path: &Path, name: &str) -> Result<Self, String> {
         let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
         let (_, metadata) =
             safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| e.to_string())?;
@@ -114,8 +115,7 @@ impl Golden {
             .into_iter()
             .map(|(name, view)| (name, (view.shape().to_vec(), numbers(&view))))
             .collect();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, config, tensors })
+        Ok(Self { name: name.to_owned(), config, tensors })
     }
 
     fn data(&self, name: &str) -> &(Vec<usize>, Vec<f64>) {
@@ -276,10 +276,12 @@ impl Report<'_> {
         // Two zero tensors agree; NaN never does.
         let relative = if scale > 0.0 { difference / scale } else { difference };
         let verdict = if relative <= bound { "ok" } else { "FAIL" };
-        let file = format!("{}[{}]", self.golden.name, self.bounds.name);
+        let file = &self.golden.name;
         println!("golden {file} {tensor} {relative:.2e} {verdict}");
         if verdict == "FAIL" {
-            self.failures.push(format!("{file} {tensor}: {relative:.2e} > {bound:.0e}"));
+            let precision = self.bounds.name;
+            self.failures
+                .push(format!("{file} {tensor} in {precision}: {relative:.2e} > {bound:.0e}"));
         }
     }
 }
@@ -289,6 +291,7 @@ fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 }
 
 fn check(golden: &Golden, bounds: Bounds, device: &Device) -> Vec<String> {
+    println!("precision {} {}", golden.name, bounds.name);
     let on = (device, bounds.dtype);
     let rule = golden.rule();
     let mut stack = golden.stack(on, bounds.arithmetic);
@@ -356,16 +359,15 @@ fn updates_equal_the_authors_gradients() {
     let device = Device::flex();
     let mut failures = Vec::new();
     for path in &files {
-        match Golden::read(path) {
+        // Files of one name may lie in several folders.
+        let name = path.strip_prefix(&folder).unwrap_or(path).to_string_lossy();
+        match Golden::read(path, &name) {
             Ok(golden) => {
                 for bounds in BOUNDS {
                     failures.extend(check(&golden, bounds, &device));
                 }
             }
-            Err(reason) => {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy();
-                println!("golden {name} skipped: {reason}");
-            }
+            Err(reason) => println!("golden {name} skipped: {reason}"),
         }
     }
     assert!(failures.is_empty(), "{} tensors differ:\n{}", failures.len(), failures.join("\n"));
