@@ -3,7 +3,7 @@
 use burn::backend::Dispatch;
 use burn::tensor::{Int, Tensor};
 
-use crate::ops::{AdamCoefficients, ConvSpec, LocalOps};
+use crate::ops::{AdamCoefficients, ConvSpec, HebbianOutput, LocalOps};
 
 /// Activity between two layers, in whatever layout the backend likes best.
 ///
@@ -65,6 +65,15 @@ pub struct Hebbian<const D: usize> {
     pub weight: Tensor<D>,
     /// Δb, one value per postsynaptic channel.
     pub bias: Tensor<1>,
+}
+
+impl<const D: usize> Hebbian<D> {
+    fn from_dispatch(result: HebbianOutput<Dispatch>) -> Self {
+        Self {
+            weight: Tensor::from_dispatch(result.weight),
+            bias: Tensor::from_dispatch(result.bias),
+        }
+    }
 }
 
 /// Convolution with bias, ReLU, optional pool, and the mean over the map.
@@ -169,10 +178,7 @@ pub fn conv2d_local_hebbian(
         weight.into_dispatch(),
         spec,
     );
-    Hebbian {
-        weight: Tensor::from_dispatch(result.weight),
-        bias: Tensor::from_dispatch(result.bias),
-    }
+    Hebbian::from_dispatch(result)
 }
 
 /// Post × pre of a 1-d convolution.
@@ -210,10 +216,7 @@ pub fn conv1d_hebbian(
         stride,
         padding,
     );
-    Hebbian {
-        weight: Tensor::from_dispatch(result.weight),
-        bias: Tensor::from_dispatch(result.bias),
-    }
+    Hebbian::from_dispatch(result)
 }
 
 /// Post × pre of a 2-d convolution, for a modulation of its own at every pixel.
@@ -236,10 +239,7 @@ pub fn conv2d_hebbian(
         stride,
         padding,
     );
-    Hebbian {
-        weight: Tensor::from_dispatch(result.weight),
-        bias: Tensor::from_dispatch(result.bias),
-    }
+    Hebbian::from_dispatch(result)
 }
 
 /// Post × pre of a 3-d convolution.
@@ -262,10 +262,7 @@ pub fn conv3d_hebbian(
         stride,
         padding,
     );
-    Hebbian {
-        weight: Tensor::from_dispatch(result.weight),
-        bias: Tensor::from_dispatch(result.bias),
-    }
+    Hebbian::from_dispatch(result)
 }
 
 /// Post × pre of a fully connected layer.
