@@ -3,18 +3,20 @@
 //!
 //! Single precision takes the kernels; any other takes burn's own operations.
 
+mod memory;
 mod pairs;
 
 use burn::backend::{
     Flex, Shape, TensorMetadata,
-    flex::{FlexTensor, Layout},
+    flex::FlexTensor,
     tensor::{FloatTensor, IntTensor},
 };
-use burn::tensor::{Bytes, DType};
+use burn::tensor::DType;
 
+use self::memory::Buffer;
 use crate::{
     generic,
-    kernels::{self, ConvPlan, ConvShape, Lanes, Line, Modulation, Path},
+    kernels::{self, ConvPlan, ConvShape, Lanes, Modulation, Path},
     ops::{
         AdamCoefficients, AdamOutput, Arithmetic, ConvOutput, ConvSpec, HebbianOutput, LocalOps,
         Pool,
@@ -36,24 +38,24 @@ impl LocalOps for Flex {
         let [height, width] = plan.out_size();
         let lanes = width_of(plan.output_lanes);
         let shape = Shape::from([n, c / lanes, height, width, lanes]);
-        let mut output = Buffer::zeros(plan.output_len());
-        let mut winners = vec![0_u8; plan.output_len()];
-        let mut mean = vec![0.0_f32; n * c];
+        let mut output = Buffer::<f32>::new(plan.output_len());
+        let mut winners = Buffer::<u8>::new(plan.output_len());
+        let mut mean = Buffer::<f32>::new(n * c);
         let (input, weight, bias) = (contiguous(input), contiguous(weight), contiguous(bias));
         plan.forward(
             slice(&input),
             slice(&weight),
             slice(&bias),
-            kernels::Activity { y: output.as_mut(), winners: &mut winners, mean: &mut mean },
+            kernels::Activity {
+                y: output.as_mut(),
+                winners: winners.as_mut(),
+                mean: mean.as_mut(),
+            },
         );
         ConvOutput {
             output: output.into_tensor(shape.clone()),
-            representation: tensor(mean, Shape::from([n, c])),
-            winners: FlexTensor::new(
-                Bytes::from_elems(winners),
-                Layout::contiguous(shape),
-                DType::U8,
-            ),
+            representation: mean.into_tensor(Shape::from([n, c])),
+            winners: winners.into_tensor(shape),
         }
     }
 
@@ -90,9 +92,9 @@ impl LocalOps for Flex {
         }
         let activity = contiguous(activity);
         let channels = blocks * lanes;
-        let mut plain = vec![0.0_f32; slice(&activity).len()];
-        kernels::unpack(channels, height * width, slice(&activity), &mut plain);
-        tensor(plain, Shape::from([n, channels, height, width, 1]))
+        let mut plain = Buffer::<f32>::new(slice(&activity).len());
+        kernels::unpack(channels, height * width, slice(&activity), plain.as_mut());
+        plain.into_tensor(Shape::from([n, channels, height, width, 1]))
     }
 
     fn conv2d_hebbian(
@@ -242,11 +244,12 @@ fn hebbian(
     modulation: Modulation<'_>,
     shape: Shape,
 ) -> HebbianOutput<Flex> {
-    let mut dw = vec![0.0_f32; plan.weight_len()];
-    let mut db = vec![0.0_f32; plan.shape.c_out];
-    plan.hebbian(input, winners, modulation, kernels::Update { dw: &mut dw, db: &mut db });
     let channels = plan.shape.c_out;
-    HebbianOutput { weight: tensor(dw, shape), bias: tensor(db, Shape::from([channels])) }
+    let mut dw = Buffer::<f32>::new(plan.weight_len());
+    let mut db = Buffer::<f32>::new(channels);
+    let update = kernels::Update { dw: dw.as_mut(), db: db.as_mut() };
+    plan.hebbian(input, winners, modulation, update);
+    HebbianOutput { weight: dw.into_tensor(shape), bias: db.into_tensor(Shape::from([channels])) }
 }
 
 fn width_of(lanes: Lanes) -> usize {
@@ -254,38 +257,6 @@ fn width_of(lanes: Lanes) -> usize {
         Lanes::One => 1,
         Lanes::Sixteen => kernels::LANES,
     }
-}
-
-/// An output buffer whose values begin at a cache line: lines of 16 channels then never straddle two.
-struct Buffer {
-    values: Vec<f32>,
-    start: usize,
-    len: usize,
-}
-
-impl Buffer {
-    fn zeros(len: usize) -> Self {
-        // The tensor library's own allocations are aligned to 16 bytes; a start inside a slightly
-        // larger one costs nothing.
-        let values = vec![0.0; len + kernels::LANES - 1];
-        let misaligned = values.as_ptr().align_offset(align_of::<Line>());
-        let start = if misaligned < kernels::LANES { misaligned } else { 0 };
-        Self { values, start, len }
-    }
-
-    fn as_mut(&mut self) -> &mut [f32] {
-        &mut self.values[self.start..self.start + self.len]
-    }
-
-    fn into_tensor(self, shape: Shape) -> FlexTensor {
-        let strides = Layout::contiguous(shape.clone()).strides().to_vec();
-        let layout = Layout::new(shape, strides, self.start);
-        FlexTensor::new(Bytes::from_elems(self.values), layout, DType::F32)
-    }
-}
-
-fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
 }
 
 fn contiguous(tensor: FlexTensor) -> FlexTensor {

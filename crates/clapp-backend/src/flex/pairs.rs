@@ -3,21 +3,21 @@
 use burn::backend::{Shape, TensorMetadata, flex::FlexTensor};
 use rayon::prelude::*;
 
-use super::{slice, tensor};
+use super::{memory::Buffer, slice};
 
 /// `u[r, n] = prediction[r] · targets[index[r, n]]`.
 pub(super) fn scores(prediction: FlexTensor, targets: FlexTensor, index: FlexTensor) -> FlexTensor {
     let [rows, n]: [usize; 2] = index.shape().dims();
     let [_, channels]: [usize; 2] = targets.shape().dims();
     let (p, z, index) = (slice(&prediction), slice(&targets), indices(&index));
-    let mut scores = vec![0.0_f32; rows * n];
-    scores.par_chunks_mut(n.max(1)).enumerate().for_each(|(row, scores)| {
+    let mut scores = Buffer::<f32>::new(rows * n);
+    scores.as_mut().par_chunks_mut(n.max(1)).enumerate().for_each(|(row, scores)| {
         let p = &p[row * channels..][..channels];
         for (score, &target) in scores.iter_mut().zip(&index[row * n..]) {
             *score = dot(p, &z[target as usize * channels..][..channels]);
         }
     });
-    tensor(scores, Shape::from([rows, n]))
+    scores.into_tensor(Shape::from([rows, n]))
 }
 
 /// `g[r] = Σ_n γ[r, n] targets[index[r, n]]`.
@@ -25,14 +25,15 @@ pub(super) fn gather(gamma: FlexTensor, targets: FlexTensor, index: FlexTensor) 
     let [rows, n]: [usize; 2] = index.shape().dims();
     let [_, channels]: [usize; 2] = targets.shape().dims();
     let (gamma, z, index) = (slice(&gamma), slice(&targets), indices(&index));
-    let mut sums = vec![0.0_f32; rows * channels];
-    sums.par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
+    let mut sums = Buffer::<f32>::new(rows * channels);
+    sums.as_mut().par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
+        sum.fill(0.0);
         for pair in row * n..(row + 1) * n {
             let target = index[pair] as usize;
             add_scaled(sum, gamma[pair], &z[target * channels..][..channels]);
         }
     });
-    tensor(sums, Shape::from([rows, channels]))
+    sums.into_tensor(Shape::from([rows, channels]))
 }
 
 /// `m[j] = Σ_{r,n: index[r,n] = j} γ[r, n] prediction[r]`.
@@ -46,15 +47,16 @@ pub(super) fn scatter(
     let [_, channels]: [usize; 2] = prediction.shape().dims();
     let (gamma, p, index) = (slice(&gamma), slice(&prediction), indices(&index));
     let arrivals = arrivals(index, rows);
-    let mut sums = vec![0.0_f32; rows * channels];
-    sums.par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
+    let mut sums = Buffer::<f32>::new(rows * channels);
+    sums.as_mut().par_chunks_mut(channels.max(1)).enumerate().for_each(|(row, sum)| {
+        sum.fill(0.0);
         // Pairs in their own order: the sum does not depend on threads.
         for &pair in arrivals.of(row) {
             let source = pair as usize / n;
             add_scaled(sum, gamma[pair as usize], &p[source * channels..][..channels]);
         }
     });
-    tensor(sums, Shape::from([rows, channels]))
+    sums.into_tensor(Shape::from([rows, channels]))
 }
 
 fn indices(tensor: &FlexTensor) -> &[i32] {
