@@ -8,7 +8,9 @@ use burn::backend::{
 };
 use burn::tensor::{IndexingUpdateOp, IntDType};
 
-use crate::ops::{AdamCoefficients, AdamOutput, ConvOutput, ConvSpec, HebbianOutput, Pool};
+use crate::ops::{
+    AdamCoefficients, AdamOutput, Contract, ConvOutput, ConvSpec, HebbianOutput, Pool,
+};
 
 /// Position of the maximum inside a pooled block, in burn's own encoding.
 const WINNER_TYPE: IntDType = IntDType::I32;
@@ -187,6 +189,52 @@ pub(crate) fn pair_scatter<B: Backend>(
     let index = B::int_reshape(index, Shape::from([sources * n]));
     let zeros = B::float_zeros(Shape::from([rows, channels]), &device, dtype);
     B::float_select_assign(zeros, 0, index, values, IndexingUpdateOp::Add)
+}
+
+/// Rows of every block.
+fn split<B: Backend>(rows: &FloatTensor<B>, blocks: &[usize]) -> Vec<FloatTensor<B>> {
+    let mut first = 0;
+    let part = |&count: &usize| {
+        let part = B::float_slice(rows.clone(), &[(first..first + count).into()]);
+        first += count;
+        part
+    };
+    blocks.iter().map(part).collect()
+}
+
+pub(crate) fn block_product<B: Backend>(
+    rows: FloatTensor<B>,
+    index: IntTensor<B>,
+    weight: FloatTensor<B>,
+    blocks: &[usize],
+    contract: Contract,
+) -> FloatTensor<B> {
+    let [_, outer, inner] = dims::<3, B>(&weight);
+    let rows = B::float_select(rows, 0, index);
+    let products = split::<B>(&rows, blocks).into_iter().enumerate().map(|(k, rows)| {
+        let matrix = B::float_slice(weight.clone(), &[(k..k + 1).into()]);
+        let matrix = reshape::<B, 2>(matrix, [outer, inner]);
+        let matrix = match contract {
+            Contract::Inner => B::float_transpose(matrix),
+            Contract::Outer => matrix,
+        };
+        B::float_matmul(rows, matrix)
+    });
+    B::float_cat(products.collect(), 0)
+}
+
+pub(crate) fn block_outer<B: Backend>(
+    [a, b]: [FloatTensor<B>; 2],
+    [index_a, index_b]: [IntTensor<B>; 2],
+    blocks: &[usize],
+) -> FloatTensor<B> {
+    let ([_, outer], [_, inner]) = (dims::<2, B>(&a), dims::<2, B>(&b));
+    let (a, b) = (B::float_select(a, 0, index_a), B::float_select(b, 0, index_b));
+    let parts = split::<B>(&a, blocks).into_iter().zip(split::<B>(&b, blocks));
+    let products = parts.map(|(a, b)| {
+        reshape::<B, 3>(B::float_matmul(B::float_transpose(a), b), [1, outer, inner])
+    });
+    B::float_cat(products.collect(), 0)
 }
 
 pub(crate) fn adam<B: Backend>(

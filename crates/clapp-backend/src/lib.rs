@@ -60,10 +60,11 @@ mod tensor;
 
 pub use device::{DeviceError, device};
 pub use ops::{
-    AdamCoefficients, AdamOutput, Arithmetic, ConvOutput, ConvSpec, HebbianOutput, LocalOps, Pool,
+    AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, HebbianOutput,
+    LocalOps, Pool,
 };
 pub use tensor::{
-    Activity, ConvActivity, Hebbian, adam, conv1d_hebbian, conv2d_hebbian, conv2d_local,
-    conv2d_local_hebbian, conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter, pair_scores,
-    sgd,
+    Activity, ConvActivity, Hebbian, adam, block_outer, block_product, conv1d_hebbian,
+    conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv3d_hebbian, linear_hebbian,
+    pair_gather, pair_scatter, pair_scores, sgd,
 };

@@ -95,6 +95,15 @@ impl ConvSpec {
     }
 }
 
+/// Which axis of the matrices `[K, outer, inner]` meets the channels of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Contract {
+    /// The inner one: `y_o = Σ_i W_oi x_i`.
+    Inner,
+    /// The outer one: `y_i = Σ_o W_oi x_o`, the transposed matrix.
+    Outer,
+}
+
 /// Coefficients of one Adam step, bias corrections included.
 ///
 /// ```text
@@ -255,6 +264,28 @@ pub trait LocalOps: Backend {
         rows: usize,
     ) -> FloatTensor<Self> {
         generic::pair_scatter::<Self>(gamma, prediction, index, rows)
+    }
+
+    /// `y[r] = W_k x[index r]` for every row `r` of block `k`; `blocks[k]` rows each.
+    fn block_product(
+        rows: FloatTensor<Self>,
+        index: IntTensor<Self>,
+        weight: FloatTensor<Self>,
+        blocks: Vec<usize>,
+        contract: Contract,
+    ) -> FloatTensor<Self> {
+        generic::block_product::<Self>(rows, index, weight, &blocks, contract)
+    }
+
+    /// `W_k = Σ_r a[index_a r] b[index_b r]ᵀ` over the rows `r` of block `k`.
+    fn block_outer(
+        a: FloatTensor<Self>,
+        index_a: IntTensor<Self>,
+        b: FloatTensor<Self>,
+        index_b: IntTensor<Self>,
+        blocks: Vec<usize>,
+    ) -> FloatTensor<Self> {
+        generic::block_outer::<Self>([a, b], [index_a, index_b], &blocks)
     }
 
     /// One Adam step along `delta`.

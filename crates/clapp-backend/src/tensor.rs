@@ -3,7 +3,7 @@
 use burn::backend::Dispatch;
 use burn::tensor::{Int, Tensor};
 
-use crate::ops::{AdamCoefficients, ConvSpec, HebbianOutput, LocalOps};
+use crate::ops::{AdamCoefficients, Contract, ConvSpec, HebbianOutput, LocalOps};
 
 /// Activity between two layers, in whatever layout the backend likes best.
 ///
@@ -348,6 +348,93 @@ pub fn pair_scatter(
         index.into_dispatch(),
         target_rows,
     ))
+}
+
+/// Products of blocks of rows with one matrix each.
+///
+/// ```text
+/// y[r] = W_k x[index r]        for every row r of block k; W_kᵀ under Contract::Outer
+/// ```
+///
+/// The blocks are the prediction steps of a rule: their rows overlap, so they are named, not copied.
+///
+/// # Shapes
+/// - `rows`: `[any, channels]`; `index`: `[sum of blocks]`, rows of `rows`
+/// - `weight`: `[blocks, outer, inner]`; returns `[sum of blocks, outer]`, or `inner` where the outer
+///   axis is contracted
+///
+/// # Panics
+///
+/// If the lengths of `index`, `blocks` and `weight` do not fit.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Int, Tensor};
+/// use clapp_backend::{Contract, block_product};
+/// let device = Device::flex();
+/// let rows = Tensor::<2>::from_floats([[1.0, 2.0], [3.0, 4.0]], &device);
+/// let index = Tensor::<1, Int>::from_ints([0, 1, 1], &device);
+/// let weight = Tensor::<3>::from_floats([[[1.0, 0.0]], [[1.0, 1.0]]], &device);
+/// // Rows 0 and 1 with the first matrix, row 1 again with the second.
+/// let y = block_product(rows, index, weight, &[2, 1], Contract::Inner);
+/// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [1.0, 3.0, 7.0]);
+/// ```
+#[must_use]
+pub fn block_product(
+    rows: Tensor<2>,
+    index: Tensor<1, Int>,
+    weight: Tensor<3>,
+    blocks: &[usize],
+    contract: Contract,
+) -> Tensor<2> {
+    let ([_, channels], [matrices, outer, inner]) = (rows.dims(), weight.dims());
+    let depth = if contract == Contract::Inner { inner } else { outer };
+    assert_eq!(channels, depth, "block product: expected rows of {depth} channels, got {channels}");
+    check_blocks(matrices, blocks, &index);
+    Tensor::from_dispatch(<Dispatch as LocalOps>::block_product(
+        rows.into_dispatch(),
+        index.into_dispatch(),
+        weight.into_dispatch(),
+        blocks.to_vec(),
+        contract,
+    ))
+}
+
+/// Sums of outer products over the rows of every block.
+///
+/// ```text
+/// W[k, o, i] = Σ_{r in block k} a[index_a r, o] · b[index_b r, i]
+/// ```
+///
+/// # Shapes
+/// - `a`: `[any, outer]`; `b`: `[any, inner]`; `index_a`, `index_b`: `[sum of blocks]`
+/// - returns `[blocks, outer, inner]`
+///
+/// # Panics
+///
+/// If the lengths of the indices and `blocks` do not fit.
+#[must_use]
+pub fn block_outer(
+    (a, index_a): (Tensor<2>, Tensor<1, Int>),
+    (b, index_b): (Tensor<2>, Tensor<1, Int>),
+    blocks: &[usize],
+) -> Tensor<3> {
+    check_blocks(blocks.len(), blocks, &index_a);
+    check_blocks(blocks.len(), blocks, &index_b);
+    Tensor::from_dispatch(<Dispatch as LocalOps>::block_outer(
+        a.into_dispatch(),
+        index_a.into_dispatch(),
+        b.into_dispatch(),
+        index_b.into_dispatch(),
+        blocks.to_vec(),
+    ))
+}
+
+fn check_blocks(matrices: usize, blocks: &[usize], index: &Tensor<1, Int>) {
+    let (rows, [indexed]) = (blocks.iter().sum::<usize>(), index.dims());
+    assert_eq!(blocks.len(), matrices, "blocks: expected one for each of {matrices} matrices");
+    assert_eq!(indexed, rows, "blocks: expected an index of {rows} rows, got {indexed}");
 }
 
 /// One Adam step along `delta`: returns weights, first and second moments.

@@ -9,9 +9,9 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use clapp_backend::{
-    Activity, AdamCoefficients, Arithmetic, ConvSpec, Hebbian, Pool, adam, conv1d_hebbian,
-    conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv3d_hebbian, linear_hebbian,
-    pair_gather, pair_scatter, pair_scores, sgd,
+    Activity, AdamCoefficients, Arithmetic, Contract, ConvSpec, Hebbian, Pool, adam, block_outer,
+    block_product, conv1d_hebbian, conv2d_hebbian, conv2d_local, conv2d_local_hebbian,
+    conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
 };
 
 /// ‖a − b‖ / (‖a‖ + ‖b‖) in single precision, sums of a few thousand terms. Above 1e-6 it would be
@@ -100,6 +100,20 @@ impl Step<'_> {
         self.keep("pair scatter", &pair_scatter(gamma, prediction, index, targets));
     }
 
+    fn blocks(&mut self) {
+        let blocks = [9, 0, 20];
+        let rows = self.values(70, [12, 33]);
+        let index: Tensor<1, Int> = self.index([29, 1], 12).reshape([29]);
+        let weight = self.values(71, [3, 18, 33]);
+        let y =
+            block_product(rows.clone(), index.clone(), weight.clone(), &blocks, Contract::Inner);
+        self.keep("block product", &y);
+        let own = Tensor::arange(0..29, (self.device, DType::I32));
+        let back = block_product(y.clone(), own.clone(), weight, &blocks, Contract::Outer);
+        self.keep("block product, outer", &back);
+        self.keep("block outer", &block_outer((y, own), (rows, index), &blocks));
+    }
+
     fn optimizers(&mut self) {
         let mut weight = self.values(50, [7, 33]);
         let (mut first, mut second) = (weight.zeros_like(), weight.zeros_like());
@@ -131,6 +145,7 @@ fn step(device: &Device, dtype: DType, arithmetic: Arithmetic) -> Vec<(String, V
     step.convolutions([Pool::Max2, Pool::Max2], [3, 5, 48]);
     step.products();
     step.pairs();
+    step.blocks();
     step.optimizers();
     step.results
 }

@@ -3,6 +3,7 @@
 //!
 //! Single precision takes the kernels; any other takes burn's own operations.
 
+mod blocks;
 mod memory;
 mod pairs;
 
@@ -18,8 +19,8 @@ use crate::{
     generic,
     kernels::{self, ConvPlan, ConvShape, Lanes, Modulation, Path},
     ops::{
-        AdamCoefficients, AdamOutput, Arithmetic, ConvOutput, ConvSpec, HebbianOutput, LocalOps,
-        Pool,
+        AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, HebbianOutput,
+        LocalOps, Pool,
     },
 };
 
@@ -177,6 +178,32 @@ impl LocalOps for Flex {
             return generic::pair_scatter::<Self>(gamma, prediction, index, rows);
         }
         pairs::scatter(contiguous(gamma), contiguous(prediction), contiguous(index), rows)
+    }
+
+    fn block_product(
+        rows: FloatTensor<Self>,
+        index: IntTensor<Self>,
+        weight: FloatTensor<Self>,
+        blocks: Vec<usize>,
+        contract: Contract,
+    ) -> FloatTensor<Self> {
+        if rows.dtype() != DType::F32 || index.dtype() != DType::I32 {
+            return generic::block_product::<Self>(rows, index, weight, &blocks, contract);
+        }
+        blocks::product(contiguous(rows), contiguous(index), contiguous(weight), &blocks, contract)
+    }
+
+    fn block_outer(
+        a: FloatTensor<Self>,
+        index_a: IntTensor<Self>,
+        b: FloatTensor<Self>,
+        index_b: IntTensor<Self>,
+        blocks: Vec<usize>,
+    ) -> FloatTensor<Self> {
+        if a.dtype() != DType::F32 || index_a.dtype() != DType::I32 {
+            return generic::block_outer::<Self>([a, b], [index_a, index_b], &blocks);
+        }
+        blocks::outer([a, b].map(contiguous), [index_a, index_b].map(contiguous), &blocks)
     }
 
     fn adam(

@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | forward | `z = pool(ReLU(w ∗ x + b))`, mean over the map, winners | [`ConvPlan::forward`] |
 //! | update | `Δw = Σ m · 1[winner] · x` | [`ConvPlan::hebbian`] |
+//! | prediction | `ŷ = W_k x` for the rows of every prediction step k | [`block_product`] |
+//! | its update | `W_k = Σ a bᵀ` | [`block_outer`] |
 //! | optimizer | Adam, gradient ascent or descent | [`adam`], [`sgd`] |
 //!
 //! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any
@@ -15,6 +17,7 @@
 //! The only `unsafe` code of the workspace is in `x86.rs`: vector instructions behind a proof that
 //! the processor has them.
 
+mod blocks;
 mod call;
 mod direct;
 mod filter;
@@ -35,6 +38,7 @@ mod winograd;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use blocks::{Contract, IndexedRows, block_outer, block_product};
 pub use call::{Activity, Update};
 pub use instruction::{
     INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError, environment_instruction_set,

@@ -2,6 +2,12 @@
 
 use super::*;
 
+mod blocks;
 mod convolution;
 mod elementwise;
 mod oracle;
+
+/// Every instruction set that this processor has.
+fn sets() -> impl Iterator<Item = InstructionSet> {
+    InstructionSet::ALL.into_iter().filter(|set| set.is_available())
+}

@@ -8,10 +8,6 @@ const FORWARD: f64 = 5e-6;
 /// Norm-wise error of the weight update.
 const UPDATE: f64 = 2e-6;
 
-fn available() -> impl Iterator<Item = InstructionSet> {
-    InstructionSet::ALL.into_iter().filter(|set| set.is_available())
-}
-
 /// Every way to compute a case.
 fn plans(case: &Case) -> Vec<ConvPlan> {
     let layouts = |channels| {
@@ -22,7 +18,7 @@ fn plans(case: &Case) -> Vec<ConvPlan> {
         }
     };
     let mut plans = vec![];
-    for set in available() {
+    for set in sets() {
         for path in [Path::Auto, Path::Direct] {
             for input in layouts(case.shape.c_in) {
                 for output in layouts(case.shape.c_out) {

@@ -1,0 +1,105 @@
+//! Products of blocks against plain loops in f64.
+
+use super::super::blocks::{block_outer_with, block_product_with};
+use super::super::{Contract, IndexedRows};
+use super::oracle::Numbers;
+use super::sets;
+
+/// Blocks that fill tiles and blocks that do not; channels that fill lines and panels and do not.
+const SHAPES: [(&[usize], usize, usize, usize); 5] = [
+    (&[14], 4, 16, 32),
+    (&[30, 0, 1], 9, 33, 17),
+    (&[5, 4, 3, 2, 1], 7, 1, 1),
+    (&[56, 28], 40, 64, 96),
+    (&[15, 14, 13], 100, 40, 130),
+];
+
+fn index(rows: usize, of: usize) -> Vec<i32> {
+    (0..rows).map(|r| ((r * 7 + 3) % of) as i32).collect()
+}
+
+/// Norm of the difference over the norm of the expected values.
+fn error(got: &[f32], expected: &[f64]) -> f64 {
+    let norm = expected.iter().map(|e| e * e).sum::<f64>().sqrt();
+    let off: f64 = got.iter().zip(expected).map(|(&g, e)| (f64::from(g) - e).powi(2)).sum();
+    off.sqrt() / norm.max(f64::MIN_POSITIVE)
+}
+
+/// f32 products of depth up to 100: √100 roundings of 6e-8 at most.
+const BOUND: f64 = 6e-7;
+
+#[test]
+fn block_products_are_those_of_plain_loops() {
+    for (blocks, of, outer, inner) in SHAPES {
+        for contract in [Contract::Inner, Contract::Outer] {
+            let mut numbers = Numbers::new(3);
+            let (depth, outputs) =
+                if contract == Contract::Inner { (inner, outer) } else { (outer, inner) };
+            let count: usize = blocks.iter().sum();
+            let (x, w) = (numbers.vec(of * depth), numbers.vec(blocks.len() * outer * inner));
+            let index = index(count, of);
+            let mut expected = vec![];
+            let mut at = 0;
+            for (k, &rows) in blocks.iter().enumerate() {
+                for r in at..at + rows {
+                    for y in 0..outputs {
+                        let weight = |d: usize| {
+                            let (o, i) = if contract == Contract::Inner { (y, d) } else { (d, y) };
+                            f64::from(w[(k * outer + o) * inner + i])
+                        };
+                        let value = |d: usize| f64::from(x[index[r] as usize * depth + d]);
+                        expected.push((0..depth).map(|d| weight(d) * value(d)).sum());
+                    }
+                }
+                at += rows;
+            }
+            for set in sets() {
+                let mut y = vec![f32::NAN; count * outputs];
+                let rows = IndexedRows { values: &x, channels: depth, index: &index };
+                block_product_with(set, rows, &w, blocks, contract, &mut y);
+                let error = error(&y, &expected);
+                assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner} {contract:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn block_outer_products_are_those_of_plain_loops() {
+    for (blocks, of, outer, inner) in SHAPES {
+        let mut numbers = Numbers::new(5);
+        let count: usize = blocks.iter().sum();
+        let (a, b) = (numbers.vec(count * outer), numbers.vec(of * inner));
+        let (own, index): (Vec<i32>, _) = ((0..count as i32).collect(), index(count, of));
+        let mut expected = vec![0.0; blocks.len() * outer * inner];
+        let mut at = 0;
+        for (k, &rows) in blocks.iter().enumerate() {
+            for r in at..at + rows {
+                for o in 0..outer {
+                    for i in 0..inner {
+                        let product = f64::from(a[r * outer + o])
+                            * f64::from(b[index[r] as usize * inner + i]);
+                        expected[(k * outer + o) * inner + i] += product;
+                    }
+                }
+            }
+            at += rows;
+        }
+        for set in sets() {
+            let mut w = vec![f32::NAN; expected.len()];
+            let a = IndexedRows { values: &a, channels: outer, index: &own };
+            let b = IndexedRows { values: &b, channels: inner, index: &index };
+            block_outer_with(set, a, b, blocks, &mut w);
+            let error = error(&w, &expected);
+            assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner}: {error}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "expected indices below 2 rows, got 2")]
+fn an_index_past_the_end_is_refused() {
+    let rows = IndexedRows { values: &[1.0, 2.0], channels: 1, index: &[0, 2] };
+    let set = sets().next().expect("there is always the portable one");
+    block_product_with(set, rows, &[1.0], &[2], Contract::Inner, &mut [0.0; 2]);
+}
