@@ -56,6 +56,8 @@ pub mod kernels;
 // Upstream deprecates burn-ndarray; it stays selectable here, and tested.
 #[allow(deprecated)]
 mod ops;
+#[cfg(feature = "flex")]
+pub mod roofline;
 mod tensor;
 
 pub use device::{DeviceError, device};

@@ -26,6 +26,7 @@ mod hebbian;
 mod instruction;
 mod line;
 mod optimizer;
+mod peak;
 mod product;
 mod rectify;
 mod scheme;
@@ -46,5 +47,6 @@ pub use instruction::{
 };
 pub use line::{Line, pack, unpack};
 pub use optimizer::{AdamCoefficients, adam, sgd};
+pub(crate) use peak::{FMA_LANES, fma_rounds};
 pub use scheme::Modulation;
 pub use shape::{ConvPlan, ConvShape, LANES, Lanes, Path, Pool};
