@@ -40,7 +40,7 @@ impl Kernel for Loop {
         match S::REGISTERS {
             Registers::ThirtyTwoWide => self.sums::<S, VECTORS>(simd),
             Registers::SixteenMiddle => self.sums::<S, { VECTORS / 2 }>(simd),
-            Registers::SixteenNarrow => self.sums::<S, { VECTORS / 4 }>(simd),
+            Registers::SixteenNarrow => self.sums::<S, VECTORS>(simd),
         }
     }
 }
