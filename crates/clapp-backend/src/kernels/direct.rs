@@ -25,21 +25,29 @@ pub(super) struct Direct {
     plan: ConvPlan,
     /// Pixels and columns of the pooled map.
     out: [usize; 2],
-    /// Plain input: pixel of each depth, counted from the first tap of the first channel.
-    offsets: Vec<usize>,
+    /// Plain input: what each depth stands for.
+    taps: Vec<Tap>,
+}
+
+/// One weight of a kernel over one channel.
+struct Tap {
+    channel: usize,
+    row: usize,
+    column: usize,
 }
 
 impl Direct {
     /// The direct scheme of any plan.
     pub fn new(plan: ConvPlan) -> Self {
-        let ConvShape { c_in, height, width, kernel, .. } = plan.shape;
-        let taps = plan.shape.taps();
-        let offset = |k: usize| (k / taps * height + k % taps / kernel[1]) * width + k % kernel[1];
-        let offsets = match plan.input_lanes {
-            Lanes::One => (0..c_in * taps).map(offset).collect(),
+        let ConvShape { c_in, kernel, .. } = plan.shape;
+        let area = plan.shape.taps();
+        let tap =
+            |k: usize| Tap { channel: k / area, row: k % area / kernel[1], column: k % kernel[1] };
+        let taps = match plan.input_lanes {
+            Lanes::One => (0..c_in * area).map(tap).collect(),
             Lanes::Sixteen => vec![],
         };
-        Self { plan, out: [plan.out_area(), plan.out_size()[1]], offsets }
+        Self { plan, out: [plan.out_area(), plan.out_size()[1]], taps }
     }
 
     /// Convolution pixels that become one output pixel.
@@ -108,48 +116,64 @@ impl Direct {
         }
     }
 
-    /// Lowers rows of a plain input.
+    /// Lowers rows of a plain input, up to 16 neighbours of an output row at a time.
     #[inline(always)]
-    fn lower_plain(&self, job: InputJob<'_>) {
+    fn lower_plain<S: Simd>(&self, simd: S, job: InputJob<'_>) {
         let map_len = self.plan.shape.c_in * self.plan.shape.in_area();
+        // The pixels of a pooled block are not neighbours in one row.
+        let most = if self.plan.pool.side() == 1 { LANES } else { 1 };
+        let width = self.plan.shape.out_width();
         for run in job.rows.runs() {
             let maps = &job.x[run.patch * map_len..][..map_len];
-            for (row, site) in run.sites.enumerate() {
-                let v = &mut job.v[job.place.row(run.row + row)..];
-                self.lower_plain_row(maps, site, v, job.place.step);
+            let mut site = run.sites.start;
+            while site < run.sites.end {
+                let count = most.min(run.sites.end - site).min(width - site % width);
+                let row = run.row + site - run.sites.start;
+                for (chunk, taps) in self.taps.chunks(LANES).enumerate() {
+                    let columns = self.neighbours(simd, maps, site, count, taps);
+                    for (neighbour, line) in columns.iter().enumerate().take(count) {
+                        let at = job.place.row(row + neighbour) + chunk * job.place.step;
+                        job.v[at].0 = *line;
+                    }
+                }
+                site += count;
             }
         }
     }
 
-    /// Lowers the row at `site` of one patch: chunks of 16 depths, `step` lines apart.
+    /// What `count` output pixels from `site` on see through up to 16 taps: one line each.
     #[inline(always)]
-    fn lower_plain_row(&self, maps: &[f32], site: usize, v: &mut [Line], step: usize) {
-        let ConvShape { height, width, kernel, .. } = self.plan.shape;
+    fn neighbours<S: Simd>(
+        &self,
+        simd: S,
+        maps: &[f32],
+        site: usize,
+        count: usize,
+        taps: &[Tap],
+    ) -> [[f32; LANES]; LANES] {
+        let ConvShape { height, width, stride, .. } = self.plan.shape;
         let [top, left] = self.input_origin(site);
-        let fits = |first: usize, axis: usize, size: usize| {
-            first.checked_add(kernel[axis]).is_some_and(|end| end <= size)
-        };
-        if fits(top, 0, height) && fits(left, 1, width) {
-            let window = &maps[top * width + left..];
-            for (line, offsets) in v.iter_mut().step_by(step).zip(self.offsets.chunks(LANES)) {
-                for (value, &offset) in line.0.iter_mut().zip(offsets) {
-                    *value = window[offset];
-                }
+        let mut seen = [ZEROS; LANES]; // [tap, neighbour]
+        for (seen, tap) in seen.iter_mut().zip(taps) {
+            let y = top.wrapping_add(tap.row);
+            if y >= height {
+                continue;
             }
-            return;
-        }
-        let mut k = 0;
-        for map in maps.chunks_exact(height * width) {
-            for i in 0..kernel[0] {
-                let y = top.wrapping_add(i);
-                let pixels = if y < height { &map[y * width..][..width] } else { &[][..] };
-                for j in 0..kernel[1] {
-                    let value = pixels.get(left.wrapping_add(j)).copied().unwrap_or(0.0);
-                    v[k / LANES * step].0[k % LANES] = value;
-                    k += 1;
+            let pixels = &maps[(tap.channel * height + y) * width..][..width];
+            let x = left.wrapping_add(tap.column);
+            match pixels.get(x..).and_then(|pixels| pixels.first_chunk::<LANES>()) {
+                Some(all) if stride[1] == 1 => *seen = *all,
+                _ => {
+                    for (neighbour, value) in seen[..count].iter_mut().enumerate() {
+                        let x = x.wrapping_add(neighbour * stride[1]);
+                        *value = pixels.get(x).copied().unwrap_or(0.0);
+                    }
                 }
             }
         }
+        let mut columns = [ZEROS; LANES];
+        simd.transpose(seen.each_ref(), &mut columns);
+        columns
     }
 
     /// Codes and modulations of one line of output channels.
@@ -255,7 +279,7 @@ impl Scheme for Direct {
     #[inline(always)]
     fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
         match self.plan.input_lanes {
-            Lanes::One => self.lower_plain(job),
+            Lanes::One => self.lower_plain(simd, job),
             Lanes::Sixteen => self.lower_lines(simd, job),
         }
     }
