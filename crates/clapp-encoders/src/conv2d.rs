@@ -1,12 +1,10 @@
 //! A 2-d convolution that learns from its own activity.
 
 use burn::tensor::{Device, Tensor};
-use clapp_backend::{
-    Activity, ConvActivity, ConvSpec, Hebbian, conv2d_local, conv2d_local_hebbian,
-};
-use clapp_rules::{Optimizer, Synapses};
+use clapp_backend::{ConvSpec, Hebbian, conv2d_local, conv2d_local_hebbian};
+use clapp_rules::{Optimizer, State, StateError, Synapses};
 
-use crate::layer::LocalLayer;
+use crate::{LocalLayer, PatchActivity, Patches, Persist};
 
 /// Convolution, ReLU, optional 2×2 max-pool; its representation is the mean over the map.
 ///
@@ -58,28 +56,46 @@ impl LocalConv2d {
         }
     }
 
-    /// ΔW and Δb for a modulation `[n, j]` of the representation.
+    /// ΔW and Δb for a modulation `[batch, row, column, j]` of the representation.
     ///
     /// # Panics
     ///
-    /// If `modulation` is not `[n, j]`.
+    /// If `modulation` has another shape.
     #[must_use]
-    pub fn delta(&self, activity: &ConvActivity, modulation: Tensor<2>) -> Hebbian<4> {
-        let [_, _, height, width] = activity.output.dims();
+    pub fn delta(&self, activity: &PatchActivity, modulation: Tensor<4>) -> Hebbian<4> {
+        let [_, _, height, width] = activity.conv.output.dims();
+        let [batch, time, site, channels] = modulation.dims();
         // The representation is a mean over the map, so each pixel carries its share of the signal.
-        let share = modulation / (height * width) as f64;
-        conv2d_local_hebbian(activity, share, self.weight.weight(), self.spec)
+        let share = modulation.reshape([batch * time * site, channels]) / (height * width) as f64;
+        conv2d_local_hebbian(&activity.conv, share, self.weight.weight(), self.spec)
     }
 }
 
 impl LocalLayer for LocalConv2d {
-    fn forward(&self, input: &Activity) -> ConvActivity {
-        conv2d_local(input, self.weight.weight(), self.bias.weight(), self.spec)
+    type Input = Patches;
+    type Activity = PatchActivity;
+
+    fn forward(&self, input: &Patches) -> PatchActivity {
+        let (weight, bias) = (self.weight.weight(), self.bias.weight());
+        let conv = conv2d_local(&input.pixels, weight, bias, self.spec);
+        PatchActivity { conv, grid: input.grid }
     }
 
-    fn learn(&mut self, activity: ConvActivity, modulation: Tensor<2>, optimizer: &Optimizer) {
+    fn learn(&mut self, activity: PatchActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
         let delta = self.delta(&activity, modulation);
         self.weight.learn(delta.weight, optimizer);
         self.bias.learn(delta.bias, optimizer);
+    }
+}
+
+impl Persist for LocalConv2d {
+    fn save(&self, name: &str, state: &mut State) {
+        self.weight.save(&format!("{name}.weight"), state);
+        self.bias.save(&format!("{name}.bias"), state);
+    }
+
+    fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
+        self.weight.load(&format!("{name}.weight"), state)?;
+        self.bias.load(&format!("{name}.bias"), state)
     }
 }

@@ -1,19 +1,89 @@
 //! The seam between a layer and the rule.
 
 use burn::tensor::Tensor;
-use clapp_backend::{Activity, ConvActivity};
-use clapp_rules::Optimizer;
+use clapp_rules::{Optimizer, State, StateError};
 
 /// A layer that turns a modulation per neuron into changes of its own weights.
 ///
-/// Rule and layer meet in two tensors: the representation `[n, channel]` that the layer shows, and the
-/// modulation of the same shape that it gets back. Implemented by
-/// [`LocalConv2d`](crate::LocalConv2d); deliberately not by anything that needs the signal of a layer
-/// above. Implement it for a layer of your own to train it in a [`Stack`](crate::Stack).
+/// Rule and layer meet in two tensors of one shape, `[batch, time, site, channel]`: the
+/// representation that the layer shows, and the modulation that it gets back. What layers hand to each
+/// other ([`Input`](Self::Input)) is their own business: patches, waves or films.
+///
+/// Implemented by [`LocalConv2d`](crate::LocalConv2d); deliberately not by anything that needs the
+/// signal of a layer above. Implement it for a layer of your own to train it in a
+/// [`Stack`](crate::Stack).
 pub trait LocalLayer: std::fmt::Debug + Send {
+    /// What comes up from below, and what this layer hands up.
+    type Input;
+    /// What it leaves behind for its own update.
+    type Activity: LocalActivity<Output = Self::Input>;
+
     /// Activity of the layer; keeps what its own update needs.
-    fn forward(&self, input: &Activity) -> ConvActivity;
+    fn forward(&self, input: &Self::Input) -> Self::Activity;
 
     /// Third factor × dendritic prediction (`modulation`) × post × pre, applied at once.
-    fn learn(&mut self, activity: ConvActivity, modulation: Tensor<2>, optimizer: &Optimizer);
+    ///
+    /// `modulation` has the shape of the activity's representation.
+    fn learn(&mut self, activity: Self::Activity, modulation: Tensor<4>, optimizer: &Optimizer);
+}
+
+/// What a layer leaves behind: an output for the layer above, a representation for the rule.
+///
+/// Both are handed out cheaply: tensors share their storage.
+pub trait LocalActivity {
+    /// What goes up.
+    type Output;
+
+    /// The input of the next layer.
+    fn output(&self) -> Self::Output;
+
+    /// What the rule sees, `[batch, time, site, channel]`.
+    fn representation(&self) -> Tensor<4>;
+}
+
+/// From raw data to the input of the first layer: how a sense cuts the world into time and sites.
+///
+/// Implemented by [`PatchGrid`](crate::PatchGrid) for images and by [`Uncut`] for data that has a
+/// time of its own; deliberately not by anything that learns.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_encoders::{Cut, Uncut};
+/// let wave = Tensor::<3>::zeros([2, 1, 20_480], &Device::flex());
+/// assert_eq!(Uncut::<3>.cut(wave).dims(), [2, 1, 20_480]);
+/// ```
+pub trait Cut: std::fmt::Debug {
+    /// A batch as it comes from a data set.
+    type Raw;
+    /// The input of the first layer.
+    type Pieces;
+
+    /// Cuts a batch.
+    fn cut(&self, raw: Self::Raw) -> Self::Pieces;
+}
+
+/// Nothing is cut: sound and film run in time as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncut<const D: usize>;
+
+impl<const D: usize> Cut for Uncut<D> {
+    type Raw = Tensor<D>;
+    type Pieces = Tensor<D>;
+
+    fn cut(&self, raw: Tensor<D>) -> Tensor<D> {
+        raw
+    }
+}
+
+/// A part that a checkpoint holds: everything in it that learns, under a name.
+pub trait Persist {
+    /// Adds weights and moments under `name`.
+    fn save(&self, name: &str, state: &mut State);
+
+    /// Restores what [`save`](Self::save) added.
+    ///
+    /// # Errors
+    ///
+    /// If a tensor is missing or has another shape. Tensors before it are then already restored.
+    fn load(&mut self, name: &str, state: &State) -> Result<(), StateError>;
 }

@@ -47,8 +47,10 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use clapp_backend::{Activity, ConvActivity, ConvSpec, Pool};
-//! use clapp_encoders::{Context, LocalConv2d, LocalLayer, PatchGrid, Stack};
+//! use clapp_backend::{ConvSpec, Pool};
+//! use clapp_encoders::{
+//!     Context, LocalConv2d, LocalLayer, PatchActivity, PatchGrid, Patches, Stack,
+//! };
 //! use clapp_random::{Purpose, stream};
 //! use clapp_rules::{Optimizer, Predictors, Rule};
 //!
@@ -56,11 +58,14 @@
 //! struct Bounded(LocalConv2d);
 //!
 //! impl LocalLayer for Bounded {
-//!     fn forward(&self, input: &Activity) -> ConvActivity {
+//!     type Input = Patches;
+//!     type Activity = PatchActivity;
+//!
+//!     fn forward(&self, input: &Patches) -> PatchActivity {
 //!         self.0.forward(input)
 //!     }
 //!
-//!     fn learn(&mut self, activity: ConvActivity, modulation: Tensor<2>, optimizer: &Optimizer) {
+//!     fn learn(&mut self, activity: PatchActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
 //!         self.0.learn(activity, modulation, optimizer);
 //!         let synapses = &mut self.0.weight;
 //!         let bounded = synapses.weight().clamp(-0.3, 0.3);
@@ -73,7 +78,7 @@
 //! let layer = LocalConv2d::init(1, 8, ConvSpec::same_3x3(Pool::Max2), &device, &mut random);
 //! let way_back = rule.feedback.way_back();
 //! let mut stack = Stack {
-//!     patches: PatchGrid { size: 8, stride: 4 },
+//!     cut: PatchGrid { size: 8, stride: 4 },
 //!     layers: vec![Bounded(layer)],
 //!     predictors: vec![Predictors::init(5, 8, 8, way_back, &device, &mut random)],
 //!     context: Context::SameLayer,
@@ -108,7 +113,7 @@ mod vgg;
 
 pub use conv2d::LocalConv2d;
 pub use error::EncoderError;
-pub use layer::LocalLayer;
-pub use patches::PatchGrid;
-pub use stack::{Context, DrawPairs, Learnt, Stack};
+pub use layer::{Cut, LocalActivity, LocalLayer, Persist, Uncut};
+pub use patches::{PatchActivity, PatchGrid, Patches};
+pub use stack::{Context, DrawPairs, Learn, Learnt, Seen, Stack, Updating};
 pub use vgg::{ConvPlan, EncoderConfig, PoolAfter};

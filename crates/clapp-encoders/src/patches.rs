@@ -1,9 +1,43 @@
 //! Images cut into overlapping patches: the image's own "time".
 
 use burn::tensor::Tensor;
-use clapp_backend::Activity;
+use clapp_backend::{Activity, ConvActivity};
 use clapp_rules::GridShape;
 use serde::{Deserialize, Serialize};
+
+use crate::{Cut, LocalActivity};
+
+/// Patches between two layers, and the grid that they come from.
+#[derive(Clone, Debug)]
+pub struct Patches {
+    /// The patches, in the order sample, row, column.
+    pub pixels: Activity,
+    /// Samples, rows, columns.
+    pub grid: GridShape,
+}
+
+/// What a layer over patches leaves behind.
+#[derive(Clone, Debug)]
+pub struct PatchActivity {
+    /// Of every patch by itself.
+    pub conv: ConvActivity,
+    /// Samples, rows, columns.
+    pub grid: GridShape,
+}
+
+impl LocalActivity for PatchActivity {
+    type Output = Patches;
+
+    fn output(&self) -> Patches {
+        Patches { pixels: self.conv.output.clone(), grid: self.grid }
+    }
+
+    fn representation(&self) -> Tensor<4> {
+        let GridShape { batch, time, site } = self.grid;
+        let [_, channels] = self.conv.representation.dims();
+        self.conv.representation.clone().reshape([batch, time, site, channels])
+    }
+}
 
 /// Patch size and stride, in pixels.
 ///
@@ -32,8 +66,7 @@ impl PatchGrid {
     /// Rows of patches are time, columns are sites: the context above predicts the patch below.
     ///
     /// # Shapes
-    /// - `images`: `[b, c, y, x]`; returns `[b·rows·columns, c, size, size]` in the order b, y, x, and
-    ///   the grid's shape
+    /// - `images`: `[b, c, y, x]`; returns `[b·rows·columns, c, size, size]` in the order b, y, x
     ///
     /// # Panics
     ///
@@ -42,7 +75,7 @@ impl PatchGrid {
     /// # Paper
     /// Illing et al. 2021, Sec. 4; `VGG_like_Encoder.py`. Deviations: none.
     #[must_use]
-    pub fn cut(&self, images: Tensor<4>) -> (Activity, GridShape) {
+    pub fn cut(&self, images: Tensor<4>) -> Patches {
         let [batch, channels, height, width] = images.dims();
         let (rows, columns) = (self.count(height), self.count(width));
         assert!(
@@ -55,7 +88,16 @@ impl PatchGrid {
             .unfold::<6, _>(3, self.size, self.stride) // [b, c, rows, columns, size, size]
             .permute([0, 2, 3, 1, 4, 5])
             .reshape([batch * rows * columns, channels, self.size, self.size]);
-        let shape = GridShape { batch, time: rows, site: columns };
-        (Activity::from_plain(patches), shape)
+        let grid = GridShape { batch, time: rows, site: columns };
+        Patches { pixels: Activity::from_plain(patches), grid }
+    }
+}
+
+impl Cut for PatchGrid {
+    type Raw = Tensor<4>;
+    type Pieces = Patches;
+
+    fn cut(&self, images: Tensor<4>) -> Patches {
+        Self::cut(self, images)
     }
 }

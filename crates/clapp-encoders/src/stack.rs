@@ -1,14 +1,15 @@
 //! Layers above layers, each learning from what it sees itself.
 
 use burn::tensor::{Device, Tensor};
-use clapp_backend::ConvActivity;
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
     Contrast, Draws, GridShape, Optimizer, Predictors, Rule, State, StateError, Update,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{EncoderConfig, EncoderError, LocalConv2d, LocalLayer, PatchGrid};
+use crate::{
+    Cut, EncoderConfig, EncoderError, LocalActivity, LocalConv2d, LocalLayer, PatchGrid, Persist,
+};
 
 /// Where the context of a prediction comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub enum Context {
     LayerAbove,
 }
 
-/// A stack of locally learning layers over patches, with the lateral weights of each.
+/// A stack of locally learning layers, with the lateral weights of each.
 ///
 /// Nothing passes down: a layer hands its activity up and forgets it once it has learnt. The peak of
 /// a step is the largest layer, not the sum of all.
@@ -46,9 +47,9 @@ pub enum Context {
 /// assert_eq!(updates.len(), 6);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Stack<L = LocalConv2d> {
-    /// How images are cut.
-    pub patches: PatchGrid,
+pub struct Stack<L = LocalConv2d, C = PatchGrid> {
+    /// How raw data becomes the input of the first layer.
+    pub cut: C,
     /// The layers, from the input up.
     pub layers: Vec<L>,
     /// W_pred and W_retro of every layer.
@@ -101,15 +102,16 @@ impl Stack<LocalConv2d> {
             ));
             pre = post;
         }
-        Ok(Self { patches: config.patches, layers, predictors, context })
+        Ok(Self { cut: config.patches, layers, predictors, context })
     }
+}
 
+impl<L: Persist, C> Stack<L, C> {
     /// Adds everything that learns to `state`.
     pub fn save(&self, state: &mut State) {
         for (l, (layer, predictors)) in self.layers.iter().zip(&self.predictors).enumerate() {
             let name = format!("layer{}", l + 1);
-            layer.weight.save(&format!("{name}.weight"), state);
-            layer.bias.save(&format!("{name}.bias"), state);
+            layer.save(&name, state);
             predictors.save(&name, state);
         }
     }
@@ -123,32 +125,32 @@ impl Stack<LocalConv2d> {
         for (l, (layer, predictors)) in self.layers.iter_mut().zip(&mut self.predictors).enumerate()
         {
             let name = format!("layer{}", l + 1);
-            layer.weight.load(&format!("{name}.weight"), state)?;
-            layer.bias.load(&format!("{name}.bias"), state)?;
+            layer.load(&name, state)?;
             predictors.load(&name, state)?;
         }
         Ok(())
     }
 }
 
-impl<L: LocalLayer> Stack<L> {
-    /// One step of learning: every layer sees the images, predicts, and changes its own weights.
+impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
+    /// One step of learning: every layer sees the batch, predicts, and changes its own weights.
     ///
     /// # Shapes
-    /// - `images`: `[b, c, y, x]`; returns the update of every layer, from the input up
+    /// - `raw`: images `[b, c, y, x]` for patches; returns the update of every layer, from the input
+    ///   up
     ///
     /// # Panics
     ///
     /// If a shape does not fit.
     pub fn step(
         &mut self,
-        images: Tensor<4>,
+        raw: C::Raw,
         rule: &Rule,
         optimizer: &Optimizer,
         draw: &mut DrawPairs<'_>,
     ) -> Vec<Update> {
         let contrast = rule.contrast();
-        self.step_with(contrast.as_ref(), images, rule, optimizer, draw)
+        self.step_with(contrast.as_ref(), raw, rule, optimizer, draw)
     }
 
     /// [`step`](Self::step) with a contrast of your own.
@@ -159,13 +161,13 @@ impl<L: LocalLayer> Stack<L> {
     pub fn step_with(
         &mut self,
         contrast: &dyn Contrast,
-        images: Tensor<4>,
+        raw: C::Raw,
         rule: &Rule,
         optimizer: &Optimizer,
         draw: &mut DrawPairs<'_>,
     ) -> Vec<Update> {
         let mut updates = Vec::with_capacity(self.layers.len());
-        self.visit(contrast, images, rule, draw, &mut |layer, predictors, learnt| {
+        self.visit(contrast, raw, rule, draw, &mut |layer, predictors, learnt| {
             layer.learn(learnt.activity, learnt.modulation, optimizer);
             predictors.learn(learnt.update.predictors.clone(), optimizer);
             updates.push(learnt.update);
@@ -182,27 +184,42 @@ impl<L: LocalLayer> Stack<L> {
     pub fn visit(
         &mut self,
         contrast: &dyn Contrast,
-        images: Tensor<4>,
+        raw: C::Raw,
         rule: &Rule,
         draw: &mut DrawPairs<'_>,
-        learn: &mut dyn FnMut(&mut L, &mut Predictors, Learnt),
+        learn: &mut Learn<'_, L>,
     ) {
-        let (input, shape) = self.patches.cut(images);
+        let update = &mut |l: usize, seen: Seen<'_>| {
+            let [batch, time, site, _] = seen.target.dims();
+            let draws = draw(l, GridShape { batch, time, site });
+            rule.update_with(contrast, seen.target, seen.context, seen.predictors, &draws)
+        };
+        self.walk(raw, update, learn);
+    }
+
+    /// [`visit`](Self::visit) with a rule of any kind: `update` turns what a layer shows into what it
+    /// and its lateral weights have to learn.
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn walk(&mut self, raw: C::Raw, update: &mut Updating<'_>, learn: &mut Learn<'_, L>) {
+        let input = self.cut.cut(raw);
         let last = self.layers.len() - 1;
         let mut activity = self.layers[0].forward(&input);
         drop(input);
         // What the loss of the layer below asks of this one as its context.
         let mut from_below: Option<Tensor<4>> = None;
         for l in 0..=last {
-            let output = activity.output.clone();
+            let output = activity.output();
             // Only a context from above needs two layers' activities at a time.
             let upward = self.context == Context::LayerAbove && l < last;
             let above = upward.then(|| self.layers[l + 1].forward(&output));
-            let target = grid(&activity, shape);
-            let context = above.as_ref().map_or_else(|| target.clone(), |above| grid(above, shape));
-            let draws = draw(l, shape);
+            let target = activity.representation();
+            let context =
+                above.as_ref().map_or_else(|| target.clone(), LocalActivity::representation);
             let predictors = &mut self.predictors[l];
-            let update = rule.update_with(contrast, target, context, predictors, &draws);
+            let update = update(l, Seen { target, context, predictors });
             let mut modulation = if upward { update.target.clone() } else { update.modulation() };
             if let Some(from_below) = from_below.take() {
                 modulation = modulation + from_below;
@@ -210,7 +227,6 @@ impl<L: LocalLayer> Stack<L> {
             if upward {
                 from_below = update.context.clone();
             }
-            let modulation = rows(modulation);
             learn(&mut self.layers[l], predictors, Learnt { activity, modulation, update });
             if l == last {
                 break;
@@ -219,56 +235,66 @@ impl<L: LocalLayer> Stack<L> {
         }
     }
 
-    /// Features of every layer: the mean of its representation over all patches.
+    /// Shows the representation `[batch, time, site, channel]` of every layer, from the input up.
+    ///
+    /// One layer's activity is in memory at a time.
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn look(&self, raw: C::Raw, see: &mut dyn FnMut(usize, Tensor<4>)) {
+        let mut input = self.cut.cut(raw);
+        for (l, layer) in self.layers.iter().enumerate() {
+            let activity = layer.forward(&input);
+            see(l, activity.representation());
+            input = activity.output();
+        }
+    }
+
+    /// Features of every layer: the mean of its representation over time and sites.
     ///
     /// # Shapes
-    /// - `images`: `[b, c, y, x]`; returns one `[b, channel]` per layer
+    /// - `raw`: images `[b, c, y, x]` for patches; returns one `[b, channel]` per layer
     ///
     /// # Paper
     /// Illing et al. 2021, Sec. 4; `ClassificationModel.py` (7×7 average pool).
     #[must_use]
-    pub fn features(&self, images: Tensor<4>) -> Vec<Tensor<2>> {
-        let (mut input, shape) = self.patches.cut(images);
-        let mean = |activity: &ConvActivity| {
-            let [_, channels] = activity.representation.dims();
-            let patches = [shape.batch, shape.time * shape.site, channels];
-            activity
-                .representation
-                .clone()
-                .reshape(patches)
-                .mean_dim(1)
-                .reshape([shape.batch, channels])
-        };
-        self.layers
-            .iter()
-            .map(|layer| {
-                let activity = layer.forward(&input);
-                let features = mean(&activity);
-                input = activity.output;
-                features
-            })
-            .collect()
+    pub fn features(&self, raw: C::Raw) -> Vec<Tensor<2>> {
+        let mut features = Vec::with_capacity(self.layers.len());
+        self.look(raw, &mut |_, grid| {
+            let [batch, time, site, channels] = grid.dims();
+            let positions = grid.reshape([batch, time * site, channels]);
+            features.push(positions.mean_dim(1).reshape([batch, channels]));
+        });
+        features
     }
 }
 
+/// What a rule sees of a layer.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// z: the representation that is predicted, `[batch, time, site, channel]`.
+    pub target: Tensor<4>,
+    /// c: the representation that predicts.
+    pub context: Tensor<4>,
+    /// The layer's lateral weights.
+    pub predictors: &'a Predictors,
+}
+
+/// Turns what a layer (its index from 0) shows into an update.
+pub type Updating<'a> = dyn FnMut(usize, Seen<'_>) -> Update + 'a;
+
+/// Takes what a layer has to learn.
+pub type Learn<'a, L> =
+    dyn FnMut(&mut L, &mut Predictors, Learnt<<L as LocalLayer>::Activity>) + 'a;
+
 /// What one layer has to learn in one step.
 #[derive(Debug)]
-pub struct Learnt {
+pub struct Learnt<A> {
     /// Its activity.
-    pub activity: ConvActivity,
-    /// Its modulation, `[n, channel]`.
-    pub modulation: Tensor<2>,
+    pub activity: A,
+    /// Its modulation, `[batch, time, site, channel]`.
+    pub modulation: Tensor<4>,
     /// The rule's update: lateral weights and numbers to watch.
     pub update: Update,
-}
-
-/// `[b·rows·columns, channel]` → `[b, row, column, channel]`.
-fn grid(activity: &ConvActivity, shape: GridShape) -> Tensor<4> {
-    let [_, channels] = activity.representation.dims();
-    activity.representation.clone().reshape([shape.batch, shape.time, shape.site, channels])
-}
-
-fn rows(grid: Tensor<4>) -> Tensor<2> {
-    let [batch, time, site, channels] = grid.dims();
-    grid.reshape([batch * time * site, channels])
 }

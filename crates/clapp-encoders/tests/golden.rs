@@ -11,7 +11,7 @@ use std::{
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_backend::{Arithmetic, ConvSpec, Pool};
-use clapp_encoders::{Context, LocalConv2d, PatchGrid, Stack};
+use clapp_encoders::{Context, LocalActivity, LocalConv2d, PatchGrid, Stack};
 use clapp_rules::{
     Draws, Feedback, Negatives, Objective, Outcome, Pairs, Predictors, Rule, Scope, SelfHits,
     Synapses, Timing,
@@ -188,13 +188,13 @@ impl Golden {
                 w_retro: config.w_retro.then(|| Synapses::new(matrices("w_c"))),
             });
         }
-        let patches = PatchGrid { size: config.patch_size, stride: config.patch_size / 2 };
+        let cut = PatchGrid { size: config.patch_size, stride: config.patch_size / 2 };
         let context = match config.predict.as_str() {
             "same" => Context::SameLayer,
             "-1b" => Context::LayerAbove,
             other => panic!("{}: unknown context {other}", self.name),
         };
-        Stack { patches, layers, predictors, context }
+        Stack { cut, layers, predictors, context }
     }
 
     /// The draws of one module, in the row order (sample, row, column) of our grids.
@@ -303,10 +303,7 @@ fn check(golden: &Golden, bounds: Bounds, device: &Device) -> Vec<String> {
     let mut draw = |module: usize, _| golden.draws(module);
     stack.visit(contrast.as_ref(), images, &rule, &mut draw, &mut |layer, _, learnt| {
         let m = format!("module{module}");
-        let (b, side) = (golden.config.batch, golden.rows());
-        let [_, channels] = learnt.activity.representation.dims();
-        let z = learnt.activity.representation.clone();
-        let z = z.reshape([b, side, side, channels]).permute([0, 3, 1, 2]);
+        let z = learnt.activity.representation().permute([0, 3, 1, 2]);
         report.compare(&format!("{m}.representation"), &host(z), 1.0, bounds.tensors);
         let delta = layer.delta(&learnt.activity, learnt.modulation);
         let (weight, bias) = (host(delta.weight), host(delta.bias));

@@ -6,7 +6,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_backend::{Arithmetic, ConvSpec, Pool};
-use clapp_encoders::{Context, LocalConv2d, PatchGrid, Stack};
+use clapp_encoders::{Context, LocalActivity, LocalConv2d, PatchGrid, Stack};
 use clapp_rules::{
     Draws, Feedback, GridShape, Negatives, Outcome, Pairs, Predictors, Rule, Synapses, Timing,
 };
@@ -61,8 +61,8 @@ fn stack(w_retro: bool) -> Stack {
             w_retro: w_retro.then(|| Synapses::new(matrices(post, 1))),
         });
     }
-    let patches = PatchGrid { size: 16, stride: 8 };
-    Stack { patches, layers, predictors, context: Context::SameLayer }
+    let cut = PatchGrid { size: 16, stride: 8 };
+    Stack { cut, layers, predictors, context: Context::SameLayer }
 }
 
 /// Both images jump to the other one: π = [1, 0].
@@ -86,8 +86,9 @@ fn run(rule: &Rule, outcomes: Option<Vec<Outcome>>) -> Vec<(f64, f64, Representa
     let mut layers = Vec::new();
     let contrast = rule.contrast();
     stack.visit(contrast.as_ref(), images(), rule, &mut draw, &mut |layer, _, learnt| {
-        let [_, channels] = learnt.activity.representation.dims();
-        let h = host(learnt.activity.representation.clone());
+        let h = learnt.activity.representation();
+        let [.., channels] = h.dims();
+        let h = host(h);
         let at = |b: usize, j: usize, y: usize, x: usize| h[((b * 7 + y) * 7 + x) * channels + j];
         let mean = h.iter().sum::<f64>() / h.len() as f64;
         let representation = [mean, at(0, 1, 0, 2), at(1, 3, 6, 1)];

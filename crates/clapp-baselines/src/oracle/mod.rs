@@ -68,7 +68,7 @@ impl Oracle {
             w_retro: predictors.w_retro.as_ref().map(clapp_rules::Synapses::weight),
         };
         Self {
-            patches: stack.patches,
+            patches: stack.cut,
             modules: stack.layers.iter().zip(&stack.predictors).map(module).collect(),
             context: stack.context,
             objective: rule.objective,
