@@ -162,6 +162,7 @@ impl Golden {
             feedback,
             prediction_steps: config.prediction_steps,
             skip: config.skip_step,
+            window: None,
         }
     }
 
@@ -240,7 +241,7 @@ impl Golden {
                 Pairs { shift, count, index }
             })
             .collect();
-        Draws { pairs, outcomes }
+        Draws { pairs, outcomes, window: None }
     }
 }
 

@@ -72,7 +72,7 @@ fn swapped(shape: GridShape, outcomes: Option<Vec<Outcome>>) -> Draws {
         let index = (0..2 * rows).map(|row| ((row + rows) % (2 * rows)) as u32).collect();
         Pairs { shift, count: 1, index }
     };
-    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes }
+    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes, window: None }
 }
 
 /// Mean, h[0, 1, 0, 2] and h[1, 3, 6, 1] of a layer's representation.

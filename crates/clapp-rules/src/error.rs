@@ -7,9 +7,9 @@ pub enum RuleError {
     /// `prediction_steps == 0`.
     #[error("rule: expected at least 1 prediction step, got 0")]
     NoPredictionSteps,
-    /// `prediction_steps + skip >= time steps`.
+    /// `prediction_steps + skip >= time steps`, of the grid or of the rule's window.
     #[error(
-        "rule: expected a furthest prediction below the {time} time steps of the grid, got {furthest}; lower prediction_steps or skip, or use larger inputs"
+        "rule: expected a furthest prediction below the {time} time steps of grid or window, got {furthest}; lower prediction_steps or skip, or use larger inputs or a larger window"
     )]
     TooFewTimeSteps {
         /// Distance of the furthest prediction.
@@ -25,4 +25,9 @@ pub enum RuleError {
         "rule: expected a separable objective for time-local learning, got InfoNCE; use the hinge, or synchronous timing"
     )]
     NotSeparable,
+    /// Permutations with the true target excluded.
+    #[error(
+        "rule: expected saccades by permutation that may land on the true target, got self_hits excluded; allow them, or draw from everywhere"
+    )]
+    PermutedSelfHits,
 }

@@ -71,11 +71,3 @@ fn rows(grid: Tensor<4>) -> Tensor<2> {
     let [batch, time, site, channel] = grid.dims();
     grid.reshape([batch * time * site, channel])
 }
-
-/// Adds `rows` to the time steps `start..start + time − shift` of `grid`.
-pub(crate) fn add_rows(grid: Tensor<4>, rows: Tensor<2>, start: usize, steps: usize) -> Tensor<4> {
-    let [batch, _, site, channel] = grid.dims();
-    let part = grid.clone().narrow(1, start, steps);
-    let rows = rows.reshape([batch, steps, site, channel]);
-    grid.slice_assign([0..batch, start..start + steps, 0..site, 0..channel], part + rows)
-}

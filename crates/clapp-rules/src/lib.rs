@@ -120,8 +120,8 @@
 //! loop), and [`Contrast::separable`] says `false` if a term can't stand alone.
 //!
 //! **A sampler of your own** is a [`ContrastSampler`]: which pairs are contrasted. Its page has one in
-//! ten lines; its pairs go into [`Draws`] in the place of [`Rule::draw`]. Its tests must show that
-//! every target is a row of the same shift.
+//! ten lines; [`Rule::draw_with`] takes it in the place of the rule's own negatives. Its tests must show
+//! that every target is a row of the same shift.
 //!
 //! **A layer of your own** needs nothing from here but [`Update::modulation`] and its own ρ′(a) · x;
 //! `tests/outside` holds a whole program of that kind.
@@ -139,10 +139,13 @@
 
 mod error;
 mod grid;
+mod links;
 mod online;
 mod pairs;
+mod permutation;
 mod predictors;
 mod rule;
+mod sampler;
 mod score;
 mod state;
 mod synapses;
@@ -155,11 +158,10 @@ pub use clapp_random::{Purpose, Stream, stream};
 pub use error::RuleError;
 pub use grid::{context_rows, target_rows};
 pub use online::{OnlineLayer, OnlineRule, OnlineStep, OnlineUpdate, Signals};
-pub use pairs::{
-    ContrastSampler, Draws, GridShape, Index, Negatives, Pairs, Scope, SelfHits, flip_outcomes,
-};
+pub use pairs::{Draws, GridShape, Index, Pairs, Window, flip_outcomes};
 pub use predictors::{Predictors, WayBack};
 pub use rule::{Feedback, Objective, Rule, Timing};
+pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
 pub use score::{dendritic_prediction, fixation_score, saccade_score};
 pub use state::{State, StateError};
 pub use synapses::{Optimizer, Synapses};

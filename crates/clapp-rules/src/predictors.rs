@@ -1,6 +1,6 @@
 //! Lateral weights that predict: W_pred, and W_retro where the way back has weights of its own.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use crate::{Optimizer, Synapses, update::PredictorUpdate};
 
@@ -73,10 +73,4 @@ pub enum WayBack {
     Transposed,
     /// It has W_retro.
     OwnWeights,
-}
-
-/// Matrix of prediction step `k` (from 0).
-pub(crate) fn step_matrix(weights: &Tensor<3>, k: usize) -> Tensor<2> {
-    let [_, rows, columns] = weights.dims();
-    weights.clone().narrow(0, k, 1).reshape([rows, columns])
 }

@@ -1,12 +1,13 @@
 //! One update of one layer from its own activity: CLAPP, CLAPP-s, layer-wise GIM.
 
 use burn::tensor::Tensor;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contrast, Draws, GridShape, Hinge, InfoNce, Negatives, Predictors, RuleError, WayBack,
-    pairs::{ContrastSampler, flip_outcomes},
-    update::{Update, back, finish, half, merge_monitors, transposed},
+    Contrast, ContrastSampler, Draws, GridShape, Hinge, InfoNce, Negatives, Predictors, RuleError,
+    Scope, SelfHits, WayBack, Window, flip_outcomes,
+    update::{PredictorUpdate, Update, forward_matrix, half, merge_monitors, way_back_matrix},
 };
 
 /// How the signal of a pair reaches the neurons that predicted.
@@ -72,6 +73,7 @@ pub enum Objective {
 /// | `feedback` | symmetric | signal to the context | |
 /// | `prediction_steps` | 5 | K | ≥ 1 |
 /// | `skip` | 1 | steps left out between context and nearest target | K + skip < time steps |
+/// | `window` | none | longest stretch of time that one update learns from | > K + skip |
 ///
 /// # Example
 ///
@@ -108,6 +110,10 @@ pub struct Rule {
     pub prediction_steps: usize,
     /// Time steps left out before the nearest target: step k predicts over `k + skip`.
     pub skip: usize,
+    /// Longest stretch of time that contexts and true targets come from. A longer grid gives one at
+    /// random in every update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
 }
 
 impl From<[usize; 3]> for GridShape {
@@ -141,6 +147,7 @@ impl Rule {
             feedback: Feedback::PredRetro,
             prediction_steps: 5,
             skip: 1,
+            window: None,
         }
     }
 
@@ -165,6 +172,7 @@ impl Rule {
             feedback: Feedback::Symmetric,
             prediction_steps: 5,
             skip: 1,
+            window: None,
         }
     }
 
@@ -183,6 +191,39 @@ impl Rule {
         Self { objective: Objective::InfoNce { epsilon }, ..Self::clapp_s() }
     }
 
+    /// CLAPP-s for sound: 12 steps without a skip, 10 saccades by permutation, 128 frames at most.
+    ///
+    /// # Paper
+    /// Illing et al. 2021, Table 1, CLAPP-s on LibriSpeech; settings of Löwe et al. 2019
+    /// (`audio_traineval.sh`, `--subsample`). Deviations: the code was never published; terms are those
+    /// of [`clapp_s`](Self::clapp_s).
+    ///
+    /// ```
+    /// use clapp_rules::{Rule, Scope};
+    /// let rule = Rule::clapp_s_sound();
+    /// assert_eq!((rule.prediction_steps, rule.shift(1), rule.window), (12, 1, Some(128)));
+    /// assert_eq!((rule.negatives.count, rule.negatives.scope), (10, Scope::Permuted));
+    /// ```
+    #[must_use]
+    pub fn clapp_s_sound() -> Self {
+        let negatives = Negatives { count: 10, scope: Scope::Permuted, ..Negatives::default() };
+        Self { negatives, prediction_steps: 12, skip: 0, window: Some(128), ..Self::clapp_s() }
+    }
+
+    /// Layer-wise Greedy InfoMax for sound: InfoNCE with ε = 0.
+    ///
+    /// # Paper
+    /// Löwe et al. 2019; Illing et al. 2021, Table 1, layer-wise GIM on LibriSpeech. Deviations: none.
+    ///
+    /// ```
+    /// use clapp_rules::{Objective, Rule};
+    /// assert_eq!(Rule::gim_sound().objective, Objective::InfoNce { epsilon: 0.0 });
+    /// ```
+    #[must_use]
+    pub fn gim_sound() -> Self {
+        Self { objective: Objective::InfoNce { epsilon: 0.0 }, ..Self::clapp_s_sound() }
+    }
+
     /// Distance in time of prediction step `k` (from 1).
     ///
     /// ```
@@ -198,9 +239,10 @@ impl Rule {
     /// # Errors
     ///
     /// - [`RuleError::NoPredictionSteps`]: `prediction_steps` is 0
-    /// - [`RuleError::TooFewTimeSteps`]: the furthest prediction leaves the `time` steps
+    /// - [`RuleError::TooFewTimeSteps`]: the furthest prediction leaves the `time` steps or the window
     /// - [`RuleError::NoNegatives`]: `negatives.count` is 0
     /// - [`RuleError::NotSeparable`]: time-local with an objective that needs all scores at once
+    /// - [`RuleError::PermutedSelfHits`]: permutations with the true target excluded
     ///
     /// ```
     /// use clapp_rules::{Rule, RuleError, Timing};
@@ -214,6 +256,7 @@ impl Rule {
         if self.prediction_steps == 0 {
             return Err(RuleError::NoPredictionSteps);
         }
+        let time = self.window.map_or(time, |window| window.min(time));
         if self.shift(self.prediction_steps) >= time {
             let furthest = self.shift(self.prediction_steps);
             return Err(RuleError::TooFewTimeSteps { furthest, time });
@@ -224,6 +267,9 @@ impl Rule {
         let time_local = self.timing == Timing::TimeLocal;
         if time_local && !self.contrast().separable() {
             return Err(RuleError::NotSeparable);
+        }
+        if self.negatives.scope.permutes() && self.negatives.self_hits == SelfHits::Excluded {
+            return Err(RuleError::PermutedSelfHits);
         }
         Ok(())
     }
@@ -253,19 +299,39 @@ impl Rule {
     /// As the sampler: if the pool does not divide the batch, or nothing is left to jump to.
     #[must_use]
     pub fn draw(&self, shape: GridShape, random: &mut dyn rand::Rng) -> Vec<Draws> {
-        let halves = if self.feedback == Feedback::PredRetro { 2 } else { 1 };
-        (0..halves).map(|_| self.draw_half(shape, random)).collect()
+        self.draw_with(&self.negatives, shape, random)
     }
 
-    fn draw_half(&self, shape: GridShape, random: &mut dyn rand::Rng) -> Draws {
+    /// [`draw`](Self::draw) with a sampler of your own in place of the negatives.
+    ///
+    /// [`ContrastSampler`] has an example.
+    #[must_use]
+    pub fn draw_with(
+        &self,
+        sampler: &dyn ContrastSampler,
+        shape: GridShape,
+        random: &mut dyn rand::Rng,
+    ) -> Vec<Draws> {
+        let halves = if self.feedback == Feedback::PredRetro { 2 } else { 1 };
+        (0..halves).map(|_| self.draw_half(sampler, shape, random)).collect()
+    }
+
+    fn draw_half(
+        &self,
+        sampler: &dyn ContrastSampler,
+        shape: GridShape,
+        random: &mut dyn rand::Rng,
+    ) -> Draws {
         let outcomes = match self.timing {
             Timing::Synchronous => None,
             Timing::TimeLocal => Some(flip_outcomes(shape.batch, random)),
         };
-        let pairs = (1..=self.prediction_steps)
-            .map(|k| self.negatives.pairs(shape, self.shift(k), random))
-            .collect();
-        Draws { pairs, outcomes }
+        let window = self.window.filter(|&steps| steps < shape.time).map(|steps| {
+            // The last start is left out, as it is in the authors' code.
+            Window { start: random.random_range(0..shape.time - steps), steps }
+        });
+        let shifts: Vec<usize> = (1..=self.prediction_steps).map(|k| self.shift(k)).collect();
+        Draws { outcomes, ..sampler.draw(shape, window, &shifts, random) }
     }
 
     /// One update of one layer.
@@ -306,7 +372,7 @@ impl Rule {
     /// let w_pred = Tensor::<3>::from_floats([[[0.1, 0.0], [0.0, 0.2]]], &device);
     /// let predictors = Predictors { w_pred: Synapses::new(w_pred), w_retro: None };
     /// let pairs = vec![Pairs { shift: 1, count: 1, index: vec![0] }];
-    /// let draws = [Draws { pairs, outcomes: Some(vec![Outcome::Fixation]) }];
+    /// let draws = [Draws { pairs, outcomes: Some(vec![Outcome::Fixation]), window: None }];
     ///
     /// let update = rule.update(z.clone(), z, &predictors, &draws);
     /// let w_pred = update.predictors.w_pred.clone().into_data();
@@ -350,39 +416,30 @@ impl Rule {
             "update: expected {halves} sets of draws, got {}",
             draws.len()
         );
-        let w_pred = predictors.w_pred.weight();
-        let forward = half(contrast, &target, &context, &w_pred, &draws[0]);
+        let w_pred = forward_matrix(predictors.w_pred.weight());
+        let forward = half(contrast, &target, &context, w_pred.clone(), &draws[0]);
         let w_retro = || {
             let synapses = predictors.w_retro.as_ref();
-            synapses
-                .expect("feedback through W_retro: expected retrodiction weights, got none")
-                .weight()
+            let synapses = synapses
+                .expect("feedback through W_retro: expected retrodiction weights, got none");
+            way_back_matrix(synapses.weight())
         };
-        match self.feedback {
-            Feedback::Blocked => finish(forward, None, None),
-            Feedback::Symmetric => {
-                let way_back = w_pred.swap_dims(1, 2);
-                let modulation = back(&forward.weighted, &context, &way_back, &draws[0]);
-                finish(forward, Some(modulation), None)
-            }
-            Feedback::PredRetroShared => {
-                let modulation = back(&forward.weighted, &context, &w_retro(), &draws[0]);
-                // ΔW_retro = cᵀ g is the transpose of ΔW_pred = gᵀ c: the rules are reciprocal.
-                let delta = transposed(&forward.deltas);
-                finish(forward, Some(modulation), Some(delta))
-            }
+        let mut monitor = forward.monitor.clone();
+        let (context, w_retro) = match self.feedback {
+            Feedback::Blocked => (None, None),
+            Feedback::Symmetric => (Some(forward.back(w_pred.transpose())), None),
+            // The lateral rules are reciprocal: one set of third factors, two transposed changes.
+            Feedback::PredRetroShared => (Some(forward.back(w_retro())), Some(forward.w_retro())),
             Feedback::PredRetro => {
                 // The second half scores with W_retroᵀ in the place of W_pred.
                 let w_retro = w_retro();
-                let scores = w_retro.clone().swap_dims(1, 2);
-                let reverse = half(contrast, &target, &context, &scores, &draws[1]);
-                let modulation = back(&reverse.weighted, &context, &w_retro, &draws[1]);
-                let delta = transposed(&reverse.deltas);
-                let monitor = merge_monitors(forward.monitor.clone(), reverse.monitor);
-                let mut update = finish(forward, Some(modulation), Some(delta));
-                update.monitor = monitor;
-                update
+                let scores = w_retro.clone().transpose();
+                let reverse = half(contrast, &target, &context, scores, &draws[1]);
+                monitor = merge_monitors(monitor, reverse.monitor.clone());
+                (Some(reverse.back(w_retro)), Some(reverse.w_retro()))
             }
-        }
+        };
+        let predictors = PredictorUpdate { w_pred: forward.w_pred(), w_retro };
+        Update { target: forward.target, context, predictors, monitor }
     }
 }

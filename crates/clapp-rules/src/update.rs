@@ -1,13 +1,12 @@
 //! What an update is made of: its values, its two halves, its numbers to watch.
 
 use burn::tensor::Tensor;
+use clapp_backend::pair_scores;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contrast, Draws, GridShape, context_modulation, context_rows, delta_w_pred,
-    dendritic_prediction, fixation_score, grid::add_rows, online::host_column, pairs::Pairs,
-    predictors::step_matrix, saccade_score, target_modulation, target_rows, updates::Gamma,
-    weighted_targets,
+    Contrast, Draws, GridShape, context_modulation, delta_w_pred, dendritic_prediction,
+    links::Links, online::host_column, target_modulation, updates::Gamma, weighted_targets,
 };
 
 /// ΔW_pred and ΔW_retro of all prediction steps.
@@ -75,75 +74,79 @@ impl Monitor {
     }
 }
 
-/// One half of an update: scores from one set of lateral weights.
+/// One half of an update: everything that follows from one set of scores.
 pub(crate) struct Half {
-    /// γ-weighted targets per step.
-    pub(crate) weighted: Vec<Tensor<2>>,
-    /// ΔW of the scoring weights per step.
-    pub(crate) deltas: Vec<Tensor<2>>,
+    links: Links,
+    /// γ-weighted targets of every context, `[contexts, K · target channel]`.
+    weighted: Tensor<2>,
+    /// ΔW of the scoring weights, `[K · target channel, context channel]`.
+    delta: Tensor<2>,
     /// Modulation of the score's target side.
     pub(crate) target: Tensor<4>,
     pub(crate) monitor: Tensor<1>,
 }
 
-/// Scores, gates and the target side of all prediction steps.
+/// W_pred of all steps as one matrix, `[K · target channel, context channel]`.
+pub(crate) fn forward_matrix(w_pred: Tensor<3>) -> Tensor<2> {
+    let [steps, targets, contexts] = w_pred.dims();
+    w_pred.reshape([steps * targets, contexts])
+}
+
+/// W_retro of all steps as one matrix, `[context channel, K · target channel]`.
+pub(crate) fn way_back_matrix(w_retro: Tensor<3>) -> Tensor<2> {
+    let [steps, contexts, targets] = w_retro.dims();
+    w_retro.swap_dims(0, 1).reshape([contexts, steps * targets])
+}
+
+/// Scores, gates and the target side, from scoring weights `[K · target channel, context channel]`.
+///
+/// All prediction steps go through one product each, and no target is copied: pairs are rows of the
+/// grid.
 pub(crate) fn half(
     contrast: &dyn Contrast,
     target: &Tensor<4>,
     context: &Tensor<4>,
-    w_pred: &Tensor<3>,
+    weights: Tensor<2>,
     draws: &Draws,
 ) -> Half {
-    let [batch, time, site, _] = target.dims();
-    let [steps, ..] = w_pred.dims();
+    let [batch, time, site, channels] = target.dims();
+    let grid = GridShape { batch, time, site };
+    let ([matrices, _], [_, context_time, ..]) = (weights.dims(), context.dims());
+    let steps = matrices / channels;
     assert_eq!(
-        draws.pairs.len(),
-        steps,
-        "update: expected pairs for {steps} prediction steps, got {}",
+        (draws.pairs.len(), context_time),
+        (steps, time),
+        "update: expected pairs for {steps} prediction steps and contexts at {time} steps of time, got {} and {context_time}",
         draws.pairs.len()
     );
-    let shape = GridShape { batch, time, site };
-    let mut modulation = target.zeros_like();
-    let mut weighted = Vec::with_capacity(steps);
-    let mut deltas = Vec::with_capacity(steps);
-    let mut monitors = Vec::with_capacity(steps);
-    for (k, pairs) in draws.pairs.iter().enumerate() {
-        let z = target_rows(target.clone(), pairs.shift);
-        let c = context_rows(context.clone(), pairs.shift);
-        let index = pairs.to_device(&z.device());
-        let prediction = dendritic_prediction(c.clone(), step_matrix(w_pred, k));
-        let fixation = fixation_score(z.clone(), prediction.clone());
-        let saccade = saccade_score(z.clone(), prediction.clone(), index.clone());
-        let (gamma, monitor) = gates(contrast, fixation, saccade, draws, shape, pairs);
-        let g = weighted_targets(&gamma, z, index.clone());
-        deltas.push(delta_w_pred(g.clone(), c));
-        weighted.push(g);
-        let rows = target_modulation(&gamma, prediction, index);
-        modulation = add_rows(modulation, rows, pairs.shift, time - pairs.shift);
-        monitors.push(monitor);
-    }
-    let monitor = Tensor::stack::<2>(monitors, 0);
-    Half { weighted, deltas, target: modulation, monitor: collapse(monitor, steps) }
+    let links = Links::new(draws, grid);
+    let contexts = links.contexts(context);
+    let [rows, _] = contexts.dims();
+    let prediction = dendritic_prediction(contexts.clone(), weights);
+    let prediction = prediction.reshape([rows * steps, channels]);
+    let targets = target.clone().reshape([batch * time * site, channels]);
+    let index = links.index(&targets.device());
+    let scores = pair_scores(prediction.clone(), targets.clone(), index.clone());
+    let (gamma, monitor) = gates(contrast, scores, &links);
+    let weighted = weighted_targets(&gamma, targets, index.clone());
+    let weighted = weighted.reshape([rows, steps * channels]);
+    let delta = delta_w_pred(weighted.clone(), contexts);
+    let modulation = target_modulation(&gamma, prediction, index, batch * time * site);
+    let target = modulation.reshape([batch, time, site, channels]);
+    Half { links, weighted, delta, target, monitor }
 }
 
-/// Third factors with the weight of their rows, and the step's numbers to watch.
-fn gates(
-    contrast: &dyn Contrast,
-    fixation: Tensor<2>,
-    saccade: Tensor<2>,
-    draws: &Draws,
-    shape: GridShape,
-    pairs: &Pairs,
-) -> (Gamma, Tensor<1>) {
-    let [_, n] = saccade.dims();
-    let best = saccade.clone().max_dim(1);
-    let accuracy = fixation.clone().greater(best).float().cast(fixation.dtype()).mean();
-    let (fixation_weight, saccade_weight) = draws.weights(shape, pairs.shift);
-    // Terms that a sample does not contribute have no gate to count.
-    let used = |weights: &[f64]| weights.iter().filter(|&&weight| weight > 0.0).count();
-    let pairs_used = used(&fixation_weight) + n * used(&saccade_weight);
-    let column = |weights| host_column(weights, &fixation);
-    let (fixation_weight, saccade_weight) = (column(fixation_weight), column(saccade_weight));
+/// Third factors with the weight of their rows, and the numbers to watch.
+fn gates(contrast: &dyn Contrast, scores: Tensor<2>, links: &Links) -> (Gamma, Tensor<1>) {
+    let n = links.saccades();
+    let fixation = scores.clone().narrow(1, 0, 1);
+    let saccade = scores.narrow(1, 1, n);
+    let column =
+        |of: fn(&crate::links::RowWeights) -> f64| host_column(links.weights(of), &fixation);
+    let hit = fixation.clone().greater(saccade.clone().max_dim(1));
+    let accuracy = (hit.float().cast(fixation.dtype()) * column(|row| row.row)).sum();
+    let (fixation_weight, saccade_weight) = (column(|row| row.fixation), column(|row| row.saccade));
+    let pair = column(|row| row.pair);
     let third = contrast.third_factor(fixation, saccade);
     let loss = (third.fixation_loss * fixation_weight.clone()
         + third.saccade_loss * saccade_weight.clone())
@@ -152,16 +155,9 @@ fn gates(
         fixation: third.fixation * fixation_weight,
         saccade: third.saccade * saccade_weight,
     };
-    let open = gamma.fixation.clone().abs().sign().sum() + gamma.saccade.clone().abs().sign().sum();
-    let monitor = Tensor::cat(vec![loss, open / pairs_used.max(1) as f64, accuracy], 0);
-    (gamma, monitor)
-}
-
-/// Sum of losses, mean of the rest, over prediction steps.
-fn collapse(monitors: Tensor<2>, steps: usize) -> Tensor<1> {
-    let sums = monitors.sum_dim(0).reshape([3]);
-    let loss = sums.clone().narrow(0, 0, 1);
-    Tensor::cat(vec![loss, sums.narrow(0, 1, 2) / steps as f64], 0)
+    let open = |gamma: &Tensor<2>| gamma.clone().abs().sign().sum_dim(1);
+    let open = ((open(&gamma.fixation) + open(&gamma.saccade)) * pair).sum();
+    (gamma, Tensor::cat(vec![loss, open, accuracy], 0))
 }
 
 /// Losses add up, fractions are averaged.
@@ -170,36 +166,21 @@ pub(crate) fn merge_monitors(forward: Tensor<1>, reverse: Tensor<1>) -> Tensor<1
     Tensor::cat(vec![sum.clone().narrow(0, 0, 1), sum.narrow(0, 1, 2) / 2.0], 0)
 }
 
-/// Context side of all prediction steps: `W_retro g`, added up over steps.
-pub(crate) fn back(
-    weighted: &[Tensor<2>],
-    context: &Tensor<4>,
-    w_retro: &Tensor<3>,
-    draws: &Draws,
-) -> Tensor<4> {
-    let [_, time, ..] = context.dims();
-    let mut modulation = context.zeros_like();
-    for (k, (g, pairs)) in weighted.iter().zip(&draws.pairs).enumerate() {
-        let rows = context_modulation(g.clone(), step_matrix(w_retro, k));
-        modulation = add_rows(modulation, rows, 0, time - pairs.shift);
+impl Half {
+    /// Context side: `W_retro g`, through weights `[context channel, K · target channel]`.
+    pub(crate) fn back(&self, way_back: Tensor<2>) -> Tensor<4> {
+        self.links.scattered(context_modulation(self.weighted.clone(), way_back))
     }
-    modulation
-}
 
-/// ΔW_retro of all prediction steps from the deltas `gᵀ c` of the scores that it gates.
-pub(crate) fn transposed(deltas: &[Tensor<2>]) -> Tensor<3> {
-    Tensor::stack::<3>(deltas.to_vec(), 0).swap_dims(1, 2)
-}
+    /// ΔW_pred of all steps.
+    pub(crate) fn w_pred(&self) -> Tensor<3> {
+        let [matrices, contexts] = self.delta.dims();
+        let [.., targets] = self.target.dims();
+        self.delta.clone().reshape([matrices / targets, targets, contexts])
+    }
 
-pub(crate) fn finish(
-    forward: Half,
-    modulation: Option<Tensor<4>>,
-    w_retro: Option<Tensor<3>>,
-) -> Update {
-    Update {
-        target: forward.target,
-        context: modulation,
-        predictors: PredictorUpdate { w_pred: Tensor::stack(forward.deltas, 0), w_retro },
-        monitor: forward.monitor,
+    /// ΔW_retro of all steps: ΔW_retro = cᵀ g is the transpose of ΔW = gᵀ c.
+    pub(crate) fn w_retro(&self) -> Tensor<3> {
+        self.w_pred().swap_dims(1, 2)
     }
 }

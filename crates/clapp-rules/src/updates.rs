@@ -18,33 +18,37 @@ pub struct Gamma {
 }
 
 impl Gamma {
+    /// Fixation first, as columns of one tensor, `[rows, 1 + n]`.
+    ///
     /// Kernels index by these shapes, and one row too few would broadcast.
-    fn check(&self, what: &str, rows: usize, index: &Index) {
+    fn checked(&self, what: &str, rows: usize, index: &Index) -> Tensor<2> {
         let [_, n] = self.saccade.dims();
         let found = [self.fixation.dims(), self.saccade.dims(), index.dims()];
-        let expected = [[rows, 1], [rows, n], [rows, n]];
+        let expected = [[rows, 1], [rows, n], [rows, 1 + n]];
         assert_eq!(
             found, expected,
             "{what}: expected γ⁺, γ⁻ and index of {expected:?}, got {found:?}"
         );
+        Tensor::cat(vec![self.fixation.clone(), self.saccade.clone()], 1)
     }
 }
 
 /// Targets weighted by their third factors: what every context row has to learn from.
 ///
 /// ```text
-/// g[r] = γ⁺[r] z⁺[r] + Σ_n γ⁻[r, n] z⁻[index[r, n]]
+/// g[r] = γ⁺[r] z[index[r, 0]] + Σ_n γ⁻[r, n] z[index[r, n]]
 /// ```
 ///
-/// The term that ΔW_pred, ΔW_retro and the context's modulation share. γ third factors, z⁺ the
-/// target that followed, z⁻ those that the eye jumped to.
+/// The term that ΔW_pred, ΔW_retro and the context's modulation share. γ third factors; the first
+/// column of `index` names the target that followed, the others those that the eye jumped to.
 ///
 /// # Shapes
-/// - `targets`: `[rows, target channel]`; `index`: `[rows, n]`; returns `[rows, target channel]`
+/// - `targets`: `[target rows, target channel]`; `index`: `[rows, 1 + n]`
+/// - returns `[rows, target channel]`
 ///
 /// # Panics
 ///
-/// If the rows of `gamma`, `targets` and `index` differ.
+/// If the shapes of `gamma` and `index` do not fit.
 ///
 /// # Paper
 /// Illing et al. 2021, Eqs. 7, 9 and 10, where it stands inside a sum. Deviations: none.
@@ -53,23 +57,22 @@ impl Gamma {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Gamma, Pairs, weighted_targets};
+/// use clapp_rules::{Gamma, weighted_targets};
 /// let device = Device::flex();
 /// let gamma = Gamma {
 ///     fixation: Tensor::from_floats([[1.0], [0.0]], &device),
 ///     saccade: Tensor::from_floats([[-1.0], [-1.0]], &device),
 /// };
 /// let targets = Tensor::<2>::from_floats([[2.0], [5.0]], &device);
-/// let index = Pairs { shift: 1, count: 1, index: vec![1, 0] }.to_device(&device);
+/// let index = Tensor::from_ints([[0, 1], [1, 0]], &device);
 /// let weighted = weighted_targets(&gamma, targets, index);
 /// // 1·2 − 1·5 and 0·5 − 1·2
 /// assert_eq!(weighted.into_data().try_to_vec::<f32>().unwrap(), [-3.0, -2.0]);
 /// ```
 #[must_use]
 pub fn weighted_targets(gamma: &Gamma, targets: Tensor<2>, index: Index) -> Tensor<2> {
-    gamma.check("weighted targets", targets.dims()[0], &index);
-    let saccade = pair_gather(gamma.saccade.clone(), targets.clone(), index);
-    targets * gamma.fixation.clone() + saccade
+    let [rows, _] = index.dims();
+    pair_gather(gamma.checked("weighted targets", rows, &index), targets, index)
 }
 
 /// Change of the prediction weights.
@@ -147,14 +150,15 @@ pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 /// Modulation of the predicted neurons: third factor × dendritic prediction.
 ///
 /// ```text
-/// m[j] = γ⁺[j] ẑ[j] + Σ_{r,n: index[r,n] = j} γ⁻[r, n] ẑ[r]
+/// m[j] = Σ_{r,n: index[r,n] = j} γ[r, n] ẑ[r]        γ[r, 0] of the fixation, γ[r, 1…] of saccades
 /// ΔW_ji = m_j ρ′(a_j) x_i
 /// ```
 ///
 /// A saccade's signal goes to the item that the eye landed on: that is where the activity was.
 ///
 /// # Shapes
-/// - `prediction`: `[rows, target channel]`; returns the same, indexed by target row
+/// - `prediction`: `[rows, target channel]`; `index`: `[rows, 1 + n]`, the target that followed first
+/// - returns `[target_rows, target channel]`
 ///
 /// # Panics
 ///
@@ -167,7 +171,7 @@ pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Gamma, Pairs, target_modulation};
+/// use clapp_rules::{Gamma, target_modulation};
 /// let device = Device::flex();
 /// let gamma = Gamma {
 ///     fixation: Tensor::from_floats([[1.0], [1.0]], &device),
@@ -175,8 +179,8 @@ pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 /// };
 /// let prediction = Tensor::<2>::from_floats([[2.0], [5.0]], &device);
 /// // Both jump to the other; the second eye's gate is closed.
-/// let index = Pairs { shift: 1, count: 1, index: vec![1, 0] }.to_device(&device);
-/// let modulation = target_modulation(&gamma, prediction, index);
+/// let index = Tensor::from_ints([[0, 1], [1, 0]], &device);
+/// let modulation = target_modulation(&gamma, prediction, index, 2);
 /// // 1·2 and 1·5 − 1·2: what the first context predicted arrives where its eye landed.
 /// assert_eq!(modulation.into_data().try_to_vec::<f32>().unwrap(), [2.0, 3.0]);
 /// ```
@@ -184,11 +188,15 @@ pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 /// # Cost
 /// O(rows · n · channel).
 #[must_use]
-pub fn target_modulation(gamma: &Gamma, prediction: Tensor<2>, index: Index) -> Tensor<2> {
+pub fn target_modulation(
+    gamma: &Gamma,
+    prediction: Tensor<2>,
+    index: Index,
+    target_rows: usize,
+) -> Tensor<2> {
     let [rows, _] = prediction.dims();
-    gamma.check("target modulation", rows, &index);
-    let saccade = pair_scatter(gamma.saccade.clone(), prediction.clone(), index, rows);
-    prediction * gamma.fixation.clone() + saccade
+    let gamma = gamma.checked("target modulation", rows, &index);
+    pair_scatter(gamma, prediction, index, target_rows)
 }
 
 /// Modulation of the predicting neurons: third factor × retrodiction.

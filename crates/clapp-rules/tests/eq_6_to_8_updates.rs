@@ -4,7 +4,7 @@
 
 mod common;
 
-use burn::tensor::{DType, Device};
+use burn::tensor::{DType, Device, Tensor};
 use clapp_rules::{
     Draws, Feedback, Gamma, GridShape, Negatives, Objective, Outcome, Pairs, Rule, Scope, SelfHits,
     Timing, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
@@ -31,7 +31,7 @@ fn random(index: u64) -> clapp_random::Stream {
 
 fn rule(feedback: Feedback, timing: Timing, negatives: Negatives) -> Rule {
     let objective = Objective::Hinge;
-    Rule { objective, timing, negatives, feedback, prediction_steps: 2, skip: 1 }
+    Rule { objective, timing, negatives, feedback, prediction_steps: 2, skip: 1, window: None }
 }
 
 fn assert_update_equals_loops(layer: &Layer, rule: &Rule, draws: &[Draws]) {
@@ -166,7 +166,7 @@ fn two_neurons() -> Layer {
 
 fn one_pair(outcome: Outcome) -> Vec<Draws> {
     let pairs = vec![Pairs { shift: 1, count: 1, index: vec![0] }];
-    vec![Draws { pairs, outcomes: Some(vec![outcome]) }]
+    vec![Draws { pairs, outcomes: Some(vec![outcome]), window: None }]
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn free_functions_by_hand() {
     // Two rows; the first jumps to row 1 with γ = −1, the second to row 0 with its gate closed.
     let gamma =
         Gamma { fixation: literal([2, 1], &[1.0, 2.0]), saccade: literal([2, 1], &[-1.0, 0.0]) };
-    let index = Pairs { shift: 1, count: 1, index: vec![1, 0] }.to_device(&Device::flex());
+    let index = Tensor::from_ints([[0, 1], [1, 0]], &Device::flex());
     let targets = literal([2, 2], &[1.0, 2.0, 3.0, 5.0]);
     let weighted = weighted_targets(&gamma, targets, index.clone());
     assert_eq!(host(weighted.clone()), [-2.0, -3.0, 6.0, 10.0]);
@@ -205,7 +205,7 @@ fn free_functions_by_hand() {
     let w_retro = literal([1, 2], &[1.0, 0.5]);
     assert_eq!(host(context_modulation(weighted, w_retro)), [-3.5, 11.0]);
     let prediction = literal([2, 2], &[1.0, 0.0, 0.0, 1.0]);
-    let modulation = target_modulation(&gamma, prediction, index);
+    let modulation = target_modulation(&gamma, prediction, index, 2);
     assert_eq!(host(modulation), [1.0, 0.0, -1.0, 2.0]);
 }
 
@@ -223,7 +223,7 @@ fn the_lateral_rules_are_transposes_of_each_other() {
 #[should_panic(expected = "weighted targets: expected γ⁺, γ⁻ and index of")]
 fn a_missing_row_of_third_factors_is_named() {
     let gamma = Gamma { fixation: literal([1, 1], &[1.0]), saccade: literal([1, 1], &[1.0]) };
-    let index = Pairs { shift: 1, count: 1, index: vec![0] }.to_device(&Device::flex());
+    let index = Tensor::from_ints([[0, 0], [1, 1]], &Device::flex());
     let _ = weighted_targets(&gamma, literal([2, 1], &[0.0; 2]), index);
 }
 
@@ -231,6 +231,6 @@ fn a_missing_row_of_third_factors_is_named() {
 #[should_panic(expected = "target modulation: expected γ⁺, γ⁻ and index of")]
 fn a_missing_saccade_is_named() {
     let gamma = Gamma { fixation: literal([2, 1], &[1.0; 2]), saccade: literal([2, 2], &[1.0; 4]) };
-    let index = Pairs { shift: 1, count: 1, index: vec![0, 1] }.to_device(&Device::flex());
-    let _ = target_modulation(&gamma, literal([2, 1], &[0.0; 2]), index);
+    let index = Tensor::from_ints([[0, 0], [1, 1]], &Device::flex());
+    let _ = target_modulation(&gamma, literal([2, 1], &[0.0; 2]), index, 2);
 }

@@ -272,6 +272,7 @@ fn batched(feedback: Feedback) -> Rule {
         feedback,
         prediction_steps: 1,
         skip: 0,
+        window: None,
     }
 }
 
@@ -312,7 +313,7 @@ fn batched_pair(
     let grid: Tensor<4> = tensor::<3, _>(&stacked).unsqueeze_dim(2); // [stream, 2, 1, neuron]
     let index = (0..streams as u32).collect();
     let pairs = vec![Pairs { shift: 1, count: 1, index }];
-    let draws = Draws { pairs, outcomes: Some(vec![outcome; streams]) };
+    let draws = Draws { pairs, outcomes: Some(vec![outcome; streams]), window: None };
     let rule = batched(loops.feedback);
     let update = rule.update(grid.clone(), grid, &predictors(layer), &[draws]);
     let modulation = update.modulation().reshape([streams, 2, NEURONS]);

@@ -39,7 +39,7 @@ fn scope() -> impl Strategy<Value = Scope> {
 fn rule(feedback: Feedback, timing: Timing, scope: Scope) -> Rule {
     let negatives = Negatives { count: 2, scope, self_hits: SelfHits::Allowed, pool: None };
     let objective = Objective::Hinge;
-    Rule { objective, timing, negatives, feedback, prediction_steps: 2, skip: 0 }
+    Rule { objective, timing, negatives, feedback, prediction_steps: 2, skip: 0, window: None }
 }
 
 /// The same draws for a batch in which sample `order[i]` stands at place i.
@@ -61,7 +61,7 @@ fn reordered(draws: &Draws, order: &[usize]) -> Draws {
         Pairs { index, ..pairs.clone() }
     };
     let outcomes = draws.outcomes.as_ref().map(|o| (0..batch).map(|i| o[order[i]]).collect());
-    Draws { pairs: draws.pairs.iter().map(pairs).collect(), outcomes }
+    Draws { pairs: draws.pairs.iter().map(pairs).collect(), outcomes, window: None }
 }
 
 proptest! {
@@ -161,7 +161,7 @@ proptest! {
         let Some(large) = with_two_satisfied_samples(&small) else { return Ok(()) };
         let index = vec![1, 2, 0];
         let draws = |index: Vec<u32>| {
-            let half = Draws { pairs: vec![Pairs { shift: 1, count: 1, index }], outcomes: None };
+            let half = Draws { pairs: vec![Pairs { shift: 1, count: 1, index }], outcomes: None, window: None };
             vec![half; 1 + usize::from(feedback == Feedback::PredRetro)]
         };
         // The two new samples are each other's saccade target.

@@ -54,7 +54,7 @@ fn swapped(outcomes: Option<Vec<Outcome>>) -> Draws {
         let index = (0..2 * rows).map(|row| ((row + rows) % (2 * rows)) as u32).collect();
         Pairs { shift, count: 1, index }
     };
-    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes }
+    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes, window: None }
 }
 
 /// Entry i of (row, column, sample, saccade) jumps to vector (7i + 3) mod N of (row, column, sample).
@@ -72,7 +72,7 @@ fn everywhere() -> Draws {
         }
         Pairs { shift, count: 2, index }
     };
-    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes: None }
+    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes: None, window: None }
 }
 
 fn delta_of_step(update: &Update, k: usize) -> Vec<f64> {

@@ -4,7 +4,7 @@ use burn::tensor::{
     DType, Int, Tensor, TensorData,
     activation::{relu, softmax},
 };
-use clapp_rules::{Draws, Feedback, Objective, Outcome, Pairs};
+use clapp_rules::{Draws, Feedback, Objective, Outcome, Pairs, Window};
 
 use super::module::{Module, gradient, leaf};
 
@@ -28,6 +28,7 @@ pub struct Scores {
 ///
 /// # Shapes
 /// - `target`, `context`: `[batch, time, site, channel]`; `w_pred`: `[target channel, context channel]`
+/// - `window`: where contexts and true targets come from; an index then names rows of the whole grid
 ///
 /// # Paper
 /// Illing et al. 2021, Eq. 5; `ContrastiveLoss.py` `forward`. Deviations: none.
@@ -40,22 +41,33 @@ pub struct Scores {
 /// use clapp_rules::Pairs;
 /// let z = Tensor::<1>::from_floats([2.0, 3.0], &Device::flex()).reshape([1, 2, 1, 1]);
 /// let pairs = Pairs { shift: 1, count: 1, index: vec![0] };
-/// let u = scores(&z, &z, Tensor::ones([1, 1], &z.device()), &pairs);
+/// let u = scores(&z, &z, Tensor::ones([1, 1], &z.device()), &pairs, None);
 /// assert_eq!(u.fixation.into_scalar::<f32>(), 6.0);
 /// ```
 #[must_use]
-pub fn scores(target: &Tensor<4>, context: &Tensor<4>, w_pred: Tensor<2>, pairs: &Pairs) -> Scores {
+pub fn scores(
+    target: &Tensor<4>,
+    context: &Tensor<4>,
+    w_pred: Tensor<2>,
+    pairs: &Pairs,
+    window: Option<Window>,
+) -> Scores {
     let [batch, time, site, z] = target.dims();
     let [.., c] = context.dims();
-    let (steps, n) = (time - pairs.shift, pairs.count);
+    let Window { start, steps } = window.unwrap_or(Window { start: 0, steps: time });
+    let (steps, n) = (steps - pairs.shift, pairs.count);
     let rows = batch * steps * site;
-    let context = context.clone().narrow(1, 0, steps).reshape([rows, c]);
-    let target = target.clone().narrow(1, pairs.shift, steps).reshape([rows, z]);
-    let expected = target.matmul(w_pred); // [rows, context channel]
+    let context = context.clone().narrow(1, start, steps).reshape([rows, c]);
+    let followed = target.clone().narrow(1, start + pairs.shift, steps).reshape([rows, z]);
+    let expected = followed.matmul(w_pred.clone()); // [rows, context channel]
+    let landings = match window {
+        Some(_) => target.clone().reshape([batch * time * site, z]).matmul(w_pred),
+        None => expected.clone(),
+    };
     let index: Vec<i32> = pairs.index.iter().map(|&row| row as i32).collect();
     let index = TensorData::new(index, [rows * n]);
     let index = Tensor::<1, Int>::from_data(index, (&expected.device(), DType::I32));
-    let landed = expected.clone().select(0, index).reshape([rows, n, c]);
+    let landed = landings.select(0, index).reshape([rows, n, c]);
     let saccade = (landed * context.clone().reshape([rows, 1, c])).sum_dim(2);
     Scores { fixation: (expected * context).sum_dim(1), saccade: saccade.reshape([rows, n]) }
 }
@@ -91,7 +103,7 @@ pub fn scores(target: &Tensor<4>, context: &Tensor<4>, w_pred: Tensor<2>, pairs:
 /// let column = |u: [f32; 2]| Tensor::<1>::from_floats(u, &device).reshape([2, 1]);
 /// let u = [Scores { fixation: column([0.5, 3.0]), saccade: column([0.0, 1.0]) }];
 /// let loss = |outcomes| {
-///     let draws = Draws { pairs: Vec::new(), outcomes };
+///     let draws = Draws { pairs: Vec::new(), outcomes, window: None };
 ///     loss_of_scores(&u, &draws, 2, Objective::Hinge).into_scalar::<f32>()
 /// };
 /// assert_eq!(loss(None), 0.25 + 1.5);
@@ -178,7 +190,7 @@ fn all_scores(
         draws.pairs.len()
     );
     let matrix = |k| w_pred.clone().narrow(0, k, 1).reshape([z, c]);
-    let step = |(k, pairs)| scores(target, context, matrix(k), pairs);
+    let step = |(k, pairs)| scores(target, context, matrix(k), pairs, draws.window);
     draws.pairs.iter().enumerate().map(step).collect()
 }
 

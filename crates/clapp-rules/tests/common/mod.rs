@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use clapp_rules::{Draws, Feedback, Objective, Outcome, Predictors, Rule, Synapses};
+use clapp_rules::{Draws, Feedback, Objective, Outcome, Predictors, Rule, Synapses, Window};
 use ndarray::{Array, Array3, Array4, Dimension};
 use rand::RngExt;
 
@@ -162,9 +162,15 @@ impl Layer {
         let (batch, time, site, _) = self.z.dim();
         let (mut all, mut loss) = (Vec::new(), 0.0);
         for (step, drawn) in draws.pairs.iter().enumerate() {
-            let positions = (time - drawn.shift) * site;
+            let window = draws.window.unwrap_or(Window { start: 0, steps: time });
+            let positions = (window.steps - drawn.shift) * site;
             let place = |row: usize, shift: usize| {
-                [row / positions, row % positions / site + shift, row % site]
+                [row / positions, window.start + row % positions / site + shift, row % site]
+            };
+            let landing = |row: usize| match draws.window {
+                // A row of the whole grid.
+                Some(_) => [row / (time * site), row % (time * site) / site, row % site],
+                None => place(row, drawn.shift),
             };
             let weight = |wanted: Outcome, sample: usize| {
                 let steps = draws.pairs.len();
@@ -178,7 +184,7 @@ impl Layer {
             for row in 0..batch * positions {
                 let context = place(row, 0);
                 let saccades = &drawn.index[row * drawn.count..(row + 1) * drawn.count];
-                let landings = saccades.iter().map(|&to| place(to as usize, drawn.shift));
+                let landings = saccades.iter().map(|&to| landing(to as usize));
                 let targets: Vec<_> =
                     std::iter::once(place(row, drawn.shift)).chain(landings).collect();
                 let u: Vec<f64> =
