@@ -1,13 +1,14 @@
 //! One update of one layer from its own activity: CLAPP, CLAPP-s, layer-wise GIM.
 
 use burn::tensor::Tensor;
+use clapp_backend::Contract;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Contrast, ContrastSampler, Draws, GridShape, Hinge, InfoNce, Negatives, Predictors, RuleError,
     Scope, SelfHits, WayBack, Window, flip_outcomes,
-    update::{PredictorUpdate, Update, forward_matrix, half, merge_monitors, way_back_matrix},
+    update::{PredictorUpdate, Update, half, merge_monitors},
 };
 
 /// How the signal of a pair reaches the neurons that predicted.
@@ -416,27 +417,29 @@ impl Rule {
             "update: expected {halves} sets of draws, got {}",
             draws.len()
         );
-        let w_pred = forward_matrix(predictors.w_pred.weight());
-        let forward = half(contrast, &target, &context, w_pred.clone(), &draws[0]);
+        let w_pred = predictors.w_pred.weight();
+        let forward = half(contrast, &target, &context, w_pred.clone(), Contract::Inner, &draws[0]);
         let w_retro = || {
             let synapses = predictors.w_retro.as_ref();
             let synapses = synapses
                 .expect("feedback through W_retro: expected retrodiction weights, got none");
-            way_back_matrix(synapses.weight())
+            synapses.weight()
         };
         let mut monitor = forward.monitor.clone();
         let (context, w_retro) = match self.feedback {
             Feedback::Blocked => (None, None),
-            Feedback::Symmetric => (Some(forward.back(w_pred.transpose())), None),
+            Feedback::Symmetric => (Some(forward.back(w_pred, Contract::Outer)), None),
             // The lateral rules are reciprocal: one set of third factors, two transposed changes.
-            Feedback::PredRetroShared => (Some(forward.back(w_retro())), Some(forward.w_retro())),
+            Feedback::PredRetroShared => {
+                (Some(forward.back(w_retro(), Contract::Inner)), Some(forward.w_retro()))
+            }
             Feedback::PredRetro => {
-                // The second half scores with W_retroᵀ in the place of W_pred.
                 let w_retro = w_retro();
-                let scores = w_retro.clone().transpose();
-                let reverse = half(contrast, &target, &context, scores, &draws[1]);
+                // The second half scores with W_retroᵀ in the place of W_pred.
+                let (scores, contract) = (w_retro.clone(), Contract::Outer);
+                let reverse = half(contrast, &target, &context, scores, contract, &draws[1]);
                 monitor = merge_monitors(monitor, reverse.monitor.clone());
-                (Some(reverse.back(w_retro)), Some(reverse.w_retro()))
+                (Some(reverse.back(w_retro, Contract::Inner)), Some(reverse.w_retro()))
             }
         };
         let predictors = PredictorUpdate { w_pred: forward.w_pred(), w_retro };

@@ -1,12 +1,12 @@
 //! What an update is made of: its values, its two halves, its numbers to watch.
 
-use burn::tensor::Tensor;
-use clapp_backend::pair_scores;
+use burn::tensor::{DType, Int, Tensor};
+use clapp_backend::{Contract, block_outer, block_product, pair_scatter, pair_scores};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contrast, Draws, GridShape, context_modulation, delta_w_pred, dendritic_prediction,
-    links::Links, online::host_column, target_modulation, updates::Gamma, weighted_targets,
+    Contrast, Draws, GridShape, links::Links, online::host_column, target_modulation,
+    updates::Gamma, weighted_targets,
 };
 
 /// ΔW_pred and ΔW_retro of all prediction steps.
@@ -76,43 +76,35 @@ impl Monitor {
 
 /// One half of an update: everything that follows from one set of scores.
 pub(crate) struct Half {
-    links: Links,
-    /// γ-weighted targets of every context, `[contexts, K · target channel]`.
+    blocks: Vec<usize>,
+    /// Activity of the contexts' layer, `[grid rows, context channel]`.
+    contexts: Tensor<2>,
+    /// Grid row of every row's context, `[rows]`.
+    context_rows: Tensor<1, Int>,
+    /// γ-weighted targets of every row, `[rows, target channel]`.
     weighted: Tensor<2>,
-    /// ΔW of the scoring weights, `[K · target channel, context channel]`.
-    delta: Tensor<2>,
+    /// `0 … rows − 1`.
+    own_rows: Tensor<1, Int>,
     /// Modulation of the score's target side.
     pub(crate) target: Tensor<4>,
     pub(crate) monitor: Tensor<1>,
 }
 
-/// W_pred of all steps as one matrix, `[K · target channel, context channel]`.
-pub(crate) fn forward_matrix(w_pred: Tensor<3>) -> Tensor<2> {
-    let [steps, targets, contexts] = w_pred.dims();
-    w_pred.reshape([steps * targets, contexts])
-}
-
-/// W_retro of all steps as one matrix, `[context channel, K · target channel]`.
-pub(crate) fn way_back_matrix(w_retro: Tensor<3>) -> Tensor<2> {
-    let [steps, contexts, targets] = w_retro.dims();
-    w_retro.swap_dims(0, 1).reshape([contexts, steps * targets])
-}
-
-/// Scores, gates and the target side, from scoring weights `[K · target channel, context channel]`.
+/// Scores, gates and the target side.
 ///
-/// All prediction steps go through one product each, and no target is copied: pairs are rows of the
-/// grid.
+/// `weights` are W_pred, or W_retro with its outer axis contracted. All prediction steps go through
+/// one call each, and neither target nor context is copied: pairs are rows of the grid.
 pub(crate) fn half(
     contrast: &dyn Contrast,
     target: &Tensor<4>,
     context: &Tensor<4>,
-    weights: Tensor<2>,
+    weights: Tensor<3>,
+    contract: Contract,
     draws: &Draws,
 ) -> Half {
     let [batch, time, site, channels] = target.dims();
     let grid = GridShape { batch, time, site };
-    let ([matrices, _], [_, context_time, ..]) = (weights.dims(), context.dims());
-    let steps = matrices / channels;
+    let ([steps, ..], [_, context_time, _, context_channels]) = (weights.dims(), context.dims());
     assert_eq!(
         (draws.pairs.len(), context_time),
         (steps, time),
@@ -120,20 +112,21 @@ pub(crate) fn half(
         draws.pairs.len()
     );
     let links = Links::new(draws, grid);
-    let contexts = links.contexts(context);
-    let [rows, _] = contexts.dims();
-    let prediction = dendritic_prediction(contexts.clone(), weights);
-    let prediction = prediction.reshape([rows * steps, channels]);
-    let targets = target.clone().reshape([batch * time * site, channels]);
-    let index = links.index(&targets.device());
+    let device = target.device();
+    let grid_rows = batch * time * site;
+    let contexts = context.clone().reshape([grid_rows, context_channels]);
+    let targets = target.clone().reshape([grid_rows, channels]);
+    let (context_rows, index) = (links.contexts(&device), links.targets(&device));
+    let (seen, blocks) = (contexts.clone(), links.blocks().to_vec());
+    let prediction = block_product(seen, context_rows.clone(), weights, &blocks, contract);
     let scores = pair_scores(prediction.clone(), targets.clone(), index.clone());
     let (gamma, monitor) = gates(contrast, scores, &links);
     let weighted = weighted_targets(&gamma, targets, index.clone());
-    let weighted = weighted.reshape([rows, steps * channels]);
-    let delta = delta_w_pred(weighted.clone(), contexts);
-    let modulation = target_modulation(&gamma, prediction, index, batch * time * site);
+    let modulation = target_modulation(&gamma, prediction, index, grid_rows);
     let target = modulation.reshape([batch, time, site, channels]);
-    Half { links, weighted, delta, target, monitor }
+    let [rows, _] = weighted.dims();
+    let own_rows = Tensor::arange(0..rows as i64, (&device, DType::I32));
+    Half { blocks, contexts, context_rows, weighted, own_rows, target, monitor }
 }
 
 /// Third factors with the weight of their rows, and the numbers to watch.
@@ -167,20 +160,33 @@ pub(crate) fn merge_monitors(forward: Tensor<1>, reverse: Tensor<1>) -> Tensor<1
 }
 
 impl Half {
-    /// Context side: `W_retro g`, through weights `[context channel, K · target channel]`.
-    pub(crate) fn back(&self, way_back: Tensor<2>) -> Tensor<4> {
-        self.links.scattered(context_modulation(self.weighted.clone(), way_back))
+    /// Context side: the way back `W g` of every row, added up in its context's place of the grid.
+    pub(crate) fn back(&self, weights: Tensor<3>, contract: Contract) -> Tensor<4> {
+        let own = self.own_rows.clone();
+        let rows = block_product(self.weighted.clone(), own, weights, &self.blocks, contract);
+        let ([count, channels], [grid_rows, _]) = (rows.dims(), self.contexts.dims());
+        let places = self.context_rows.clone().reshape([count, 1]);
+        let once = Tensor::ones([count, 1], (&rows.device(), rows.dtype()));
+        let modulation = pair_scatter(once, rows, places, grid_rows);
+        let [batch, time, site, _] = self.target.dims();
+        modulation.reshape([batch, time, site, channels])
     }
 
-    /// ΔW_pred of all steps.
+    /// ΔW_pred = gᵀ c of every prediction step.
     pub(crate) fn w_pred(&self) -> Tensor<3> {
-        let [matrices, contexts] = self.delta.dims();
-        let [.., targets] = self.target.dims();
-        self.delta.clone().reshape([matrices / targets, targets, contexts])
+        block_outer(self.weighted(), self.contexts(), &self.blocks)
     }
 
-    /// ΔW_retro of all steps: ΔW_retro = cᵀ g is the transpose of ΔW = gᵀ c.
+    /// ΔW_retro = cᵀ g of every prediction step.
     pub(crate) fn w_retro(&self) -> Tensor<3> {
-        self.w_pred().swap_dims(1, 2)
+        block_outer(self.contexts(), self.weighted(), &self.blocks)
+    }
+
+    fn weighted(&self) -> (Tensor<2>, Tensor<1, Int>) {
+        (self.weighted.clone(), self.own_rows.clone())
+    }
+
+    fn contexts(&self) -> (Tensor<2>, Tensor<1, Int>) {
+        (self.contexts.clone(), self.context_rows.clone())
     }
 }

@@ -7,7 +7,7 @@
 //! ordered `[tap, channel]`, so that lowering copies whole lines; in plain layout `[channel, tap]`.
 //! The pixels of a pooled block are neighbouring rows.
 
-use super::line::{Line, line_of};
+use super::line::line_of;
 use super::rectify::{accumulate, pool, rectify};
 use super::scheme::{
     InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
