@@ -26,6 +26,7 @@ mod hebbian;
 mod instruction;
 mod line;
 mod optimizer;
+mod pairs;
 mod peak;
 mod product;
 mod rectify;
@@ -47,6 +48,7 @@ pub use instruction::{
 };
 pub use line::{Line, pack, unpack};
 pub use optimizer::{AdamCoefficients, adam, sgd};
+pub use pairs::{Pairs, pair_gather, pair_scatter, pair_scores};
 pub(crate) use peak::{FMA_LANES, fma_rounds};
 pub use scheme::Modulation;
 pub use shape::{ConvPlan, ConvShape, LANES, Lanes, Path, Pool};

@@ -6,6 +6,7 @@ mod blocks;
 mod convolution;
 mod elementwise;
 mod oracle;
+mod pairs;
 
 /// Every instruction set that this processor has.
 fn sets() -> impl Iterator<Item = InstructionSet> {
