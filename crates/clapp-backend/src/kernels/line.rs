@@ -6,6 +6,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::shape::LANES;
+use super::shelf::Lent;
 
 /// Sixteen channels of one pixel, aligned to a cache line.
 ///
@@ -96,7 +97,6 @@ pub(super) struct Scratch {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-    static SHARED: RefCell<Vec<Line>> = RefCell::default();
 }
 
 /// Runs `task` with this thread's scratch memory; `task` must not enter rayon.
@@ -106,17 +106,7 @@ pub(super) fn with_scratch<R>(task: impl FnOnce(&mut Scratch) -> R) -> R {
 
 /// Runs `task` with `len` lines that its own sub-tasks may share. Contents are arbitrary.
 pub(super) fn with_shared<R>(len: usize, task: impl FnOnce(&mut [Line]) -> R) -> R {
-    // Taken out, not borrowed: while `task` waits for its sub-tasks this thread may run another
-    // layer.
-    let mut lines = SHARED.with(RefCell::take);
-    let result = task(grown(&mut lines, len));
-    SHARED.with(|kept| {
-        let mut kept = kept.borrow_mut();
-        if kept.len() < lines.len() {
-            *kept = lines;
-        }
-    });
-    result
+    task(&mut Lent::new(len).lines[..len])
 }
 
 /// The first `len` lines of `lines`, which grows if it is shorter. Contents are arbitrary.

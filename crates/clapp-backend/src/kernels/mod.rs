@@ -32,6 +32,7 @@ mod product;
 mod rectify;
 mod scheme;
 mod shape;
+mod shelf;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -52,3 +53,4 @@ pub use pairs::{Pairs, pair_gather, pair_scatter, pair_scores};
 pub(crate) use peak::{FMA_LANES, fma_rounds};
 pub use scheme::Modulation;
 pub use shape::{ConvPlan, ConvShape, LANES, Lanes, Path, Pool};
+pub(crate) use shelf::Lent;
