@@ -7,7 +7,7 @@ use core::ops::Range;
 use rayon::prelude::*;
 
 use super::instruction::{InstructionSet, instruction_set};
-use super::line::{Line, grown, line_of, with_scratch, with_shared};
+use super::line::{Line, grown, line_of, put_pair, with_scratch, with_shared};
 use super::product::{HALF, Onto, OuterProduct, TILE_LINES, TILE_ROWS, TileProduct};
 use super::shape::{LANES, PANEL};
 use super::simd::{Kernel, Simd};
@@ -214,9 +214,8 @@ fn place_rows(blocks: &[usize], raised: &[Line], outputs: usize, y: &mut [f32]) 
         part.par_chunks_mut(TILE_ROWS * outputs).enumerate().for_each(|(tile, rows)| {
             for (row, y) in rows.chunks_mut(outputs).enumerate() {
                 for (panel, y) in y.chunks_mut(PANEL).enumerate() {
-                    let lines = &raised[(panel * count + tile) * TILE_LINES + 2 * row..][..2];
-                    let values: &[f32] = bytemuck::cast_slice(lines);
-                    y.copy_from_slice(&values[..y.len()]);
+                    let at = (panel * count + tile) * TILE_LINES + 2 * row;
+                    put_pair(&raised[at..].as_chunks().0[0], y);
                 }
             }
         });
@@ -401,8 +400,7 @@ impl OuterTask<'_> {
                 simd.vectorize(job);
                 for (row, c) in weight.chunks_mut(columns).zip(c.as_chunks::<2>().0) {
                     let end = ((panel + 1) * PANEL).min(columns);
-                    let values: &[f32] = bytemuck::cast_slice(c);
-                    row[panel * PANEL..end].copy_from_slice(&values[..end - panel * PANEL]);
+                    put_pair(c, &mut row[panel * PANEL..end]);
                 }
             }
         }

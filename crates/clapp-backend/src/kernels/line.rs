@@ -120,9 +120,22 @@ pub(super) fn grown(lines: &mut Vec<Line>, len: usize) -> &mut [Line] {
 /// The line of channels `16·block ..` of a plain vector, with zeros past its end.
 #[inline(always)]
 pub(super) fn line_of(vector: &[f32], block: usize) -> [f32; LANES] {
-    let mut line = [0.0; LANES];
     let tail = &vector[(block * LANES).min(vector.len())..];
-    let count = tail.len().min(LANES);
-    line[..count].copy_from_slice(&tail[..count]);
+    // Nearly always: a copy of known length is a register, any other a call.
+    if let Some(line) = tail.first_chunk() {
+        return *line;
+    }
+    let mut line = [0.0; LANES];
+    line[..tail.len()].copy_from_slice(tail);
     line
+}
+
+/// Writes a pair of lines to `to`, as far as it reaches.
+#[inline(always)]
+pub(super) fn put_pair(lines: &[Line; 2], to: &mut [f32]) {
+    let values: &[f32; 2 * LANES] = bytemuck::cast_ref(lines);
+    match to.first_chunk_mut() {
+        Some(to) => *to = *values,
+        None => to.copy_from_slice(&values[..to.len()]),
+    }
 }
