@@ -55,8 +55,8 @@ class Layer(nn.Module):
 def network(options: argparse.Namespace) -> list[Layer]:
     """VGG-6 in the layout asked for."""
     layers, inputs = [], options.colours
-    for channels, pool in PLAN:
-        channels = max(1, int(channels * options.width))
+    for at_full_width, pool in PLAN:
+        channels = max(1, int(at_full_width * options.width))
         layers.append(Layer(inputs, channels, pool).to(memory_format=options.layout))
         inputs = channels
     return layers
@@ -65,7 +65,7 @@ def network(options: argparse.Namespace) -> list[Layer]:
 def cut(images: Tensor, layout: torch.memory_format) -> tuple[Tensor, int, int]:
     """Overlapping patches `[b·rows·columns, c, 16, 16]`, and the rows and columns."""
     grid = images.unfold(2, PATCH, STRIDE).unfold(3, PATCH, STRIDE)  # [b, c, rows, columns, 16, 16]
-    batch, colours, rows, columns = grid.shape[:4]
+    colours, rows, columns = grid.shape[1:4]
     patches = grid.permute(0, 2, 3, 1, 4, 5).reshape(-1, colours, PATCH, PATCH)
     return patches.contiguous(memory_format=layout), rows, columns
 
@@ -89,8 +89,8 @@ def clapp_s(z: Tensor, predictors: nn.ModuleList) -> Tensor:
     return loss / PREDICTION_STEPS
 
 
-def step(options: argparse.Namespace) -> tuple[Callable[[Tensor], object], bool]:
-    """A training step of images, and that it needs them."""
+def step(options: argparse.Namespace) -> Callable[[Tensor], object]:
+    """A training step."""
     layers = network(options)
     optimizers = [torch.optim.Adam(layer.parameters(), lr=RATE, fused=True) for layer in layers]
 
@@ -130,27 +130,34 @@ def inference(options: argparse.Namespace) -> Callable[[Tensor], object]:
 def convolutions(
     options: argparse.Namespace, times: dict[int, list[tuple[float, float]]]
 ) -> Callable[[Tensor], object]:
-    """Layers 2 to 6, each on the activity below: the bare convolution, and its weight and bias gradient."""
-    layers = network(options)
-    with torch.inference_mode():
+    """Layers 2 to 6, each on the activity below: convolution, and its weight and bias gradient."""
+    cases = []
+    with torch.no_grad():
         x, _, _ = cut(torch.randn(shape(options)), options.layout)
-        inputs = []
-        for layer in layers:
-            inputs.append(x)
+        for number, layer in enumerate(network(options), start=1):
+            if number > 1:
+                cases.append((number, layer.conv, x))
             x = layer(x)
-    cases = list(enumerate(zip(layers, inputs, strict=True), start=1))[1:]
-    outputs = {number: layer.conv(x).detach() for number, (layer, x) in cases}
 
     @torch.no_grad()
     def run(_: Tensor) -> None:
-        for number, (layer, x) in cases:
-            conv = layer.conv
+        for number, conv, x in cases:
             start = time.perf_counter()
-            conv(x)
+            y = conv(x)
             middle = time.perf_counter()
+            # The output stands for its own gradient: the values don't matter, the layout does.
             torch.ops.aten.convolution_backward(
-                outputs[number], x, conv.weight, [conv.out_channels], [1, 1], [1, 1], [1, 1], False,
-                [0, 0], 1, [False, True, True],
+                y,
+                x,
+                conv.weight,
+                [conv.out_channels],
+                [1, 1],
+                [1, 1],
+                [1, 1],
+                False,
+                [0, 0],
+                1,
+                [False, True, True],
             )
             times.setdefault(number, []).append((middle - start, time.perf_counter() - middle))
 
@@ -234,11 +241,16 @@ def main() -> None:
         "cpu_seconds_per_step": statistics.median(cpu_seconds),
         "images_per_second": options.batch / statistics.median(seconds),
         "layers": [
-            {"layer": number, "forward_seconds": median(times, 0), "update_seconds": median(times, 1)}
+            {
+                "layer": number,
+                "forward_seconds": median(times, 0),
+                "update_seconds": median(times, 1),
+            }
             for number, times in ((n, t[options.warmup :]) for n, t in layers.items())
         ],
         "imported_memory_bytes": imported,
-        "peak_memory_bytes": peak_memory() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": peak_memory()
+        or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     print(json.dumps(report))
 

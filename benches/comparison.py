@@ -1,0 +1,190 @@
+"""What a comparison found: reports, round by round, as ratios and as tables."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+LAYOUTS: dict[str, list[str]] = {"NCHW": [], "channels-last": ["--channels-last"]}
+
+Report = dict[str, Any]
+
+
+class ComparisonError(Exception):
+    """Something the user has to know and do."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table: a workload with its size."""
+
+    name: str
+    workload: str
+    size: tuple[str, ...] = ()
+    in_pytorch: bool = True
+    threads: int | None = None
+
+
+FULL = ("--width", "1", "--batch", "8")
+QUARTER = ("--width", "0.25", "--batch", "32")
+CASES = [
+    Case("step", "step", FULL),
+    Case("time_local", "time-local", FULL, in_pytorch=False),
+    Case("step_1_thread", "step", FULL, in_pytorch=False, threads=1),
+    Case("step_quarter_width", "step", QUARTER),
+    Case("convolutions", "convolutions", FULL),
+    Case("inference", "inference", FULL),
+    Case("loader", "loader", FULL, in_pytorch=False),
+    Case("roofline", "roofline", in_pytorch=False),
+]
+
+
+@dataclass
+class Runs:
+    """Reports of one case, one for every round."""
+
+    ours: list[Report] = field(default_factory=list)
+    pytorch: dict[str, list[Report]] = field(default_factory=lambda: {name: [] for name in LAYOUTS})
+
+    def better_layout(self) -> str:
+        """The layout with the smaller median."""
+        return min(LAYOUTS, key=lambda name: median(seconds(self.pytorch[name])))
+
+    def ratios(self) -> list[float]:
+        """PyTorch's seconds in its better layout ÷ ours, round by round."""
+        return divided(seconds(self.pytorch[self.better_layout()]), seconds(self.ours))
+
+
+def median(values: Iterable[float]) -> float:
+    """The value in the middle."""
+    return statistics.median(values)
+
+
+def divided(over: Sequence[float], under: Sequence[float]) -> list[float]:
+    """One ratio for every round."""
+    return [a / b for a, b in zip(over, under, strict=True)]
+
+
+def seconds(reports: Sequence[Report]) -> list[float]:
+    """Seconds of a step."""
+    return [report["seconds_per_step"] for report in reports]
+
+
+def peaks(reports: Sequence[Report]) -> list[float]:
+    """Peak memory in bytes; without it there is nothing to compare."""
+    found = [report["peak_memory_bytes"] for report in reports]
+    if None in found:
+        raise ComparisonError(
+            "memory: expected VmHWM in /proc/self/status, got none; run this on Linux"
+        )
+    return found
+
+
+def ratios(results: dict[str, Runs]) -> dict[str, list[float]]:
+    """What the comparison is about, round by round; larger is better for us."""
+    step = results["step"]
+    lighter = min(step.pytorch.values(), key=lambda reports: median(peaks(reports)))
+    return {
+        "step": step.ratios(),
+        "step_quarter_width": results["step_quarter_width"].ratios(),
+        "convolutions": results["convolutions"].ratios(),
+        "inference": results["inference"].ratios(),
+        "time_local": divided(seconds(step.ours), seconds(results["time_local"].ours)),
+        "memory": divided(peaks(lighter), peaks(step.ours)),
+    }
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Words in columns: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = (
+        "  ".join(
+            word.rjust(width) if column else word.ljust(width)
+            for column, (word, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Smallest and largest."""
+    return f"{min(values):.2f}–{max(values):.2f}"
+
+
+def mib(reports: Sequence[Report]) -> str:
+    """Median peak memory."""
+    return f"{median(peaks(reports)) / 2**20:.0f}"
+
+
+def table(results: dict[str, Runs]) -> str:
+    """Seconds, ratios and memory of every case that PyTorch has too."""
+    head = ["workload", "ours s", "NCHW s", "channels-last s", "ratio", "spread"]
+    rows = [[*head, "ours MiB", "NCHW MiB", "channels-last MiB"]]
+    for case in (case for case in CASES if case.in_pytorch):
+        runs = results[case.name]
+        all_runs = [runs.ours, *runs.pytorch.values()]
+        times = [f"{median(seconds(reports)):.3f}" for reports in all_runs]
+        found = [f"{median(runs.ratios()):.2f}", spread(runs.ratios())]
+        rows.append([case.name, *times, *found, *map(mib, all_runs)])
+    return columns(rows)
+
+
+def layer_table(results: dict[str, Runs]) -> str:
+    """Milliseconds of each convolution, forward and weight gradient."""
+    runs = results["convolutions"]
+    all_runs = {"ours": runs.ours, **runs.pytorch}
+    rows = [["layer", *(f"{name} ms" for name in all_runs)]]
+    for place, layer in enumerate(runs.ours[0]["layers"]):
+        row = [str(layer["layer"])]
+        for reports in all_runs.values():
+            both = (
+                median(report["layers"][place][half] for report in reports)
+                for half in ("forward_seconds", "update_seconds")
+            )
+            row.append(" / ".join(f"{1e3 * value:.1f}" for value in both))
+        rows.append(row)
+    return columns(rows)
+
+
+def ours_table(results: dict[str, Runs]) -> str:
+    """What only concerns us: time-local rule, threads, loader, ceilings."""
+
+    def ours(name: str) -> list[Report]:
+        return results[name].ours
+
+    def per_second(name: str) -> list[float]:
+        return [report["images_per_second"] for report in ours(name)]
+
+    step = seconds(ours("step"))
+    rows = [["ours alone", "value", "spread"]]
+
+    def add(name: str, values: Sequence[float], unit: str = "") -> None:
+        rows.append([name, f"{median(values):.2f}{unit}", spread(values)])
+
+    add("time-local step, s", seconds(ours("time_local")))
+    add("CLAPP-s ÷ time-local", divided(step, seconds(ours("time_local"))))
+    add("1 thread ÷ all threads", divided(seconds(ours("step_1_thread")), step))
+    add("loader, images/s", per_second("loader"))
+    add("loader ÷ training", divided(per_second("loader"), per_second("step")))
+    add(
+        "loader ÷ training, quarter width",
+        divided(per_second("loader"), per_second("step_quarter_width")),
+    )
+    add("memory copy, GB/s", [report["copy_gbytes"] for report in ours("roofline")])
+    ceilings = [report["fma_gflops"] for report in ours("roofline")]
+    if None in ceilings:
+        rows.append(["multiply-add ceiling, GFLOP/s", "not measured", ""])
+    else:
+        add("multiply-add ceiling, GFLOP/s", ceilings)
+    for name in ("step", "step_quarter_width", "convolutions", "inference"):
+        add(f"{name}, useful GFLOP/s", [report["useful_gflops"] for report in ours(name)])
+        add(
+            f"{name}, direct equivalent GFLOP/s", [report["direct_gflops"] for report in ours(name)]
+        )
+        if None not in ceilings:
+            share = divided([report["useful_gflops"] for report in ours(name)], ceilings)
+            add(f"{name}, share of the ceiling", [100 * value for value in share], " %")
+    return columns(rows)

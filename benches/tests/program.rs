@@ -1,0 +1,71 @@
+//! The program `clapp-bench`: one workload, one line of JSON.
+
+#![cfg(feature = "flex")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Small enough that nothing takes long.
+const SMALL: [&str; 8] = ["--width", "0.0625", "--batch", "2", "--steps", "1", "--warmup", "0"];
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_clapp-bench"))
+        .args(arguments)
+        .args(SMALL)
+        .output()
+        .expect("cargo has built the program")
+}
+
+fn report(arguments: &[&str]) -> Value {
+    let Output { status, stdout, stderr } = run(arguments);
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    let text = String::from_utf8(stdout).unwrap();
+    assert_eq!(text.trim_end().lines().count(), 1, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn every_workload_prints_its_speed_and_its_peak() {
+    for workload in ["step", "time-local", "inference", "convolutions", "loader"] {
+        let report = report(&[workload]);
+        assert_eq!(report["workload"], workload);
+        assert!(report["seconds_per_step"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(report["images_per_second"].as_f64().unwrap() > 0.0, "{report}");
+        let peak = &report["peak_memory_bytes"];
+        assert_eq!(peak.as_u64().is_some(), cfg!(target_os = "linux"), "{report}");
+    }
+}
+
+#[test]
+fn a_step_says_of_what_it_is_the_time() {
+    let report = report(&["step", "--threads", "1", "--colours", "3", "--exact"]);
+    assert_eq!((&report["threads"], &report["colours"]), (&1.into(), &3.into()));
+    assert_eq!((&report["width"], &report["batch"]), (&0.0625.into(), &2.into()));
+    assert_eq!(report["arithmetic"], "exact");
+    // 2 · 7 · 7 patches; an untrained network's gates are open.
+    assert_eq!(report["taught_patches"], Value::from(vec![98; 6]));
+    assert_eq!(report["useful_multiply_adds"], report["direct_multiply_adds"]);
+}
+
+#[test]
+fn convolutions_are_told_apart_by_layer() {
+    let report = report(&["convolutions"]);
+    let layers = report["layers"].as_array().unwrap();
+    let numbers: Vec<_> = layers.iter().map(|layer| layer["layer"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn sizes_that_fit_nothing_are_refused() {
+    for (arguments, expected) in [
+        (["step", "--crop", "8"], "error: encoder: expected images of at least 16 pixels"),
+        (["step", "--colours", "0"], "expected a number of at least 1, got \"0\""),
+        (["loader", "--colours", "2"], "error: loader: expected 1 or 3 colours, got 2"),
+    ] {
+        let Output { status, stdout, stderr } = run(&arguments);
+        let message = String::from_utf8_lossy(&stderr);
+        assert!(!status.success() && stdout.is_empty(), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
