@@ -134,7 +134,7 @@ impl Training {
         let mut counts = vec![];
         let contrast = rule.contrast();
         self.stack.visit(contrast.as_ref(), images, &rule, &mut draw, &mut |_, _, learnt| {
-            let strongest = learnt.modulation.abs().max_dim(1); // [n, 1]
+            let strongest = learnt.modulation.abs().max_dim(3); // [b, row, column, 1]
             counts.push(strongest.greater_elem(0.0).int().sum().into_scalar::<i64>() as usize);
         });
         counts
