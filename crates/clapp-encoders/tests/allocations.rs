@@ -40,5 +40,8 @@ fn the_second_step_allocates_no_map_and_no_matrix() {
     assert!(second < small, "expected less than {small} bytes in the second step, got {second}");
     // The maps alone of the first layer would be more.
     let map = (size_of::<f32>() * BATCH * PATCHES * 32 * 16 * 16) as u64;
-    assert!(small < map && map < first, "the bound would not notice a map: {small}, {map}, {first}");
+    assert!(
+        small < map && map < first,
+        "the bound would not notice a map: {small}, {map}, {first}"
+    );
 }
