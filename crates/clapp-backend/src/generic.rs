@@ -73,15 +73,25 @@ pub(crate) fn conv2d_local_hebbian<B: Backend>(
 ) -> HebbianOutput<B> {
     let (input, output) = (plain::<B>(input), plain::<B>(output));
     let [n, c, h, w] = dims::<4, B>(&output);
+    let modulation = if modulation.shape().num_dims() == 2 {
+        let modulation = reshape::<B, 4>(modulation, [n, c, 1, 1]);
+        B::float_expand(modulation, Shape::from([n, c, h, w]))
+    } else {
+        reshape::<B, 4>(B::float_swap_dims(modulation, 1, 2), [n, c, h, w])
+    };
     // ρ′ is 1 exactly where the rectified activity is above 0.
-    let modulation = reshape::<B, 4>(modulation, [n, c, 1, 1]);
-    let modulation = B::float_expand(modulation, Shape::from([n, c, h, w]));
     let post = B::relu_backward(output, modulation);
     let post = match spec.pool {
         Pool::None => post,
         Pool::Max2 => unpool::<B>(&input, post, winners, spec),
     };
     conv2d_hebbian::<B>(input, post, weight, spec.stride, spec.padding)
+}
+
+pub(crate) fn to_rows<B: Backend>(activity: FloatTensor<B>) -> FloatTensor<B> {
+    let activity = plain::<B>(activity);
+    let [n, c, h, w] = dims::<4, B>(&activity);
+    B::float_swap_dims(reshape::<B, 3>(activity, [n, c, h * w]), 1, 2)
 }
 
 /// Routes `post` back to the pixels that won the 2×2 pool.

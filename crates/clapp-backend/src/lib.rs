@@ -67,6 +67,6 @@ pub use ops::{
 };
 pub use tensor::{
     Activity, ConvActivity, Hebbian, adam, block_outer, block_product, conv1d_hebbian,
-    conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv3d_hebbian, linear_hebbian,
-    pair_gather, pair_scatter, pair_scores, sgd,
+    conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map, conv3d_hebbian,
+    linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
 };

@@ -187,8 +187,8 @@ pub trait LocalOps: Backend {
         generic::conv2d_local::<Self>(input, weight, bias, spec)
     }
 
-    /// Post × pre of a local convolution whose modulation `[n, c]` is the same for every pixel of
-    /// a map; ρ′ and the pool's routing are applied inside.
+    /// Post × pre of a local convolution; ρ′ and the pool's routing are applied inside. The modulation
+    /// is `[n, c]`, the same for every pixel of a map, or `[n, h·w, c]`.
     fn conv2d_local_hebbian(
         input: FloatTensor<Self>,
         output: FloatTensor<Self>,
@@ -203,6 +203,11 @@ pub trait LocalOps: Backend {
     /// Brings an activity into plain `[n, c, h, w, 1]`.
     fn unpack(activity: FloatTensor<Self>) -> FloatTensor<Self> {
         activity
+    }
+
+    /// Brings an activity into rows of channels, `[n, h·w, c]`.
+    fn to_rows(activity: FloatTensor<Self>) -> FloatTensor<Self> {
+        generic::to_rows::<Self>(activity)
     }
 
     /// Post × pre of a 1-d convolution: `pre [n, i, l]`, `post [n, j, l']`.

@@ -38,6 +38,12 @@ impl Activity {
         Tensor::<5>::from_dispatch(plain).reshape(self.dims())
     }
 
+    /// Converts to rows of channels, `[n, h·w, c]`: what a rule sees that looks at every pixel or frame.
+    #[must_use]
+    pub fn to_rows(&self) -> Tensor<3> {
+        Tensor::from_dispatch(<Dispatch as LocalOps>::to_rows(self.lines.clone().into_dispatch()))
+    }
+
     /// `[n, c, h, w]`.
     #[must_use]
     pub fn dims(&self) -> [usize; 4] {
@@ -170,15 +176,79 @@ pub fn conv2d_local_hebbian(
         [n, channels],
         modulation.dims()
     );
-    let result = <Dispatch as LocalOps>::conv2d_local_hebbian(
+    local_hebbian(activity, modulation, weight, spec)
+}
+
+/// Post × pre of a local convolution, for a modulation of its own at every pixel of the output.
+///
+/// ```text
+/// ΔW_ji(τ) = Σ_np m_nj(p) ρ′(a_nj(p)) x_ni(p + τ)        Δb_j = Σ_np m_nj(p) ρ′(a_nj(p))
+/// ```
+///
+/// As [`conv2d_local_hebbian`] otherwise. A sound is a map of one row.
+///
+/// # Shapes
+/// - `modulation`: `[n, h·w, j]`, the rows of [`Activity::to_rows`]
+///
+/// # Panics
+///
+/// If `modulation` has another shape.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_backend::{
+///     Activity, Arithmetic, ConvSpec, Pool, conv2d_local, conv2d_local_hebbian_map,
+/// };
+///
+/// // A wave of four samples, a kernel of two taps.
+/// let device = Device::flex();
+/// let wave = Tensor::<1>::from_floats([1.0, -2.0, 3.0, 4.0], &device).reshape([1, 1, 1, 4]);
+/// let spec = ConvSpec {
+///     kernel: [1, 2], stride: [1, 1], padding: [0, 0], pool: Pool::None, arithmetic: Arithmetic::Fast,
+/// };
+/// let weight = Tensor::<4>::ones([1, 1, 1, 2], &device);
+/// let input = Activity::from_plain(wave);
+/// let activity = conv2d_local(&input, weight.clone(), Tensor::zeros([1], &device), spec);
+/// // Activities −1, 1, 7: the first frame is silent and learns nothing.
+/// let rows = activity.output.to_rows();
+/// assert_eq!(rows.clone().into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 7.0]);
+/// let update = conv2d_local_hebbian_map(&activity, rows.ones_like(), weight, spec);
+/// assert_eq!(update.weight.into_data().try_to_vec::<f32>().unwrap(), [-2.0 + 3.0, 3.0 + 4.0]);
+/// ```
+#[must_use]
+pub fn conv2d_local_hebbian_map(
+    activity: &ConvActivity,
+    modulation: Tensor<3>,
+    weight: Tensor<4>,
+    spec: ConvSpec,
+) -> Hebbian<4> {
+    let [n, channels, height, width] = activity.output.dims();
+    assert_eq!(
+        modulation.dims(),
+        [n, height * width, channels],
+        "conv2d_local_hebbian_map: expected a modulation of {:?}, got {:?}",
+        [n, height * width, channels],
+        modulation.dims()
+    );
+    local_hebbian(activity, modulation, weight, spec)
+}
+
+fn local_hebbian<const D: usize>(
+    activity: &ConvActivity,
+    modulation: Tensor<D>,
+    weight: Tensor<4>,
+    spec: ConvSpec,
+) -> Hebbian<4> {
+    Hebbian::from_dispatch(<Dispatch as LocalOps>::conv2d_local_hebbian(
         activity.input.lines.clone().into_dispatch(),
         activity.output.lines.clone().into_dispatch(),
         activity.winners.clone().into_dispatch(),
         modulation.into_dispatch(),
         weight.into_dispatch(),
         spec,
-    );
-    Hebbian::from_dispatch(result)
+    ))
 }
 
 /// Post × pre of a 1-d convolution.

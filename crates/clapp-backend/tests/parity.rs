@@ -11,7 +11,8 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use clapp_backend::{
     Activity, AdamCoefficients, Arithmetic, Contract, ConvSpec, Hebbian, Pool, adam, block_outer,
     block_product, conv1d_hebbian, conv2d_hebbian, conv2d_local, conv2d_local_hebbian,
-    conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
+    conv2d_local_hebbian_map, conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter,
+    pair_scores, sgd,
 };
 
 /// ‖a − b‖ / (‖a‖ + ‖b‖) in single precision, sums of a few thousand terms. Above 1e-6 it would be
@@ -70,6 +71,12 @@ impl Step<'_> {
             let modulation = self.values(30 + l, [6, channels[l + 1]]);
             let update = conv2d_local_hebbian(&activity, modulation, weight, spec);
             self.keep_update(&name, &update);
+            let rows = activity.output.to_rows();
+            self.keep(&format!("{name} rows"), &rows);
+            let modulation = self.values(40 + l, rows.dims());
+            let weight = self.values(10 + l, [channels[l + 1], channels[l], 3, 3]);
+            let update = conv2d_local_hebbian_map(&activity, modulation, weight, spec);
+            self.keep_update(&format!("{name} map"), &update);
             input = activity.output;
         }
     }

@@ -82,7 +82,7 @@ mod tests {
         // A copy has memory of its own.
         let mut copy = tensor.clone();
         copy.storage_mut::<f32>()[0] = 2.0;
-        assert_eq!(tensor.storage::<f32>()[0], 1.5);
+        assert_eq!(tensor.storage::<f32>()[..1], [1.5]);
         assert_eq!(copy.into_data().try_to_vec::<f32>().expect("floats")[..2], [2.0, 1.5]);
     }
 }

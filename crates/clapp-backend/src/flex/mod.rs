@@ -77,13 +77,23 @@ impl LocalOps for Flex {
         let (input, modulation) = (contiguous(input), contiguous(modulation));
         let winners = contiguous(winners);
         let codes = winners.as_slice::<u8>().expect("a local convolution wrote them contiguously");
-        hebbian(
-            &plan,
-            slice(&input),
-            codes,
-            Modulation::PerPatch(slice(&modulation)),
-            weight.shape(),
-        )
+        let map = (modulation.shape().num_dims() == 3).then(|| from_rows(&plan, &modulation));
+        let modulation = match &map {
+            Some(map) => Modulation::Map(slice(map)),
+            None => Modulation::PerPatch(slice(&modulation)),
+        };
+        hebbian(&plan, slice(&input), codes, modulation, weight.shape())
+    }
+
+    fn to_rows(activity: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [n, blocks, height, width, lanes]: [usize; 5] = activity.shape().dims();
+        if lanes == 1 || activity.dtype() != DType::F32 {
+            return generic::to_rows::<Self>(activity);
+        }
+        let (activity, channels) = (contiguous(activity), blocks * lanes);
+        let mut rows = Buffer::<f32>::new(slice(&activity).len());
+        kernels::lines_to_rows(channels, height * width, slice(&activity), rows.as_mut());
+        rows.into_tensor(Shape::from([n, height * width, channels]))
     }
 
     fn unpack(activity: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -277,6 +287,17 @@ fn hebbian(
     let update = kernels::Update { dw: dw.as_mut(), db: db.as_mut() };
     plan.hebbian(input, winners, modulation, update);
     HebbianOutput { weight: dw.into_tensor(shape), bias: db.into_tensor(Shape::from([channels])) }
+}
+
+/// Rows `[n, h·w, c]` in the layout of the plan's output.
+fn from_rows(plan: &ConvPlan, rows: &FlexTensor) -> FlexTensor {
+    let [n, area, channels]: [usize; 3] = rows.shape().dims();
+    if plan.output_lanes == Lanes::One {
+        return rows.clone().transpose(1, 2).to_contiguous();
+    }
+    let mut lines = Buffer::<f32>::new(n * area * channels);
+    kernels::rows_to_lines(channels, area, slice(rows), lines.as_mut());
+    lines.into_tensor(Shape::from([n, channels, area]))
 }
 
 fn width_of(lanes: Lanes) -> usize {

@@ -47,7 +47,7 @@ pub use instruction::{
     INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError, environment_instruction_set,
     instruction_set, set_instruction_set,
 };
-pub use line::{Line, pack, unpack};
+pub use line::{Line, lines_to_rows, pack, rows_to_lines, unpack};
 pub use optimizer::{AdamCoefficients, adam, sgd};
 pub use pairs::{Pairs, pair_gather, pair_scatter, pair_scores};
 pub(crate) use peak::{FMA_LANES, fma_rounds};

@@ -180,9 +180,9 @@ impl Kernel for Dot<'_> {
                 sums[i] = simd.fma(simd.load(&a[i]), simd.load(&b[i]), sums[i]);
             }
         }
-        for line in 0..a_tail.len().div_ceil(LANES) {
+        for (line, sum) in sums.iter_mut().enumerate().take(a_tail.len().div_ceil(LANES)) {
             let (a, b) = (line_of(a_tail, line), line_of(b_tail, line));
-            sums[line] = simd.fma(simd.load(&a), simd.load(&b), sums[line]);
+            *sum = simd.fma(simd.load(&a), simd.load(&b), *sum);
         }
         let total = simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]));
         let mut lanes = [0.0; LANES];
