@@ -20,9 +20,9 @@ fn run(arguments: &[&str]) -> Output {
 fn report(arguments: &[&str]) -> Value {
     let Output { status, stdout, stderr } = run(arguments);
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-    let text = String::from_utf8(stdout).unwrap();
+    let text = String::from_utf8(stdout).expect("the program prints text");
     assert_eq!(text.trim_end().lines().count(), 1, "{text}");
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(&text).expect("one line of JSON")
 }
 
 #[test]

@@ -221,7 +221,9 @@ pub(crate) fn block_product<B: Backend>(
 ) -> FloatTensor<B> {
     let [_, outer, inner] = dims::<3, B>(&weight);
     let rows = B::float_select(rows, 0, index);
-    let products = split::<B>(&rows, blocks).into_iter().enumerate().map(|(k, rows)| {
+    // Not every backend multiplies matrices without rows.
+    let parts = split::<B>(&rows, blocks).into_iter().enumerate();
+    let products = parts.filter(|&(k, _)| blocks[k] > 0).map(|(k, rows)| {
         let matrix = B::float_slice(weight.clone(), &[(k..k + 1).into()]);
         let matrix = reshape::<B, 2>(matrix, [outer, inner]);
         let matrix = match contract {
@@ -241,7 +243,11 @@ pub(crate) fn block_outer<B: Backend>(
     let ([_, outer], [_, inner]) = (dims::<2, B>(&a), dims::<2, B>(&b));
     let (a, b) = (B::float_select(a, 0, index_a), B::float_select(b, 0, index_b));
     let parts = split::<B>(&a, blocks).into_iter().zip(split::<B>(&b, blocks));
-    let products = parts.map(|(a, b)| {
+    let (device, dtype) = (a.device(), a.dtype().into());
+    let products = parts.zip(blocks).map(|((a, b), &rows)| {
+        if rows == 0 {
+            return B::float_zeros(Shape::from([1, outer, inner]), &device, dtype);
+        }
         reshape::<B, 3>(B::float_matmul(B::float_transpose(a), b), [1, outer, inner])
     });
     B::float_cat(products.collect(), 0)
