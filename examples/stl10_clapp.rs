@@ -2,13 +2,12 @@
 //!
 //! Without arguments: the embedded scenes, a few minutes on two cores. With few labels, CLAPP's last
 //! layer should end far above the random encoder's best layer and above its own first.
-//!
 //! `cargo run --release --example stl10_clapp -- --help` lists what else it does.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use clapp::backend::Arithmetic;
+use clapp::backend::Arithmetic::{Exact, Fast};
 use clapp::config::{Held, SizesConfig};
 use clapp::{Error, Images, Outcome, Progress, Run, datasets::download, preset};
 
@@ -72,9 +71,7 @@ fn start(options: &Options) -> Result<Run, Error> {
     }
     let mut config = preset(&options.preset, &options.method, &images, &options.seed)?;
     config.images = options.images.unwrap_or(config.images);
-    if options.exact {
-        config.encoder.arithmetic = Arithmetic::Exact;
-    }
+    config.encoder.arithmetic = if options.exact { Exact } else { Fast };
     config.data.test_on(if options.validate { Held::Validation } else { Held::Test });
     Run::create(&options.out, config)
 }
@@ -95,11 +92,9 @@ fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn main() -> ExitCode {
-    run(&Options::parse()).map_or_else(
-        |error| {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        },
-        |()| ExitCode::SUCCESS,
-    )
+    let Err(error) = run(&Options::parse()) else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
 }
