@@ -10,6 +10,8 @@
 //! | L = Σ_k (⟨max(0, 1 − u⁺)⟩ + ⟨max(0, 1 + u⁻)⟩) / K | hinge over a patch grid | [`oracle::loss_of_scores`] |
 //! | L = −⟨log(π₀ + ε)⟩ | InfoNCE over a patch grid | [`oracle::loss_of_scores`] |
 //! | ∂L/∂W, ∂L/∂b, ∂L/∂W_pred, ∂L/∂W_retro | gradients of every module | [`Oracle::gradients`] |
+//! | L(z = h_L, c = gru(h_L)), end to end | CPC and Hinge Loss CPC for sound; back-propagation through time | [`sound::SoundNetwork`] |
+//! | −⟨log softmax(W c + b)⟩ | supervised and greedy supervised phones | [`sound::PhoneLearner`] |
 //! | d = ‖ΔW + g‖ / (‖ΔW‖ + ‖g‖) | how far an update is from a descent | [`disagreement`] |
 //!
 //! # Quick start
@@ -63,6 +65,7 @@
 
 mod disagreement;
 pub mod oracle;
+pub mod sound;
 
 pub use disagreement::disagreement;
 pub use oracle::Oracle;

@@ -56,6 +56,28 @@ pub enum EncoderError {
         /// Sizes of the modules.
         modules: Vec<usize>,
     },
+    /// A convolution without a kernel, or one that does not move.
+    #[error(
+        "encoder: layer {layer} has a kernel of {kernel} frames and a stride of {stride}, expected at least 1 each"
+    )]
+    Geometry {
+        /// Layer, from 1.
+        layer: usize,
+        /// Frames of its kernel.
+        kernel: usize,
+        /// Frames of its stride.
+        stride: usize,
+    },
+    /// A crop leaves a layer without a frame.
+    #[error(
+        "encoder: expected crops that leave layer {layer} at least one frame, got {samples} samples; use longer ones"
+    )]
+    WaveTooShort {
+        /// Layer, from 1.
+        layer: usize,
+        /// Samples of a crop.
+        samples: usize,
+    },
     /// The rule does not fit the grid or itself.
     #[error(transparent)]
     Rule(#[from] clapp_rules::RuleError),

@@ -12,6 +12,10 @@
 //! | x^l = ρ(a^{l−1}), constant | layers above layers, each with a rule of its own | [`Stack::step`] |
 //! | c = z^l or z^{l+1} | who predicts: the layer itself, or the one above | [`Context`] |
 //! | feature = mean of z over the grid | what a read-out sees | [`Stack::features`] |
+//! | z(t) = ρ(Σ_τ W(τ) x(s·t + τ − p) + b) | a layer over sound, and its update frame by frame | [`LocalConv1d`] |
+//! | h = (1 − ζ) n + ζ h⁻; λ_t = m_t + ζ_{t+1} λ_{t+1} | a recurrent layer, and its update by e-prop | [`LocalGru`] |
+//! | e ← ζ e + δ x | the same forward in time, by eligibility traces | [`OnlineGru`] |
+//! | c = gru(h_L), z = h_L | the recurrent layer predicts the last convolution | [`SoundEncoder`] |
 //!
 //! # Quick start
 //!
@@ -104,16 +108,30 @@
 //! Illing, B., Ventura, J., Bellec, G., Gerstner, W. (2021). Local plasticity rules can learn deep
 //! representations using self-supervised contrastive predictions. NeurIPS 34. arXiv:2010.08262.
 
+mod conv1d;
 mod conv2d;
 mod error;
+mod gru;
+mod gru_layer;
 mod layer;
+mod online_conv;
+mod online_gru;
 mod patches;
+mod sound;
+mod sound_encoder;
 mod stack;
 mod vgg;
 
+pub use conv1d::{Conv1dSpec, LocalConv1d, Wave, WaveActivity};
 pub use conv2d::LocalConv2d;
 pub use error::EncoderError;
+pub use gru::{GruUpdate, LocalGru, Recurrence};
+pub use gru_layer::GruActivity;
 pub use layer::{Cut, LocalActivity, LocalLayer, Persist, Uncut};
+pub use online_conv::OnlineConv1d;
+pub use online_gru::OnlineGru;
 pub use patches::{PatchActivity, PatchGrid, Patches};
+pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig};
+pub use sound_encoder::{Recurrent, SoundEncoder, SoundLearner, TargetSide};
 pub use stack::{Context, DrawPairs, Learn, Learnt, Seen, Stack, Updating};
 pub use vgg::{ConvPlan, EncoderConfig, PoolAfter};

@@ -4,25 +4,25 @@ use burn::tensor::{DType, Device, Tensor, TensorData, activation::relu};
 use clapp_backend::linear_hebbian;
 
 use crate::{
-    Feedback, Monitor, Optimizer, Outcome, Synapses, context_modulation, delta_w_pred,
+    Feedback, Monitor, Optimizer, Outcome, Synapses, WayBack, context_modulation, delta_w_pred,
     delta_w_retro, dendritic_prediction, fixation_score,
 };
 
 /// What the lateral part of a layer remembers of the previous time step.
 #[derive(Clone, Debug)]
 struct Trace {
-    /// c: activity one step ago, `[stream, channel]`.
+    /// c: activity one step ago, `[stream, context channel]`.
     activity: Tensor<2>,
-    /// ẑ = W_pred c: what the dendrites were told then, `[stream, channel]`.
+    /// ẑ = W_pred c: what the dendrites were told then, `[stream, target channel]`.
     dendrite: Tensor<2>,
 }
 
 /// Signals of one time step: what neurons multiply with their own ρ′(a)·x.
 #[derive(Clone, Debug)]
 pub struct Signals {
-    /// For the synapses that are active now: γ · W_pred c, `[stream, channel]`.
+    /// For the synapses that are active now: γ · W_pred c, `[stream, target channel]`.
     pub now: Tensor<2>,
-    /// For the synapses that were active one step ago: γ · W_retro z, `[stream, channel]`.
+    /// For the synapses that were active one step ago: γ · W_retro z, `[stream, context channel]`.
     pub before: Option<Tensor<2>>,
     /// u, `[stream, 1]`.
     pub score: Tensor<2>,
@@ -84,9 +84,9 @@ impl Signals {
 /// ```
 #[derive(Clone, Debug)]
 pub struct OnlineRule {
-    /// W_pred, `[channel, channel]`.
+    /// W_pred, `[target channel, context channel]`.
     pub w_pred: Synapses<2>,
-    /// W_retro, `[channel, channel]`, where the way back has weights of its own.
+    /// W_retro, `[context channel, target channel]`, where the way back has weights of its own.
     pub w_retro: Option<Synapses<2>>,
     blocked: bool,
     trace: Option<Trace>,
@@ -101,11 +101,23 @@ impl OnlineRule {
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
-        let bound = 1.0 / (channels as f64).sqrt();
-        let mut draw = || Synapses::uniform([channels, channels], bound, device, random);
-        let w_pred = draw();
-        let w_retro =
-            matches!(feedback, Feedback::PredRetro | Feedback::PredRetroShared).then(draw);
+        Self::between(channels, channels, feedback, device, random)
+    }
+
+    /// Lateral weights between two populations: `contexts` neurons predict `targets` others. Drawn from
+    /// U(±1/√targets).
+    #[must_use]
+    pub fn between(
+        targets: usize,
+        contexts: usize,
+        feedback: Feedback,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let bound = 1.0 / (targets as f64).sqrt();
+        let w_pred = Synapses::uniform([targets, contexts], bound, device, random);
+        let w_retro = (feedback.way_back() == WayBack::OwnWeights)
+            .then(|| Synapses::uniform([contexts, targets], bound, device, random));
         Self { w_pred, w_retro, blocked: feedback == Feedback::Blocked, trace: None }
     }
 
@@ -114,7 +126,8 @@ impl OnlineRule {
         self.trace = None;
     }
 
-    /// One time step: compares the activity with what was predicted, and predicts anew.
+    /// One time step of neurons that predict themselves: [`compare`](Self::compare), then
+    /// [`predict`](Self::predict).
     ///
     /// Returns nothing at the first step, when there is no prediction yet. Weights stay as they are;
     /// see [`learn`](Self::learn).
@@ -126,17 +139,39 @@ impl OnlineRule {
     ///
     /// If the number of outcomes is not the number of streams, or changes between steps.
     pub fn observe(&mut self, activity: Tensor<2>, outcomes: &[Outcome]) -> Option<Signals> {
-        let [streams, _] = activity.dims();
+        let signals = self.compare(activity.clone(), outcomes);
+        self.predict(activity);
+        signals
+    }
+
+    /// Compares the neurons that were predicted with the prediction, if there is one.
+    ///
+    /// # Shapes
+    /// - `target`: `[stream, target channel]`; `outcomes`: one per stream
+    ///
+    /// # Panics
+    ///
+    /// If the number of outcomes is not the number of streams, or changes between steps.
+    #[must_use]
+    pub fn compare(&self, target: Tensor<2>, outcomes: &[Outcome]) -> Option<Signals> {
+        let [streams, _] = target.dims();
         assert_eq!(
             outcomes.len(),
             streams,
             "online rule: expected an outcome for each of {streams} streams, got {}",
             outcomes.len()
         );
-        let dendrite = dendritic_prediction(activity.clone(), self.w_pred.weight());
-        let next = Trace { activity: activity.clone(), dendrite };
-        let trace = self.trace.replace(next)?;
-        Some(self.signals(activity, &trace, outcomes))
+        let trace = self.trace.as_ref()?;
+        Some(self.signals(target, trace, outcomes))
+    }
+
+    /// Predicts anew, from the neurons that predict, and forgets the prediction before.
+    ///
+    /// # Shapes
+    /// - `context`: `[stream, context channel]`
+    pub fn predict(&mut self, context: Tensor<2>) {
+        let dendrite = dendritic_prediction(context.clone(), self.w_pred.weight());
+        self.trace = Some(Trace { activity: context, dendrite });
     }
 
     fn signals(&self, activity: Tensor<2>, trace: &Trace, outcomes: &[Outcome]) -> Signals {

@@ -15,6 +15,8 @@ use clapp_rules::{Draws, Feedback, Objective, Rule};
 pub use loss::{Scores, contrastive_loss, loss_of_scores, scores};
 pub use module::{ConvGradients, Convolution, Module, ModuleGradients};
 
+pub(crate) use module::{gradient, leaf};
+
 use loss::{ModuleLoss, module_loss};
 
 /// Modules above modules, each with a loss of its own and a stopped gradient between them.

@@ -117,10 +117,10 @@ impl Module {
 }
 
 /// The values of a tensor, at the start of a graph of their own.
-pub(super) fn leaf<const D: usize>(tensor: &Tensor<D>) -> Tensor<D> {
+pub(crate) fn leaf<const D: usize>(tensor: &Tensor<D>) -> Tensor<D> {
     tensor.clone().inner().autodiff().require_grad()
 }
 
-pub(super) fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &Gradients) -> Tensor<D> {
+pub(crate) fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &Gradients) -> Tensor<D> {
     leaf.grad(gradients).expect("every weight of a module takes part in its loss")
 }

@@ -1,0 +1,22 @@
+//! Sound with back-propagation: encoders whose modules have several layers, recurrence through time, and
+//! phones with labels.
+//!
+//! | method | what | modules |
+//! |---|---|---|
+//! | CPC | InfoNCE at the recurrent layer, end to end | [`SoundNetwork::end_to_end`] |
+//! | Hinge Loss CPC | the hinge there | the same with [`Rule::clapp_s_sound`](clapp_rules::Rule::clapp_s_sound) |
+//! | layer-wise GIM, CLAPP-s with BPTT | a loss at every layer; the recurrent layer through time | [`SoundNetwork::layer_wise`] |
+//! | supervised, greedy supervised | phones, end to end or at every layer | [`PhoneLearner`] |
+//!
+//! Convolutions and recurrence are written here once more, with burn's plain operations, so that they can
+//! judge those of `clapp-encoders`.
+
+mod frames;
+mod layers;
+mod network;
+mod phones;
+
+pub use frames::{adaptive_frames, cross_entropy};
+pub use layers::{GruWeights, Stop, convolve, gru};
+pub use network::{SoundGradients, SoundModule, SoundNetwork};
+pub use phones::{Head, PhoneLearner, PhoneStep};

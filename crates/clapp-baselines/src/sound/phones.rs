@@ -1,0 +1,273 @@
+//! Phones with labels: supervised learning end to end, or greedily at every layer.
+
+use burn::tensor::{Device, Tensor};
+use clapp_encoders::{Conv1dSpec, LocalConv1d, LocalGru, SoundEncoder};
+use clapp_rules::{Optimizer, Synapses};
+
+use super::{
+    frames::{adaptive_frames, cross_entropy},
+    layers::{GruWeights, Stop, convolve, gru},
+    network::negative,
+};
+use crate::oracle::{gradient, leaf};
+
+/// A linear read-out of phones from frames.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// W, `[class, channel]`.
+    pub weight: Synapses<2>,
+    /// b, `[class]`.
+    pub bias: Synapses<1>,
+}
+
+/// Layers between two gradient stops, and what reads them out.
+#[derive(Clone, Debug)]
+struct Part {
+    convolutions: Vec<LocalConv1d>,
+    recurrent: Option<LocalGru>,
+    head: Head,
+}
+
+/// An encoder of sound that learns phones from labels.
+///
+/// ```text
+/// logits = W c + b at every labelled frame        L = −⟨log softmax(logits)_label⟩
+/// ```
+///
+/// Frames c are averaged to the rate of the labels. Greedy: every layer has a read-out and a loss of its
+/// own, and gradients stop between layers.
+///
+/// # Paper
+/// Illing et al. 2021, Table 1, supervised and greedy supervised on LibriSpeech; Löwe et al. 2019,
+/// `loss_supervised_phones.py`. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Distribution, Tensor};
+/// use clapp_baselines::sound::PhoneLearner;
+/// use clapp_encoders::SoundConfig;
+/// use clapp_rules::{Optimizer, Purpose, Rule, stream};
+/// let (device, mut random) = (Device::flex(), stream(2, Purpose::Test, [0; 4]));
+/// let config = SoundConfig { samples: 2560, ..SoundConfig::paper(1.0 / 64.0).unwrap() };
+/// let encoder = config.init(&Rule::clapp_s_sound(), 2, &device).unwrap();
+/// let mut learner = PhoneLearner::greedy(&encoder, 41, &device, &mut random);
+/// let waves = Tensor::random([2, 1, 2560], Distribution::Normal(0.0, 1.0), &device);
+/// let step = learner.step(&waves, &[0; 32], &Optimizer::adam(2e-4));
+/// assert_eq!(step.losses.len(), 6); // five convolutions and the recurrent layer
+/// assert_eq!(learner.logits(&waves, 16).last().unwrap().dims(), [2, 16, 41]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct PhoneLearner {
+    parts: Vec<Part>,
+}
+
+/// What one step of [`PhoneLearner`] was like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhoneStep {
+    /// Cross-entropy of every read-out.
+    pub losses: Vec<f64>,
+    /// Fraction of frames that every read-out names rightly.
+    pub accuracies: Vec<f64>,
+}
+
+impl PhoneLearner {
+    /// One read-out on top, trained together with all layers.
+    #[must_use]
+    pub fn end_to_end(
+        encoder: &SoundEncoder,
+        classes: usize,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let convolutions = encoder.convolutions.layers.clone();
+        let recurrent = encoder.recurrent.as_ref().map(|top| top.gru.clone());
+        Self { parts: vec![Part::new(convolutions, recurrent, classes, device, random)] }
+    }
+
+    /// One read-out at every layer, each trained with that layer alone.
+    #[must_use]
+    pub fn greedy(
+        encoder: &SoundEncoder,
+        classes: usize,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let layers = encoder.convolutions.layers.iter();
+        let mut parts: Vec<Part> = layers
+            .map(|layer| Part::new(vec![layer.clone()], None, classes, device, random))
+            .collect();
+        if let Some(top) = &encoder.recurrent {
+            let recurrent = Some(top.gru.clone());
+            let head = Head::init(top.gru.units(), classes, device, random);
+            parts.push(Part { convolutions: Vec::new(), recurrent, head });
+        }
+        Self { parts }
+    }
+
+    /// One step of learning.
+    ///
+    /// # Shapes
+    /// - `waves`: `[batch, 1, samples]`; `labels`: `batch · frames` classes, sample by sample
+    ///
+    /// # Panics
+    ///
+    /// If the labels are no multiple of the batch, or no classes.
+    pub fn step(
+        &mut self,
+        waves: &Tensor<3>,
+        labels: &[usize],
+        optimizer: &Optimizer,
+    ) -> PhoneStep {
+        let [batch, ..] = waves.dims();
+        assert!(
+            labels.len().is_multiple_of(batch),
+            "phones: expected as many labels for each of {batch} samples, got {}",
+            labels.len()
+        );
+        let frames = labels.len() / batch;
+        let tracked: Vec<Tracked> = self.parts.iter().map(Tracked::new).collect();
+        let mut below = waves.clone().inner().autodiff().swap_dims(1, 2);
+        let (mut losses, mut accuracies) = (Vec::new(), Vec::new());
+        for part in &tracked {
+            let (output, context) = part.forward(below.detach());
+            let logits = part.logits(context, frames);
+            let [_, _, classes] = logits.dims();
+            let logits = logits.reshape([batch * frames, classes]);
+            accuracies.push(accuracy(&logits.clone().inner(), labels));
+            losses.push(cross_entropy(logits, labels));
+            below = output;
+        }
+        let gradients = Tensor::cat(losses.clone(), 0).sum().backward();
+        for (part, tracked) in self.parts.iter_mut().zip(&tracked) {
+            part.descend(tracked, &gradients, optimizer);
+        }
+        let value = |loss: &Tensor<1>| {
+            let data = loss.clone().inner().to_data().convert::<f64>();
+            data.iter::<f64>().next().unwrap_or(f64::NAN)
+        };
+        PhoneStep { losses: losses.iter().map(value).collect(), accuracies }
+    }
+
+    /// Logits of every read-out, `[batch, frames, class]`.
+    ///
+    /// # Shapes
+    /// - `waves`: `[batch, 1, samples]`
+    #[must_use]
+    pub fn logits(&self, waves: &Tensor<3>, frames: usize) -> Vec<Tensor<3>> {
+        let mut below = waves.clone().swap_dims(1, 2);
+        let mut all = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let part = Tracked::of(part, Clone::clone, Clone::clone, Clone::clone);
+            let (output, context) = part.forward(below);
+            all.push(part.logits(context, frames));
+            below = output;
+        }
+        all
+    }
+}
+
+/// Fraction of rows whose largest logit is that of their label.
+fn accuracy(logits: &Tensor<2>, labels: &[usize]) -> f64 {
+    let named: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
+    let right = named.iter().zip(labels).filter(|&(&named, &label)| named == label as i64);
+    right.count() as f64 / labels.len().max(1) as f64
+}
+
+impl Head {
+    /// U(±1/√channels), as a linear layer of other libraries.
+    fn init(channels: usize, classes: usize, device: &Device, random: &mut dyn rand::Rng) -> Self {
+        let bound = 1.0 / (channels as f64).sqrt();
+        Self {
+            weight: Synapses::uniform([classes, channels], bound, device, random),
+            bias: Synapses::uniform([classes], bound, device, random),
+        }
+    }
+}
+
+impl Part {
+    fn new(
+        convolutions: Vec<LocalConv1d>,
+        recurrent: Option<LocalGru>,
+        classes: usize,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let last = convolutions.last().map(|layer| layer.bias.weight().dims()[0]);
+        let units = recurrent.as_ref().map(LocalGru::units);
+        let channels = units.or(last).expect("an encoder has layers");
+        let head = Head::init(channels, classes, device, random);
+        Self { convolutions, recurrent, head }
+    }
+
+    fn descend(
+        &mut self,
+        tracked: &Tracked,
+        gradients: &burn::tensor::Gradients,
+        optimizer: &Optimizer,
+    ) {
+        let layers = self.convolutions.iter_mut().zip(&tracked.convolutions);
+        for (layer, (weight, bias, _)) in layers {
+            layer.weight.learn(-gradient(weight, gradients), optimizer);
+            layer.bias.learn(-gradient(bias, gradients), optimizer);
+        }
+        if let (Some(layer), Some(weights)) = (&mut self.recurrent, &tracked.recurrent) {
+            layer.apply(negative(weights.gradients(gradients)), optimizer);
+        }
+        let (weight, bias) = &tracked.head;
+        self.head.weight.learn(-gradient(weight, gradients), optimizer);
+        self.head.bias.learn(-gradient(bias, gradients), optimizer);
+    }
+}
+
+/// Weights of a part in one graph.
+struct Tracked {
+    convolutions: Vec<(Tensor<3>, Tensor<1>, Conv1dSpec)>,
+    recurrent: Option<GruWeights>,
+    head: (Tensor<2>, Tensor<1>),
+}
+
+impl Tracked {
+    /// As leaves.
+    fn new(part: &Part) -> Self {
+        let mut tracked = Self::of(part, leaf, leaf, leaf);
+        tracked.recurrent = tracked.recurrent.as_ref().map(GruWeights::tracked);
+        tracked
+    }
+
+    fn of(
+        part: &Part,
+        one: fn(&Tensor<1>) -> Tensor<1>,
+        two: fn(&Tensor<2>) -> Tensor<2>,
+        three: fn(&Tensor<3>) -> Tensor<3>,
+    ) -> Self {
+        let convolution = |layer: &LocalConv1d| {
+            (three(&layer.weight.weight()), one(&layer.bias.weight()), layer.spec)
+        };
+        Self {
+            convolutions: part.convolutions.iter().map(convolution).collect(),
+            recurrent: part.recurrent.as_ref().map(GruWeights::of),
+            head: (two(&part.head.weight.weight()), one(&part.head.bias.weight())),
+        }
+    }
+
+    /// What goes up, and what is read out.
+    fn forward(&self, input: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+        let output = self.convolutions.iter().fold(input, |x, (weight, bias, spec)| {
+            convolve(x, weight.clone(), bias.clone(), *spec)
+        });
+        let context = match &self.recurrent {
+            Some(weights) => gru(&output, weights, Stop::Nowhere),
+            None => output.clone(),
+        };
+        (output, context)
+    }
+
+    fn logits(&self, context: Tensor<3>, frames: usize) -> Tensor<3> {
+        let (weight, bias) = &self.head;
+        let [classes, channels] = weight.dims();
+        let context = adaptive_frames(context, frames);
+        let weight = weight.clone().reshape([1, classes, channels]).swap_dims(1, 2);
+        context.matmul(weight) + bias.clone().reshape([1, 1, classes])
+    }
+}
