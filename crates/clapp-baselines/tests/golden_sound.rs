@@ -62,7 +62,7 @@ fn encoder(golden: &Golden, set_up: &EncoderSetUp, bounds: Bounds, device: &Devi
     for (m, gradients) in gradients.into_iter().enumerate() {
         for (i, (weight, bias)) in gradients.convolutions.into_iter().enumerate() {
             let name = format!("module{m}.conv{i}");
-            report.gradient(&format!("{name}.weight"), weight.swap_dims(1, 2), 1.0);
+            report.gradient(&format!("{name}.weight"), weight, 1.0);
             report.gradient(&format!("{name}.bias"), bias, 1.0);
         }
         if let Some(gradients) = gradients.recurrent {
@@ -97,7 +97,7 @@ fn recurrent(golden: &Golden, set_up: &GruSetUp, bounds: Bounds, device: &Device
         feedback: rule.feedback,
     };
     let draws = vec![golden.gru_draws(&rule)];
-    // The network takes channels first.
+    // The network takes channels before time.
     let gradients = network.gradients(&z.swap_dims(1, 2), &draws).swap_remove(0);
     report.values("loss", &[gradients.loss]);
     compare_gru(&mut report, GRU_NAMES, gradients.recurrent.expect("has one"));

@@ -29,7 +29,7 @@ pub trait LocalLayer: std::fmt::Debug + Send {
 
 /// What a layer leaves behind: an output for the layer above, a representation for the rule.
 ///
-/// Both are handed out cheaply: tensors share their storage.
+/// Handed out cheaply where layouts allow it: tensors share their storage.
 pub trait LocalActivity {
     /// What goes up.
     type Output;

@@ -34,7 +34,7 @@ use crate::Conv1dSpec;
 /// ```
 #[derive(Clone, Debug)]
 pub struct OnlineConv1d {
-    /// Weights `[j, k · i]` over the window, and the lateral half.
+    /// Weights `[j, k · i]` over the window, frame by frame, and the lateral half.
     pub layer: OnlineLayer,
     /// Geometry.
     pub spec: Conv1dSpec,

@@ -1,6 +1,7 @@
 //! Convolutions over time: against loops, against each other, and what they may depend on.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use clapp_backend::Activity;
 use clapp_encoders::{
     Conv1dPlan, Conv1dSpec, Cut, EncoderError, LocalActivity, LocalConv1d, LocalLayer,
     OnlineConv1d, RecurrentPlan, SoundConfig, SoundEncoder, SoundLearner, TargetSide, Wave,
@@ -57,7 +58,7 @@ impl Case {
             pre,
             post,
             x: values(&[batch, frames, pre], 0),
-            w: values(&[post, kernel, pre], 1),
+            w: values(&[post, pre, kernel], 1),
             b: values(&[post], 2),
             m: values(&[batch, spec.frames(frames), post], 3),
         }
@@ -65,10 +66,15 @@ impl Case {
 
     fn layer(&self, dtype: DType) -> LocalConv1d {
         LocalConv1d {
-            weight: Synapses::new(tensor(&self.w, [self.post, self.spec.kernel, self.pre], dtype)),
+            weight: Synapses::new(tensor(&self.w, [self.post, self.pre, self.spec.kernel], dtype)),
             bias: Synapses::new(tensor(&self.b, [self.post], dtype)),
             spec: self.spec,
         }
+    }
+
+    fn input(&self, dtype: DType) -> Activity {
+        let frames: Tensor<3> = tensor(&self.x, [self.batch, self.frames, self.pre], dtype);
+        Wave.cut(frames.swap_dims(1, 2))
     }
 
     /// Output, ΔW and Δb by loops.
@@ -87,7 +93,7 @@ impl Case {
                             let frame = (t * stride + tau).checked_sub(padding)?;
                             let x = (b * self.frames + frame) * self.pre + i;
                             let inside = frame < self.frames;
-                            inside.then(|| ((j * kernel + tau) * self.pre + i, self.x[x]))
+                            inside.then(|| ((j * self.pre + i) * kernel + tau, self.x[x]))
                         })
                         .collect();
                     let a = self.b[j] + pairs.iter().map(|&(w, x)| self.w[w] * x).sum::<f64>();
@@ -110,6 +116,10 @@ fn output_and_update_equal_loops() {
         ([2, 33, 3, 4], [8, 4, 2]),
         ([3, 17, 4, 3], [4, 2, 2]),
         ([1, 16, 4, 3], [4, 2, 1]),
+        // Lines of channels.
+        ([2, 19, 16, 32], [4, 2, 2]),
+        ([1, 25, 32, 16], [8, 4, 2]),
+        ([2, 30, 1, 48], [10, 5, 2]),
         // A stride that leaves frames out, one that does not divide the kernel, no padding, one window.
         ([2, 23, 2, 3], [2, 5, 0]),
         ([2, 20, 2, 3], [5, 3, 1]),
@@ -121,8 +131,8 @@ fn output_and_update_equal_loops() {
         let [output, dw, db] = case.loops();
         for (dtype, bound) in [(DType::F64, ROUNDING), (DType::F32, 1e-5)] {
             let layer = case.layer(dtype);
-            let activity = layer.forward(&tensor(&case.x, [sizes[0], sizes[1], sizes[2]], dtype));
-            let d = distance(&host(activity.output()), &output);
+            let activity = layer.forward(&case.input(dtype));
+            let d = distance(&host(activity.representation()), &output);
             assert!(d < bound, "{sizes:?} {geometry:?}: output differs by {d:.1e}");
             let shape = [sizes[0], case.spec.frames(sizes[1]), 1, sizes[3]];
             assert_eq!(activity.representation().dims(), shape);
@@ -176,12 +186,15 @@ fn a_window_that_slides_hears_what_the_whole_recording_gives() {
         let case = Case::new(sizes, geometry);
         let [batch, frames, pre, post] = sizes;
         let x: Tensor<3> = tensor(&case.x, [batch, frames, pre], DType::F64);
-        let expected = host(case.layer(DType::F64).forward(&x).output().swap_dims(0, 1));
+        let whole = case.layer(DType::F64).forward(&case.input(DType::F64)).representation();
+        let expected = host(whole.swap_dims(0, 1));
         let mut random = stream(4, Purpose::Test, [9, 0, 0, 0]);
         let device = Device::flex();
         let inputs = pre * case.spec.kernel;
         let mut layer = OnlineLayer::init(inputs, post, Feedback::Blocked, &device, &mut random);
-        layer.weight = Synapses::new(tensor(&case.w, [post, inputs], DType::F64));
+        // Frame by frame here, channel by channel there.
+        let weight: Tensor<3> = tensor(&case.w, [post, pre, case.spec.kernel], DType::F64);
+        layer.weight = Synapses::new(weight.swap_dims(1, 2).reshape([post, inputs]));
         layer.bias = Synapses::new(tensor(&case.b, [post], DType::F64));
         let w_pred = vec![0.0; post * post];
         layer.rule.w_pred = Synapses::new(tensor(&w_pred, [post, post], DType::F64));
@@ -311,8 +324,9 @@ fn a_saved_encoder_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn stereo_is_two_channels() {
     let stereo = tensor(&values(&[1, 2, 3], 8), [1, 2, 3], DType::F64);
-    let expected = host(stereo.clone().swap_dims(1, 2));
-    assert_eq!(host(Wave.cut(stereo)), expected);
+    let cut = Wave.cut(stereo.clone());
+    assert_eq!(cut.dims(), [1, 2, 1, 3]);
+    assert_eq!(host(cut.to_plain()), host(stereo));
 }
 
 fn error_of(change: impl FnOnce(&mut SoundConfig, &mut Rule)) -> EncoderError {
@@ -352,7 +366,7 @@ fn a_configuration_reads_as_it_was_written() {
 fn a_modulation_of_another_length_is_named() {
     let case = Case::new([2, 20, 1, 3], [4, 2, 1]);
     let layer = case.layer(DType::F64);
-    let activity = layer.forward(&tensor(&case.x, [2, 20, 1], DType::F64));
+    let activity = layer.forward(&case.input(DType::F64));
     let _ = layer.delta(&activity, tensor(&case.m, [2, 5, 2, 3], DType::F64));
 }
 
@@ -360,5 +374,5 @@ fn a_modulation_of_another_length_is_named() {
 #[should_panic(expected = "convolution: expected at least 4 frames with padding, got 3")]
 fn a_wave_shorter_than_the_kernel_is_named() {
     let layer = Case::new([1, 9, 1, 1], [4, 1, 1]).layer(DType::F64);
-    let _ = layer.forward(&tensor(&[1.0], [1, 1, 1], DType::F64));
+    let _ = layer.forward(&Wave.cut(tensor(&[1.0], [1, 1, 1], DType::F64)));
 }

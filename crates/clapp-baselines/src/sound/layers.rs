@@ -11,7 +11,7 @@ use clapp_encoders::Conv1dSpec;
 /// ρ(W ∗ x + b) over time.
 ///
 /// # Shapes
-/// - `input`: `[batch, time, i]`; `weight`: `[j, τ, i]`; `bias`: `[j]`; returns `[batch, time', j]`
+/// - `input`: `[batch, time, i]`; `weight`: `[j, i, τ]`; `bias`: `[j]`; returns `[batch, time', j]`
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -19,7 +19,7 @@ use clapp_encoders::Conv1dSpec;
 /// use clapp_encoders::Conv1dSpec;
 /// let device = Device::flex();
 /// let wave = Tensor::<3>::from_floats([[[0.0], [2.0], [1.0]]], &device);
-/// let rise = Tensor::<3>::from_floats([[[-1.0], [1.0]]], &device);
+/// let rise = Tensor::<3>::from_floats([[[-1.0, 1.0]]], &device);
 /// let spec = Conv1dSpec { kernel: 2, stride: 1, padding: 0 };
 /// let output = convolve(wave, rise, Tensor::zeros([1], &device), spec);
 /// assert_eq!(output.into_data().try_to_vec::<f32>().unwrap(), [2.0, 0.0]);
@@ -32,7 +32,7 @@ pub fn convolve(
     spec: Conv1dSpec,
 ) -> Tensor<3> {
     let options = ConvOptions::new([spec.stride], [spec.padding], [1], 1);
-    let map = conv1d(input.swap_dims(1, 2), weight.swap_dims(1, 2), Some(bias), options);
+    let map = conv1d(input.swap_dims(1, 2), weight, Some(bias), options);
     relu(map).swap_dims(1, 2)
 }
 

@@ -69,7 +69,7 @@ pub struct SoundNetwork {
 pub struct SoundGradients {
     /// The loss.
     pub loss: f64,
-    /// ∂L/∂W `[j, τ, i]` and ∂L/∂b of the convolutions, in order.
+    /// ∂L/∂W `[j, i, τ]` and ∂L/∂b of the convolutions, in order.
     pub convolutions: Vec<(Tensor<3>, Tensor<1>)>,
     /// Gradients of the recurrent layer.
     pub recurrent: Option<GruUpdate>,

@@ -108,12 +108,9 @@ impl Golden {
         l: usize,
         on: (&Device, DType),
     ) -> LocalConv1d {
-        let weight: Tensor<3> = self.tensor(&format!("module{m}.conv{conv}.weight"), on);
-        let [post, pre, kernel] = weight.dims();
-        // [j, i, τ] in other libraries, [j, τ, i] here.
-        let weight = weight.swap_dims(1, 2).reshape([post, kernel, pre]);
+        let weight = Synapses::new(self.tensor(&format!("module{m}.conv{conv}.weight"), on));
         let bias = Synapses::new(self.tensor(&format!("module{m}.conv{conv}.bias"), on));
-        LocalConv1d { weight: Synapses::new(weight), bias, spec: self.spec(l) }
+        LocalConv1d { weight, bias, spec: self.spec(l) }
     }
 
     /// A recurrent layer from the four tensors of these names.

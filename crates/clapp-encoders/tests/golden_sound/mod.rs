@@ -60,8 +60,7 @@ fn encoder(golden: &Golden, set_up: &EncoderSetUp, bounds: Bounds, device: &Devi
         let update = match learner {
             SoundLearner::Convolution(layer, learnt) => {
                 let delta = layer.delta(&learnt.activity, learnt.modulation);
-                let weight = delta.weight.swap_dims(1, 2);
-                report.gradient(&format!("{name}.conv0.weight"), weight, -1.0);
+                report.gradient(&format!("{name}.conv0.weight"), delta.weight, -1.0);
                 report.gradient(&format!("{name}.conv0.bias"), delta.bias, -1.0);
                 learnt.update
             }
