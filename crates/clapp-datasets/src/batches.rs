@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -36,29 +37,41 @@ impl Batch {
     }
 }
 
-/// One epoch: everything that a batch is made of.
-pub(crate) struct Maker {
+/// One epoch: everything that its batches are made of. Whatever is loaded (images, sound) implements
+/// this; [`Batches`] does the rest.
+pub(crate) trait Maker: Send + Sync {
+    /// What an epoch is cut into.
+    type Batch;
+
+    /// Makes a batch, on any thread: a function of its index and what `self` was made of.
+    fn make(&self, batch: usize) -> Result<Self::Batch, Error>;
+
+    /// The epoch, for messages.
+    fn epoch(&self) -> u64;
+
+    /// The name of the source, for messages.
+    fn place(&self) -> &str;
+}
+
+/// Makes a batch; a panic of the source becomes an error.
+fn make<B>(maker: &dyn Maker<Batch = B>, batch: usize) -> Result<B, Error> {
+    catch_unwind(AssertUnwindSafe(|| maker.make(batch))).unwrap_or_else(|panic| {
+        let (epoch, place) = (maker.epoch(), maker.place().to_owned());
+        Err(Error::Panic { batch, epoch, message: message(panic.as_ref()), place })
+    })
+}
+
+/// An epoch of images.
+pub(crate) struct ImageMaker {
     pub(crate) loader: Loader,
     pub(crate) epoch: u64,
     pub(crate) order: Vec<usize>,
-    /// The number of batches.
-    pub(crate) end: usize,
 }
 
-impl Maker {
-    /// Makes a batch; a panic of the source becomes an error.
-    fn make(&self, batch: usize) -> Result<Batch, Error> {
-        catch_unwind(AssertUnwindSafe(|| self.try_make(batch))).unwrap_or_else(|panic| {
-            Err(Error::Panic {
-                batch,
-                epoch: self.epoch,
-                message: message(panic.as_ref()),
-                place: self.loader.source().name().to_owned(),
-            })
-        })
-    }
+impl Maker for ImageMaker {
+    type Batch = Batch;
 
-    fn try_make(&self, batch: usize) -> Result<Batch, Error> {
+    fn make(&self, batch: usize) -> Result<Batch, Error> {
         let (source, loader) = (self.loader.source(), &self.loader);
         let (pipeline, config) = (loader.pipeline(), loader.config());
         let start = batch * config.batch_size;
@@ -76,6 +89,14 @@ impl Maker {
         let labels = indices.iter().map(|&index| source.label(index)).collect();
         Ok(Batch { pixels, shape: [indices.len(), planes, height, width], labels, indices })
     }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn place(&self) -> &str {
+        self.loader.source().name()
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
@@ -84,33 +105,45 @@ fn message(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a value that is no text".to_owned())
 }
 
+/// How far ahead of their reader batches are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threads {
+    /// Threads; with 0, batches are made when asked for.
+    pub(crate) workers: usize,
+    /// Finished batches that may wait, per worker.
+    pub(crate) prefetch: usize,
+}
+
 /// The batches of one epoch, in order. After an error there are no more.
 ///
 /// Worker w of W makes batches w, w + W, w + 2W, … into a bounded queue of its own, and `next`
 /// takes from the queues in turn: order needs no sorting, and at most `workers · (prefetch + 1)`
 /// batches exist at a time. Dropping this stops and joins the workers.
-pub struct Batches {
-    maker: Arc<Maker>,
+pub struct Batches<B = Batch> {
+    maker: Arc<dyn Maker<Batch = B>>,
     next: usize,
     end: usize,
-    queues: Vec<Receiver<Result<Batch, Error>>>,
+    queues: Vec<Receiver<Result<B, Error>>>,
     workers: Vec<JoinHandle<()>>,
     first: usize,
 }
 
-impl fmt::Debug for Batches {
+impl<B> fmt::Debug for Batches<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Batches");
-        shown.field("epoch", &self.maker.epoch).field("next", &self.next);
+        shown.field("epoch", &self.maker.epoch()).field("next", &self.next);
         shown.field("end", &self.end).field("workers", &self.workers.len()).finish()
     }
 }
 
-impl Batches {
-    pub(crate) fn start(maker: Arc<Maker>, first: usize) -> Result<Self, Error> {
-        let end = maker.end;
-        let workers = maker.loader.config().workers.min(end - first);
-        let prefetch = maker.loader.config().prefetch;
+impl<B: Send + 'static> Batches<B> {
+    /// Batches `first..end`, made by as many threads as there is work for.
+    pub(crate) fn start(
+        maker: Arc<dyn Maker<Batch = B>>,
+        Range { start: first, end }: Range<usize>,
+        Threads { workers, prefetch }: Threads,
+    ) -> Result<Self, Error> {
+        let workers = workers.min(end - first);
         let (queues, handles) = (Vec::with_capacity(workers), Vec::with_capacity(workers));
         // Built before the first thread starts, so that an early return joins those that run.
         let mut batches = Self { maker, next: first, end, queues, workers: handles, first };
@@ -119,7 +152,7 @@ impl Batches {
             let maker = Arc::clone(&batches.maker);
             let work = move || {
                 for batch in (first + worker..end).step_by(workers) {
-                    let made = maker.make(batch);
+                    let made = make(&*maker, batch);
                     let failed = made.is_err();
                     if sender.send(made).is_err() || failed {
                         return; // the reader has gone, or will stop at this error
@@ -135,7 +168,9 @@ impl Batches {
         }
         Ok(batches)
     }
+}
 
+impl<B> Batches<B> {
     /// The index of the batch that `next` will yield: what a checkpoint has to keep, with the epoch.
     #[must_use]
     pub fn position(&self) -> usize {
@@ -143,15 +178,15 @@ impl Batches {
     }
 }
 
-impl Iterator for Batches {
-    type Item = Result<Batch, Error>;
+impl<B> Iterator for Batches<B> {
+    type Item = Result<B, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.next >= self.end {
             return None;
         }
         let made = match self.queues.len() {
-            0 => self.maker.make(self.next),
+            0 => make(&*self.maker, self.next),
             workers => self.queues[(self.next - self.first) % workers]
                 .recv()
                 .expect("a worker sends each of its batches, or an error that ends the iteration"),
@@ -168,9 +203,9 @@ impl Iterator for Batches {
     }
 }
 
-impl std::iter::FusedIterator for Batches {}
+impl<B> std::iter::FusedIterator for Batches<B> {}
 
-impl Drop for Batches {
+impl<B> Drop for Batches<B> {
     fn drop(&mut self) {
         self.queues.clear(); // a worker that waits to send wakes up and ends
         for worker in self.workers.drain(..) {

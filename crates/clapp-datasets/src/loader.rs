@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batches::{Batches, Maker};
+use crate::batches::{Batches, ImageMaker, Threads};
 use crate::split::epoch_order;
 use crate::{Augment, Error, ImagePipeline, ImageSource};
 
@@ -200,7 +200,8 @@ impl Loader {
             Order::Shuffled => epoch_order(self.source.len(), self.config.seed, epoch),
             Order::Sequential => (0..self.source.len()).collect(),
         };
-        let maker = Arc::new(Maker { loader: self.clone(), epoch, order, end: expected });
-        Batches::start(maker, first)
+        let LoaderConfig { workers, prefetch, .. } = self.config;
+        let maker = Arc::new(ImageMaker { loader: self.clone(), epoch, order });
+        Batches::start(maker, first..expected, Threads { workers, prefetch })
     }
 }
