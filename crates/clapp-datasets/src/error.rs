@@ -98,6 +98,184 @@ pub enum Error {
         place: String,
     },
 
+    /// A sound file has another sampling rate than the encoders are made for, and resampling was not
+    /// asked for.
+    #[error(
+        "sample rate: expected {expected} Hz, got {got} Hz in {}; resample the file, or open with \
+         Rates::Resample", .path.display()
+    )]
+    SampleRate {
+        /// The rate required, in Hz.
+        expected: u32,
+        /// The rate of the file, in Hz.
+        got: u32,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A sound file has several channels.
+    #[error("channels: expected 1 (mono), got {got} in {}; mix the file down", .path.display())]
+    Channels {
+        /// The channels of the file.
+        got: usize,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A sound file cannot be decoded, or its checksum is not that of its samples.
+    #[error(
+        "{format}: expected sound that decodes, got \"{message}\" in {}; is the file complete?",
+        .path.display()
+    )]
+    Decode {
+        /// The format that the file's name announces.
+        format: &'static str,
+        /// What the decoder says.
+        message: String,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A sound file ends before the number of samples that its header announces.
+    #[error(
+        "{format}: expected {expected} samples, got {got} in {}; is the file complete?",
+        .path.display()
+    )]
+    Truncated {
+        /// The format that the file's name announces.
+        format: &'static str,
+        /// The samples announced.
+        expected: u64,
+        /// The samples found.
+        got: u64,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// All samples of a sound file are equal.
+    #[error(
+        "sound: expected a signal, got {samples} samples of silence in {}; remove the file",
+        .path.display()
+    )]
+    Silence {
+        /// The number of samples.
+        samples: usize,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// An utterance is shorter than what is to be cut from it.
+    #[error(
+        "crop: expected at least {expected} samples, got {got} in utterance {id} of {place}; \
+         choose a shorter crop, or skip short utterances"
+    )]
+    ShortUtterance {
+        /// The samples of a crop.
+        expected: usize,
+        /// The samples of the utterance.
+        got: usize,
+        /// The utterance.
+        id: String,
+        /// The source.
+        place: String,
+    },
+
+    /// A sound file's name or place is not that of LibriSpeech.
+    #[error(
+        "librispeech: expected a file <speaker>/<chapter>/<speaker>-<chapter>-<number>, got {}; \
+         open other folders with SpeechFiles::folder", .path.display()
+    )]
+    UtteranceName {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A line of labels has more or fewer than its utterance has frames.
+    #[error(
+        "phone labels: expected {expected} for utterance {id} ({samples} samples), got {got} at \
+         line {line} in {}; one label per 10 ms, in windows of 25 ms", .path.display()
+    )]
+    PhoneCount {
+        /// The labels that the utterance needs.
+        expected: usize,
+        /// The labels of the line.
+        got: usize,
+        /// The utterance.
+        id: String,
+        /// Its samples.
+        samples: usize,
+        /// The line, counted from 1.
+        line: usize,
+        /// The file of labels.
+        path: PathBuf,
+    },
+
+    /// A word of a line of labels is no label.
+    #[error(
+        "phone labels: expected a label in 0..={largest}, got {got:?} at line {line} in {}; \
+         correct the line or the number of classes", .path.display()
+    )]
+    PhoneLabel {
+        /// The largest label.
+        largest: usize,
+        /// The word found.
+        got: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// The file of labels.
+        path: PathBuf,
+    },
+
+    /// An utterance stands in a list or in a file of labels twice.
+    #[error(
+        "{what}: expected each utterance once, got {id} again at line {line} in {}; remove one \
+         of the lines", .path.display()
+    )]
+    RepeatedId {
+        /// What the file holds.
+        what: &'static str,
+        /// The utterance.
+        id: String,
+        /// The later line, counted from 1.
+        line: usize,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A list names an utterance that has no sound file.
+    #[error(
+        "split list: expected an utterance of {place}, got {id} at line {line} in {}; is the data \
+         set complete?", .path.display()
+    )]
+    UnknownId {
+        /// The utterance.
+        id: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// The list.
+        path: PathBuf,
+        /// The source.
+        place: String,
+    },
+
+    /// There are fewer utterances than are needed.
+    #[error(
+        "{what}: expected at least {expected} utterances, got {got} in {place}; add data{}",
+        skipped_advice(*.skipped)
+    )]
+    TooFewUtterances {
+        /// What they were wanted for.
+        what: &'static str,
+        /// The number needed.
+        expected: usize,
+        /// The number of usable utterances.
+        got: usize,
+        /// The number of others that were skipped.
+        skipped: usize,
+        /// The source or folder.
+        place: String,
+    },
+
     /// A word of `fold_indices.txt` is no index of a training image.
     #[error(
         "fold indices: expected an index below {expected}, got {got:?} at line {line} in {}; \
@@ -314,6 +492,13 @@ impl Error {
 
 fn folders(searched: &[PathBuf]) -> String {
     searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn skipped_advice(skipped: usize) -> String {
+    match skipped {
+        0 => String::new(),
+        skipped => format!(", or see why {skipped} were skipped"),
+    }
 }
 
 fn size_advice(expected: u64, got: u64) -> &'static str {

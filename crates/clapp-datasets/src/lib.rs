@@ -61,6 +61,7 @@ mod loader;
 mod names;
 mod pipeline;
 mod scale;
+pub mod sound;
 mod source;
 pub mod split;
 pub mod stl10;

@@ -1,0 +1,71 @@
+//! Speakers as classes.
+
+use std::collections::HashMap;
+
+use super::speech::SpeechSource;
+
+/// Speakers, numbered in the order in which a source first has them.
+///
+/// # Paper
+/// The speaker classifier of Löwe et al. 2019 numbers the speakers of `train_split.txt` so, and uses
+/// the same numbers for the test part.
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::sound::{Speakers, SpeechSource, synthetic};
+///
+/// let source = synthetic::utterances(2, synthetic::Part::Train, 3);
+/// let speakers = Speakers::of(&source);
+/// assert_eq!(speakers.number(&source, 0), Some(0));
+/// assert_eq!(speakers.names()[0], *source.utterance(0).speaker.as_ref().expect("named"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Speakers {
+    names: Vec<String>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Speakers {
+    /// The speakers of a source; utterances of unknown speakers are passed over.
+    #[must_use]
+    pub fn of(source: &dyn SpeechSource) -> Self {
+        let mut speakers = Self::default();
+        for index in 0..source.len() {
+            let Some(speaker) = &source.utterance(index).speaker else { continue };
+            if !speakers.numbers.contains_key(speaker) {
+                speakers.numbers.insert(speaker.clone(), speakers.names.len());
+                speakers.names.push(speaker.clone());
+            }
+        }
+        speakers
+    }
+
+    /// The number of the speaker of utterance `index` of a source; `None` if that speaker is not
+    /// among these, or not known.
+    ///
+    /// # Panics
+    /// `index` is not below the source's length.
+    #[must_use]
+    pub fn number(&self, source: &dyn SpeechSource, index: usize) -> Option<usize> {
+        self.numbers.get(source.utterance(index).speaker.as_ref()?).copied()
+    }
+
+    /// The names, indexed by number.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}

@@ -1,0 +1,310 @@
+//! An embedded set of speech-like sound: talkers with voices of their own, from a seed.
+//!
+//! ```text
+//! source:  pulses at f0 (voiced), noise (unvoiced), both, or nothing (silence, closure of a stop)
+//! filter:  resonances at F1, F2, F3 of the class × the talker's scale, gliding over some 10 ms
+//! ```
+//!
+//! **What carries the class.** Resonances and the kind of source. Both stay for 50 to 200 ms, many
+//! frames of 10 ms, so the near future can be predicted from the present.
+//!
+//! **What does not.** The talker. Pitch, scale of all resonances (0.82 to 1.22) and tilt of the
+//! spectrum differ between talkers by more than neighbouring vowels do: what one talker's /e/ is,
+//! another's /i/ may be. A single frame is therefore not enough, and no talker is in two parts.
+//!
+//! **Classes**, in the manner of phones; 0 is silence, as in the labels of LibriSpeech.
+//!
+//! | class | kind | F1, F2, F3 or noise in Hz |
+//! |---|---|---|
+//! | 0 | silence | |
+//! | 1 to 5 | vowels i, e, a, o, u | 280 2250 2900 … |
+//! | 6 | nasal | 260 1100 2100 |
+//! | 7 | voiced noise, as in z | noise at 4800 |
+//! | 8, 9 | noise, as in s and sh | noise at 5200, 2800 |
+//! | 10 | stop: closure and burst | burst at 1700 |
+
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+
+use clapp_random::{Purpose, Stream, stream};
+
+use super::frames::{HOP, RATE, WINDOW, label_count};
+use super::speech::{InMemory, Recording, Utterance};
+use super::voice::{Target, Voice};
+
+/// Classes of segments, silence included.
+pub const CLASSES: usize = 11;
+/// The class of silence.
+pub const SILENCE: u8 = 0;
+const STOP: u8 = 10;
+const VOWELS: std::ops::RangeInclusive<u8> = 1..=5;
+const CONSONANTS: std::ops::RangeInclusive<u8> = 6..=STOP;
+
+/// Deviation of the amplitudes of an utterance: LibriSpeech's, so that its
+/// [`Scaling`](super::Scaling) fits.
+const LOUDNESS: f64 = 0.063;
+/// Deviation of the background noise, in units of the speech's.
+const BACKGROUND: f64 = 0.05;
+/// Third index of the streams of [`Purpose::Synthesis`] used here; that of images is 0.
+const TALKERS: u64 = 1;
+const UTTERANCES: u64 = 2;
+
+/// Which utterances of the embedded set: parts share neither draws nor talkers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Part {
+    /// For learning without labels: 24 talkers.
+    Unlabelled = 0,
+    /// For read-outs: 12 talkers.
+    Train = 1,
+    /// For testing them: 12 talkers.
+    Test = 2,
+}
+
+impl Part {
+    /// The number of talkers; utterance i is spoken by talker i modulo this.
+    #[must_use]
+    pub const fn talkers(self) -> usize {
+        match self {
+            Self::Unlabelled => 24,
+            Self::Train | Self::Test => 12,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unlabelled => "unlabelled",
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Generates the first `count` utterances of a part, of 2 to 3.5 seconds each, talkers in turn.
+///
+/// Utterance `i` depends on the seed, the part and `i` alone, not on how many are asked for. The
+/// unlabelled part has no labels. Amplitudes are those of 16-bit files.
+///
+/// # Panics
+/// Never; labels fit by construction.
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::sound::{SpeechSource, synthetic};
+///
+/// let speech = synthetic::utterances(2, synthetic::Part::Test, 13);
+/// assert_eq!(speech.utterance(0).speaker, speech.utterance(12).speaker);
+/// assert!(speech.labels(5).is_some_and(|labels| labels.iter().all(|&class| class <= 10)));
+/// ```
+///
+/// # Cost
+/// Some milliseconds and 180 KB an utterance; all cores are used.
+#[must_use]
+pub fn utterances(seed: u64, part: Part, count: usize) -> InMemory {
+    let recordings = (0..count).into_par_iter().map(|index| utterance(seed, part, index)).collect();
+    let name = format!("synthetic speech/{}", part.name());
+    let classes = if part == Part::Unlabelled { 0 } else { CLASSES };
+    InMemory::new(name, recordings, classes).expect("one label is made per label that is due")
+}
+
+fn utterance(seed: u64, part: Part, index: usize) -> Recording {
+    let talker = index % part.talkers();
+    let mut of_talker = stream(seed, Purpose::Synthesis, [part as u64, talker as u64, TALKERS, 0]);
+    let mut random = stream(seed, Purpose::Synthesis, [part as u64, index as u64, UTTERANCES, 0]);
+    let voice = Voice::draw(&mut of_talker);
+    let segments = segments(&mut random);
+    let sound = voice.speak(&segments.iter().map(Segment::target).collect::<Vec<_>>(), &mut random);
+    let speaker = format!("{}{talker:02}", part.name());
+    let utterance = Utterance {
+        id: format!("{speaker}-0-{index:04}"),
+        speaker: Some(speaker),
+        chapter: Some("0".to_owned()),
+        samples: sound.len(),
+    };
+    let labels = (part != Part::Unlabelled).then(|| labels(&segments, sound.len()));
+    Recording { utterance, samples: finish(sound, &mut random), labels }
+}
+
+/// One class for some time.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    class: u8,
+    /// The last part of a stop.
+    burst: bool,
+    samples: usize,
+}
+
+impl Segment {
+    fn draw(class: u8, milliseconds: std::ops::Range<u32>, random: &mut Stream) -> Self {
+        let samples = random.random_range(milliseconds) * RATE / 1_000;
+        Self { class, burst: false, samples: samples as usize }
+    }
+
+    fn target(&self) -> (Target, usize) {
+        let target = match self.class {
+            1 => Target::vowel([280.0, 2_250.0, 2_900.0]),
+            2 => Target::vowel([450.0, 1_950.0, 2_550.0]),
+            3 => Target::vowel([750.0, 1_200.0, 2_500.0]),
+            4 => Target::vowel([480.0, 900.0, 2_450.0]),
+            5 => Target::vowel([320.0, 750.0, 2_300.0]),
+            6 => Target { voicing: 0.35, ..Target::vowel([260.0, 1_100.0, 2_100.0]) },
+            7 => Target { voicing: 0.25, ..Target::noise(4_800.0, 0.25) },
+            8 => Target::noise(5_200.0, 0.45),
+            9 => Target::noise(2_800.0, 0.45),
+            STOP if self.burst => Target::noise(1_700.0, 0.6),
+            _ => Target::SILENCE,
+        };
+        (target, self.samples)
+    }
+}
+
+/// Words of syllables with pauses between them, 2 to 3.5 seconds.
+fn segments(random: &mut Stream) -> Vec<Segment> {
+    let length = random.random_range(32_000..56_000);
+    let mut segments = vec![Segment::draw(SILENCE, 80..200, random)];
+    let spoken = |segments: &[Segment]| segments.iter().map(|s| s.samples).sum::<usize>();
+    while spoken(&segments) < length {
+        for _ in 0..random.random_range(2..5_u32) {
+            consonant(random, &mut segments);
+            let vowel = random.random_range(VOWELS);
+            segments.push(Segment::draw(vowel, 80..200, random));
+        }
+        segments.push(Segment::draw(SILENCE, 60..160, random));
+    }
+    segments
+}
+
+fn consonant(random: &mut Stream, segments: &mut Vec<Segment>) {
+    let class = random.random_range(CONSONANTS);
+    segments.push(Segment::draw(class, 50..120, random));
+    if class == STOP {
+        segments.push(Segment { burst: true, ..Segment::draw(class, 15..30, random) });
+    }
+}
+
+/// The class at the middle of each window of 25 ms.
+fn labels(segments: &[Segment], samples: usize) -> Vec<u8> {
+    let mut ends = segments.iter().scan(0, |end, segment| {
+        *end += segment.samples;
+        Some((*end, segment.class))
+    });
+    let mut current = ends.next();
+    let middle = |label: usize| label * HOP + WINDOW / 2;
+    let class = |label: usize| {
+        while current.is_some_and(|(end, _)| end <= middle(label)) {
+            current = ends.next();
+        }
+        current.map_or(SILENCE, |(_, class)| class)
+    };
+    (0..label_count(samples)).map(class).collect()
+}
+
+/// Brings speech to its loudness, adds background noise, and rounds to 16 bits.
+fn finish(mut sound: Vec<f64>, random: &mut Stream) -> Vec<f32> {
+    let power = sound.iter().map(|s| s * s).sum::<f64>() / sound.len() as f64;
+    let gain = LOUDNESS / power.sqrt();
+    for sample in &mut sound {
+        let noise: f64 = StandardNormal.sample(random);
+        *sample = *sample * gain + LOUDNESS * BACKGROUND * noise;
+    }
+    let round = |sample: f64| (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as f32;
+    sound.into_iter().map(|sample| round(sample) / 32_768.0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sound::SpeechSource;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn an_utterance_depends_on_its_own_index_only() {
+        let (few, many) = (utterances(2, Part::Train, 2), utterances(2, Part::Train, 14));
+        assert_eq!(few.read_whole(1).unwrap(), many.read_whole(1).unwrap());
+        assert_eq!(few.labels(1), many.labels(1));
+    }
+
+    #[test]
+    fn parts_share_neither_talkers_nor_sound() {
+        let speakers = |part| -> BTreeSet<String> {
+            let speech = utterances(2, part, part.talkers());
+            (0..speech.len()).filter_map(|i| speech.utterance(i).speaker.clone()).collect()
+        };
+        let (train, test) = (speakers(Part::Train), speakers(Part::Test));
+        assert_eq!((train.len(), test.len()), (12, 12));
+        assert!(train.is_disjoint(&test));
+        let first = |part| utterances(2, part, 1).read_whole(0).unwrap();
+        assert_ne!(first(Part::Train), first(Part::Test));
+        assert_ne!(first(Part::Train), utterances(3, Part::Train, 1).read_whole(0).unwrap());
+    }
+
+    #[test]
+    fn utterances_are_as_loud_as_librispeech_and_never_cut_off() {
+        let speech = utterances(2, Part::Unlabelled, 12);
+        for index in 0..speech.len() {
+            let samples = speech.read_whole(index).unwrap();
+            let power = samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32;
+            // Background noise adds 0.05² to the power; rounding far less.
+            assert!((power.sqrt() / 0.063 - 1.0).abs() < 0.01, "{index}: {}", power.sqrt());
+            assert!(samples.iter().all(|s| s.abs() < 1.0), "utterance {index} is cut off");
+            assert!((32_000..75_000).contains(&samples.len()), "{}", samples.len());
+        }
+    }
+
+    #[test]
+    fn every_class_occurs_and_lasts_for_several_frames() {
+        let speech = utterances(2, Part::Test, 12);
+        let mut counts = [0; CLASSES];
+        let mut changes = 0;
+        for index in 0..speech.len() {
+            let labels = speech.labels(index).unwrap();
+            labels.iter().for_each(|&class| counts[usize::from(class)] += 1);
+            changes += labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        }
+        let frames: usize = counts.iter().sum();
+        assert!(counts.iter().all(|&count| count > 50), "{counts:?}");
+        assert!(frames / changes >= 6, "{frames} frames, {changes} changes");
+    }
+
+    #[test]
+    fn silent_frames_are_quiet_and_vowels_are_loud() {
+        let speech = utterances(2, Part::Test, 12);
+        let mut power = [(0.0, 0); 2]; // silence, vowels
+        for index in 0..speech.len() {
+            let samples = speech.read_whole(index).unwrap();
+            for (frame, &class) in speech.labels(index).unwrap().iter().enumerate() {
+                let kind = match class {
+                    SILENCE => 0,
+                    class if VOWELS.contains(&class) => 1,
+                    _ => continue,
+                };
+                // The middle 100 samples: the whole window may reach into a neighbour.
+                let window = &samples[frame * HOP + 150..frame * HOP + 250];
+                power[kind].0 += window.iter().map(|s| s * s).sum::<f32>();
+                power[kind].1 += 1;
+            }
+        }
+        let [silence, vowels] = power.map(|(sum, count)| sum / count as f32);
+        assert!(vowels > 20.0 * silence, "vowels {vowels}, silence {silence}");
+    }
+
+    #[test]
+    fn labels_are_the_classes_in_the_middle_of_their_windows() {
+        let segment = |class, samples| Segment { class, burst: false, samples };
+        let segments = [segment(0, 360), segment(3, 161), segment(8, 479)];
+        // Windows of 1,000 samples begin at 0, 160, 320, 480; their middles are 200, 360, 520, 680.
+        assert_eq!(labels(&segments, 1_000), [0, 3, 3, 8]);
+    }
+
+    #[test]
+    fn samples_are_frozen() {
+        // A change here changes every number learnt from this speech: value-breaking.
+        let samples = utterances(2, Part::Test, 1).read_whole(0).unwrap();
+        let steps: Vec<i32> = samples[8_000..8_006].iter().map(|s| (s * 32_768.0) as i32).collect();
+        assert_eq!(steps, FROZEN);
+    }
+
+    const FROZEN: [i32; 6] = [-490, -437, -422, -330, -380, -187];
+}
