@@ -20,10 +20,24 @@ pub struct Archive {
     pub bytes: u64,
     /// MD5 sum, 32 lower-case hexadecimal digits.
     pub md5: String,
-    /// The folder that the archive unpacks to.
+    /// The folder that the archive unpacks to, with `/` between names.
     pub folder: String,
-    /// The files that are taken from that folder; others are left in the archive.
-    pub files: Vec<String>,
+    /// What is taken from that folder; the rest is left in the archive.
+    pub contents: Contents,
+}
+
+/// What is taken from an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// These files, by name.
+    Files(Vec<String>),
+    /// All files below the folder, at any depth, whose names end so.
+    Tree {
+        /// The ending, such as `.flac`.
+        ending: String,
+        /// How many there are.
+        files: usize,
+    },
 }
 
 impl Archive {
@@ -68,6 +82,21 @@ impl Archive {
         )
     }
 
+    /// LibriSpeech train-clean-100, 6.4 GB: 28,539 utterances.
+    #[must_use]
+    pub fn librispeech() -> Self {
+        let contents = Contents::Tree { ending: ".flac".to_owned(), files: 28_539 };
+        let archive = Self::new(
+            "https://www.openslr.org/resources/12/",
+            "train-clean-100.tar.gz",
+            6_387_309_499,
+            "2a93770f6d5c6c964bc36631d331a522",
+            "LibriSpeech/train-clean-100",
+            "",
+        );
+        Self { contents, ..archive }
+    }
+
     fn new(site: &str, name: &str, bytes: u64, md5: &str, folder: &str, files: &str) -> Self {
         Self {
             url: format!("{site}{name}"),
@@ -75,7 +104,7 @@ impl Archive {
             bytes,
             md5: md5.to_owned(),
             folder: folder.to_owned(),
-            files: files.split_whitespace().map(str::to_owned).collect(),
+            contents: Contents::Files(files.split_whitespace().map(str::to_owned).collect()),
         }
     }
 }

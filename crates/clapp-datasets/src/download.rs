@@ -21,8 +21,8 @@ use md5::{Digest, Md5};
 use ureq::{Body, http::Response};
 
 use crate::Error;
-pub use crate::archive::Archive;
-use crate::unpack::unpack;
+pub use crate::archive::{Archive, Contents};
+use crate::unpack::{missing, unpack};
 
 /// How far a download is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn download(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PathBuf, Error> {
     let folder = root.join(&archive.folder);
-    if archive.files.iter().all(|file| folder.join(file).is_file()) {
+    if missing(archive, &folder).is_none() {
         return Ok(folder);
     }
     let file = fetch(archive, root, progress)?;

@@ -193,7 +193,7 @@ pub enum Error {
     /// A line of labels has more or fewer than its utterance has frames.
     #[error(
         "phone labels: expected {expected} for utterance {id} ({samples} samples), got {got} at \
-         line {line} in {}; one label per 10 ms, in windows of 25 ms", .path.display()
+         line {line} in {}; is this the right file and Framing?", .path.display()
     )]
     PhoneCount {
         /// The labels that the utterance needs.

@@ -1,10 +1,11 @@
 //! Data sets for CLAPP, from files to batches that a tensor can be made of.
 //!
-//! | data set | images | size | classes | archive | licence |
+//! | data set | items | size | classes | archive | licence |
 //! |---|---|---|---|---|---|
 //! | [STL-10](stl10) | 5 000 train, 8 000 test, 100 000 unlabelled | 3×96×96 | 10 | 2.6 GB | images from ImageNet, its terms apply; [page](https://cs.stanford.edu/~acoates/stl10/) |
 //! | [CIFAR-10](cifar) | 50 000 train, 10 000 test | 3×32×32 | 10 | 170 MB | none stated, citation asked for; [page](https://www.cs.toronto.edu/~kriz/cifar.html) |
 //! | [CIFAR-100](cifar) | 50 000 train, 10 000 test | 3×32×32 | 100 or 20 | 169 MB | as CIFAR-10 |
+//! | [LibriSpeech](sound) | 28 539 utterances, 100 h | 16 kHz | your labels | 6.4 GB | CC BY 4.0; [page](https://www.openslr.org/12) |
 //! | [`InMemory`] | yours | any | ≤ 256 | – | yours |
 //!
 //! No tensor library is involved: a [`Batch`] holds plain `f32` values and a shape. Every random

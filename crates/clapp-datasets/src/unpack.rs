@@ -8,7 +8,7 @@ use flate2::bufread::GzDecoder;
 use tar::EntryType;
 
 use crate::Error;
-use crate::archive::Archive;
+use crate::archive::{Archive, Contents};
 
 /// Unpacks `file` into `root/<folder>`, which is returned. Files that exist are left alone.
 ///
@@ -25,6 +25,7 @@ pub(crate) fn unpack(archive: &Archive, file: &Path, root: &Path) -> Result<Path
         match accept(archive, entry.header().entry_type(), &path) {
             Accept::Take(name) => {
                 let target = staging.0.join(name);
+                create_parent(&target)?;
                 let mut out = File::create_new(&target)
                     .map_err(|source| Error::io("create", &target, source))?;
                 std::io::copy(&mut entry, &mut out).map_err(broken)?;
@@ -39,18 +40,18 @@ pub(crate) fn unpack(archive: &Archive, file: &Path, root: &Path) -> Result<Path
             }
         }
     }
-    if let Some(missing) = archive.files.iter().find(|name| !staging.0.join(name).is_file()) {
+    if let Some(file_name) = missing(archive, &staging.0) {
         return Err(Error::MissingFile {
             dataset: archive.folder.clone(),
-            file: missing.clone(),
+            file: file_name,
             searched: vec![file.to_owned()],
         });
     }
     let folder = root.join(&archive.folder);
-    fs::create_dir_all(&folder).map_err(|source| Error::io("create folder", &folder, source))?;
-    for name in &archive.files {
-        let target = folder.join(name);
+    for name in contained(archive, &staging.0) {
+        let target = folder.join(&name);
         if !target.exists() {
+            create_parent(&target)?;
             fs::rename(staging.0.join(name), &target)
                 .map_err(|source| Error::io("rename", &target, source))?;
         }
@@ -58,17 +59,59 @@ pub(crate) fn unpack(archive: &Archive, file: &Path, root: &Path) -> Result<Path
     Ok(folder)
 }
 
+/// What `folder` lacks of the contents of an archive; none if it is complete.
+pub(crate) fn missing(archive: &Archive, folder: &Path) -> Option<String> {
+    match &archive.contents {
+        Contents::Files(names) => names.iter().find(|name| !folder.join(name).is_file()).cloned(),
+        Contents::Tree { ending, files } => {
+            let found = contained(archive, folder).len();
+            (found < *files).then(|| format!("{ending} number {} of {files}", found + 1))
+        }
+    }
+}
+
+/// The files of an archive that lie in `folder`, as paths below it.
+fn contained(archive: &Archive, folder: &Path) -> Vec<PathBuf> {
+    match &archive.contents {
+        Contents::Files(names) => names.iter().map(PathBuf::from).collect(),
+        Contents::Tree { ending, .. } => {
+            let mut found = Vec::new();
+            below(folder, Path::new(""), ending, &mut found);
+            found
+        }
+    }
+}
+
+/// Collects the files below `root/path` whose names end with `ending`; a folder that cannot be read
+/// holds none.
+fn below(root: &Path, path: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(root.join(path)) else { return };
+    for entry in entries.flatten() {
+        let (path, kind) = (path.join(entry.file_name()), entry.file_type());
+        if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
+            below(root, &path, ending, found);
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+}
+
+fn create_parent(file: &Path) -> Result<(), Error> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|source| Error::io("create folder", folder, source))
+}
+
 /// What becomes of an entry.
-enum Accept<'a> {
-    /// It is unpacked under this name.
-    Take(&'a str),
+enum Accept {
+    /// It is unpacked to this path below the folder.
+    Take(PathBuf),
     /// It is harmless, but not needed.
     Skip,
     /// The whole archive is refused.
     Refuse,
 }
 
-fn accept<'a>(archive: &'a Archive, kind: EntryType, path: &Path) -> Accept<'a> {
+fn accept(archive: &Archive, kind: EntryType, path: &Path) -> Accept {
     if kind == EntryType::XGlobalHeader {
         return Accept::Skip; // a comment of the program that packed
     }
@@ -77,11 +120,12 @@ fn accept<'a>(archive: &'a Archive, kind: EntryType, path: &Path) -> Accept<'a> 
         return Accept::Refuse;
     }
     let relative: PathBuf = path.components().filter(|c| *c != Component::CurDir).collect();
-    let is = |name: &&String| relative == Path::new(&archive.folder).join(name);
-    match archive.files.iter().find(is) {
-        Some(name) if kind == EntryType::Regular => Accept::Take(name),
-        _ => Accept::Skip,
-    }
+    let Ok(below) = relative.strip_prefix(&archive.folder) else { return Accept::Skip };
+    let wanted = match &archive.contents {
+        Contents::Files(names) => names.iter().any(|name| below == Path::new(name)),
+        Contents::Tree { ending, .. } => below.to_string_lossy().ends_with(ending),
+    };
+    if wanted && kind == EntryType::Regular { Accept::Take(below.to_owned()) } else { Accept::Skip }
 }
 
 /// A temporary folder beside the final one, on the same disk; removed when dropped.
@@ -89,7 +133,8 @@ struct Staging(PathBuf);
 
 impl Staging {
     fn new(root: &Path, folder: &str) -> Result<Self, Error> {
-        let path = root.join(format!(".{folder}.unpacking-{}", std::process::id()));
+        let name = folder.replace('/', "-");
+        let path = root.join(format!(".{name}.unpacking-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path); // left by a process of the same number that was killed
         fs::create_dir_all(&path).map_err(|source| Error::io("create folder", &path, source))?;
         Ok(Self(path))

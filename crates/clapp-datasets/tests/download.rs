@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use clapp_datasets::Error;
-use clapp_datasets::download::{Archive, Progress, download, fetch};
+use clapp_datasets::download::{Archive, Contents, Progress, download, fetch};
 use clapp_random::{Purpose, stream};
 use md5::{Digest, Md5};
 use rand::RngExt;
@@ -123,7 +123,7 @@ fn archive(url: String, content: &[u8]) -> Archive {
         bytes: content.len() as u64,
         md5: Md5::digest(content).iter().map(|byte| format!("{byte:02x}")).collect(),
         folder: "set".into(),
-        files: vec!["images.bin".into(), "names.txt".into()],
+        contents: Contents::Files(vec!["images.bin".into(), "names.txt".into()]),
     }
 }
 
@@ -323,4 +323,68 @@ fn a_damaged_archive_leaves_nothing() {
     let error = download(&archive(url, &content), root.path(), &mut quiet).unwrap_err();
     assert_text(&error, "unpack: expected success, got ", "set.tar.gz; check that");
     assert_eq!(names(root.path()), ["set.tar.gz"]);
+}
+
+/// A tree of two utterances, and files beside them.
+fn tree() -> Vec<u8> {
+    pack(&[
+        file("speech/README.TXT", b"not below the part"),
+        entry("speech/part/", EntryType::Directory, &[]),
+        file("speech/part/19/198/19-198-0000.flac", b"one"),
+        file("speech/part/19/198/19-198.trans.txt", b"19-198-0000 NORTHANGER ABBEY"),
+        file("speech/part/26/495/26-495-0000.flac", b"two"),
+    ])
+}
+
+fn tree_archive(content: &[u8], files: usize) -> Archive {
+    let (url, _) = serve(content.to_vec(), Manner::Ranges);
+    let contents = Contents::Tree { ending: ".flac".into(), files };
+    Archive { folder: "speech/part".into(), contents, ..archive(url, content) }
+}
+
+#[test]
+fn a_tree_is_unpacked_with_its_folders() {
+    let root = tempfile::tempdir().unwrap();
+    let archive = tree_archive(&tree(), 2);
+    let folder = download(&archive, root.path(), &mut quiet).unwrap();
+    assert_eq!(folder, root.path().join("speech/part"));
+    assert_eq!(names(root.path()), ["set.tar.gz", "speech"]);
+    assert_eq!(names(&root.path().join("speech")), ["part"]);
+    assert_eq!(names(&folder.join("19/198")), ["19-198-0000.flac"]);
+    assert_eq!(fs::read(folder.join("26/495/26-495-0000.flac")).unwrap(), b"two");
+
+    // Complete: nothing is asked for. One gone: it comes back, and the other stays as it is.
+    fs::remove_file(root.path().join("set.tar.gz")).unwrap();
+    download(&archive, root.path(), &mut quiet).unwrap();
+    assert_eq!(names(root.path()), ["speech"]);
+    fs::remove_file(folder.join("26/495/26-495-0000.flac")).unwrap();
+    fs::write(folder.join("19/198/19-198-0000.flac"), b"mine").unwrap();
+    download(&archive, root.path(), &mut quiet).unwrap();
+    assert_eq!(fs::read(folder.join("26/495/26-495-0000.flac")).unwrap(), b"two");
+    assert_eq!(fs::read(folder.join("19/198/19-198-0000.flac")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_tree_that_lacks_files_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let error = download(&tree_archive(&tree(), 3), root.path(), &mut quiet).unwrap_err();
+    let start = "speech/part: expected file .flac number 3 of 3, got no such file in ";
+    assert_text(&error, start, "set.tar.gz; ");
+    assert_eq!(names(root.path()), ["set.tar.gz"]);
+}
+
+#[test]
+fn the_official_archives_are_described_in_full() {
+    for archive in
+        [Archive::stl10(), Archive::cifar10(), Archive::cifar100(), Archive::librispeech()]
+    {
+        assert!(archive.url.ends_with(&archive.name) && archive.name.ends_with(".tar.gz"));
+        assert!(archive.md5.len() == 32 && archive.md5.bytes().all(|b| b.is_ascii_hexdigit()));
+        match archive.contents {
+            Contents::Files(files) => assert!(files.len() > 2, "{files:?}"),
+            Contents::Tree { ending, files } => {
+                assert_eq!((ending.as_str(), files), (".flac", 28_539))
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clapp_datasets::Error;
 use clapp_datasets::sound::{
-    Check, IndexCache, IndexUse, OnBad, OpenOptions, PhoneLabels, Speakers, SpeechFiles,
+    Check, Framing, IndexCache, IndexUse, OnBad, OpenOptions, PhoneLabels, Speakers, SpeechFiles,
     SpeechSource, SplitList, label_count,
 };
 use tempfile::TempDir;
@@ -177,6 +177,19 @@ fn too_few_or_too_many_labels_are_refused_or_skipped() {
 }
 
 #[test]
+fn labels_of_hops_are_more_than_labels_of_windows() {
+    let root = corpus();
+    let words = vec!["1"; 4_000 / 160].join(" ");
+    let (_folder, labels) = text("labels.txt", &format!("19-198-0000 {words}\n"));
+    let read = || PhoneLabels::read(&labels, 41, OnBad::Refuse).unwrap();
+    let files = open(&root, &options()).with_labels(&read().framed(Framing::Hops)).unwrap();
+    assert_eq!((files.labels(1).unwrap().len(), files.framing()), (25, Framing::Hops));
+    let error = open(&root, &options()).with_labels(&read()).unwrap_err().to_string();
+    assert!(error.contains("expected 23 ") && error.contains("got 25 "), "{error}");
+    assert!(error.ends_with("; is this the right file and Framing?"), "{error}");
+}
+
+#[test]
 fn a_folder_of_wav_files_has_label_files_beside_them() {
     let root = tempfile::tempdir().unwrap();
     for (name, samples) in [("anna/one", 900), ("anna/two", 720), ("bob/one", 560), ("solo", 400)] {
@@ -184,7 +197,10 @@ fn a_folder_of_wav_files_has_label_files_beside_them() {
     }
     fs::write(root.path().join("anna/one.phones"), "0 1\n2 1\n").unwrap();
     fs::write(root.path().join("bob/one.phones"), "2 2").unwrap();
-    let files = SpeechFiles::folder(root.path(), &options()).unwrap().with_label_files(3).unwrap();
+    let files = SpeechFiles::folder(root.path(), &options())
+        .unwrap()
+        .with_label_files(3, Framing::Windows)
+        .unwrap();
     assert_eq!(ids(&files), ["anna/one", "anna/two", "bob/one", "solo"]);
     assert_eq!(files.labels(0), Some(&[0, 1, 2, 1][..]));
     assert_eq!((files.labels(1), files.labels(2)), (None, Some(&[2, 2][..])));
@@ -192,7 +208,7 @@ fn a_folder_of_wav_files_has_label_files_beside_them() {
 
     fs::write(root.path().join("solo.phones"), "1\n3\n").unwrap();
     let reopened = SpeechFiles::folder(root.path(), &options()).unwrap();
-    let error = reopened.with_label_files(3).unwrap_err().to_string();
+    let error = reopened.with_label_files(3, Framing::Windows).unwrap_err().to_string();
     let start = "phone labels: expected a label in 0..=2, got \"3\" at line 2 in ";
     assert!(error.starts_with(start) && error.contains("solo.phones"), "{error}");
 }

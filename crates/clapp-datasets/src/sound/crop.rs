@@ -6,7 +6,7 @@ use clapp_random::{Purpose, stream};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::frames::{HOP, label_count, outputs};
+use super::frames::{Framing, HOP, outputs};
 use super::scaling::Scaling;
 use crate::{Augment, Error};
 
@@ -114,26 +114,36 @@ impl SpeechPipeline {
 /// utterance, of `samples`, has no label for some of them.
 ///
 /// ```text
-/// start = 160 m:  labels m − 1 .. m − 1 + T        T = outputs of the crop
+/// start = 160 m:  labels m − 1 .. m − 1 + T for windows, m .. m + T for hops        T = outputs of the crop
 /// ```
-/// For learning with phone labels. The probe aligns whole utterances otherwise: it drops the first
-/// two or three outputs, which pairs output t with label t − 2 or t − 3.
+/// For learning with phone labels. Both pair an output with the label whose middle is nearest to the
+/// middle of what it sees. The probe aligns whole utterances otherwise: it drops the first two or three
+/// outputs, which pairs output t with label t − 2 or t − 3.
 ///
 /// # Paper
-/// Löwe et al. 2019, `loss_supervised_phones.py`. Deviations: none.
+/// Löwe et al. 2019, `loss_supervised_phones.py`, for windows. Deviations: none.
 ///
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::sound::crop_labels;
-/// assert_eq!(crop_labels(480, 20_480, 40_000), Some(2..130));
-/// assert_eq!(crop_labels(0, 20_480, 40_000), None); // the first output has no label
+/// use clapp_datasets::sound::{Framing, crop_labels};
+/// assert_eq!(crop_labels(480, 20_480, 40_000, Framing::Windows), Some(2..130));
+/// assert_eq!(crop_labels(0, 20_480, 40_000, Framing::Windows), None); // the first output has no label
+/// assert_eq!(crop_labels(480, 20_480, 40_000, Framing::Hops), Some(3..131));
 /// ```
 #[must_use]
-pub fn crop_labels(start: usize, crop: usize, samples: usize) -> Option<Range<usize>> {
-    let first = (start / HOP).checked_sub(1)?;
+pub fn crop_labels(
+    start: usize,
+    crop: usize,
+    samples: usize,
+    framing: Framing,
+) -> Option<Range<usize>> {
+    let first = match framing {
+        Framing::Windows => (start / HOP).checked_sub(1)?,
+        Framing::Hops => start / HOP,
+    };
     let labels = first..first + outputs(crop);
-    (labels.end <= label_count(samples)).then_some(labels)
+    (labels.end <= framing.labels(samples)).then_some(labels)
 }
 
 /// Which outputs of a layer with `outputs` of them the loss looks at: `length` in a row from a
@@ -231,8 +241,12 @@ mod tests {
         let pipeline = SpeechPipeline::librispeech();
         for samples in 20_800..22_000 {
             let last = HOP * pipeline.starts(samples);
-            assert!(crop_labels(last, pipeline.crop, samples).is_some(), "{samples} samples");
-            assert!(crop_labels(160, pipeline.crop, samples).is_some(), "{samples} samples");
+            for framing in [Framing::Windows, Framing::Hops] {
+                for start in [HOP, last] {
+                    let labels = crop_labels(start, pipeline.crop, samples, framing);
+                    assert!(labels.is_some(), "{samples} samples, {framing:?}");
+                }
+            }
         }
     }
 

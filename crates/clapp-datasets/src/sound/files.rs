@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::decode;
-use super::frames::{RATE, label_count};
+use super::frames::{Framing, RATE};
 use super::index::{self, Check, Entry, IndexCache, IndexUse};
 use super::lists::{PhoneLabels, SplitList};
 use super::resample::{resample, resampled_len};
@@ -71,6 +71,7 @@ pub struct SpeechFiles {
     name: String,
     items: Vec<Item>,
     classes: usize,
+    framing: Framing,
     on_bad: OnBad,
     skipped: Skipped,
     index: IndexUse,
@@ -153,10 +154,11 @@ impl SpeechFiles {
             });
         }
         items.sort_by(|a, b| a.utterance.id.cmp(&b.utterance.id));
-        Ok(Self { name, items, classes: 0, on_bad: options.on_bad, skipped, index })
+        let (classes, framing) = (0, Framing::default());
+        Ok(Self { name, items, classes, framing, on_bad: options.on_bad, skipped, index })
     }
 
-    /// The same utterances with the labels of a file. Utterances without a line keep none, and
+    /// The same utterances with the labels of a file, instead of any they had. Utterances without a line have none, and
     /// lines without an utterance are passed over: label files often cover more than is at hand.
     ///
     /// # Errors
@@ -170,14 +172,14 @@ impl SpeechFiles {
                 Some(found) => check_count(&item.utterance, found, labels).map(Some),
             };
             let Some(found) = self.skipped.sift(checked, self.on_bad)? else { continue };
-            item.labels = found.or(item.labels);
+            item.labels = found;
             items.push(item);
         }
-        let classes = self.classes.max(labels.classes());
-        Ok(Self { items, classes, ..self })
+        let (classes, framing) = (labels.classes(), labels.framing());
+        Ok(Self { items, classes, framing, ..self })
     }
 
-    /// The same utterances with labels from files beside them: `name.phones` holds the labels of
+    /// The same utterances with labels from files beside them, instead of any they had: `name.phones` holds the labels of
     /// `name.wav`, separated by blanks.
     ///
     /// # Errors
@@ -186,7 +188,7 @@ impl SpeechFiles {
     ///
     /// # Panics
     /// `classes` is not in 1..=256.
-    pub fn with_label_files(mut self, classes: usize) -> Result<Self, Error> {
+    pub fn with_label_files(mut self, classes: usize, framing: Framing) -> Result<Self, Error> {
         let mut items = Vec::with_capacity(self.items.len());
         for mut item in self.items {
             let path = item.path.with_extension("phones");
@@ -194,16 +196,17 @@ impl SpeechFiles {
                 false => Ok(None),
                 true => {
                     PhoneLabels::of_one(&path, &item.utterance.id, classes).and_then(|labels| {
+                        let labels = labels.framed(framing);
                         let found = labels.get(&item.utterance.id).unwrap_or(&[]);
                         check_count(&item.utterance, found, &labels).map(Some)
                     })
                 }
             };
             let Some(found) = self.skipped.sift(checked, self.on_bad)? else { continue };
-            item.labels = found.or(item.labels);
+            item.labels = found;
             items.push(item);
         }
-        Ok(Self { items, classes: self.classes.max(classes), ..self })
+        Ok(Self { items, classes, framing, ..self })
     }
 
     /// The utterances of a list, in its order.
@@ -295,6 +298,10 @@ impl SpeechSource for SpeechFiles {
         self.classes
     }
 
+    fn framing(&self) -> Framing {
+        self.framing
+    }
+
     fn name(&self) -> &str {
         &self.name
     }
@@ -326,7 +333,7 @@ fn check_count(
     found: &[u8],
     labels: &PhoneLabels,
 ) -> Result<Vec<u8>, Error> {
-    let (expected, got) = (label_count(utterance.samples), found.len());
+    let (expected, got) = (labels.framing().labels(utterance.samples), found.len());
     if got == expected {
         return Ok(found.to_vec());
     }

@@ -1,5 +1,7 @@
 //! How many outputs and labels belong to how many samples.
 
+use serde::{Deserialize, Serialize};
+
 /// Samples in a second: the rate that the encoders are made for.
 pub const RATE: u32 = 16_000;
 
@@ -70,6 +72,41 @@ pub const fn label_count(samples: usize) -> usize {
 pub const fn surplus(samples: usize) -> usize {
     assert!(samples >= WINDOW, "surplus: expected at least one window of 400 samples");
     outputs(samples) - label_count(samples)
+}
+
+/// Which samples a label describes.
+///
+/// | | label i describes | labels of N samples | outputs without a label |
+/// |---|---|---|---|
+/// | `Windows` | `160 i .. 160 i + 400` | [`label_count`] | 2 or 3 |
+/// | `Hops` | `160 i .. 160 i + 160` | ⌊N/160⌋ | 0 or 1 |
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::sound::Framing;
+/// assert_eq!(Framing::Windows.labels(81_520), 508);
+/// assert_eq!(Framing::Hops.labels(81_520), 509);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Framing {
+    /// Overlapping windows of 25 ms, as the published labels of LibriSpeech.
+    #[default]
+    Windows,
+    /// Intervals of 10 ms side by side, as most programs that align transcripts write them.
+    Hops,
+}
+
+impl Framing {
+    /// How many labels an utterance of `samples` has.
+    #[must_use]
+    pub const fn labels(self, samples: usize) -> usize {
+        match self {
+            Self::Windows => label_count(samples),
+            Self::Hops => samples / HOP,
+        }
+    }
 }
 
 #[cfg(test)]

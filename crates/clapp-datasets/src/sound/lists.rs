@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::frames::Framing;
 use super::skipped::{OnBad, Skipped};
 use crate::Error;
 
 /// Phone labels of many utterances, as in `converted_aligned_phones.txt`.
 ///
 /// One line per utterance, `ID int int int …`, separated by blanks; one label per 10 ms, counted
-/// from 0. The published labels of LibriSpeech count 41 classes, 0 is silence. Blank lines are passed
-/// over.
+/// from 0. The published labels of LibriSpeech count 41 classes, 0 is silence, and describe windows of
+/// 25 ms; for others see [`framed`](Self::framed). Blank lines are passed over.
 ///
 /// # Example
 ///
@@ -28,6 +29,7 @@ use crate::Error;
 pub struct PhoneLabels {
     path: PathBuf,
     classes: usize,
+    framing: Framing,
     lines: HashMap<String, (usize, Vec<u8>)>,
     skipped: Skipped,
 }
@@ -45,7 +47,7 @@ impl PhoneLabels {
     pub fn read(path: impl AsRef<Path>, classes: usize, on_bad: OnBad) -> Result<Self, Error> {
         assert!((1..=256).contains(&classes), "labels: expected 1..=256 classes, got {classes}");
         let path = path.as_ref().to_owned();
-        let mut read = Self { path, classes, lines: HashMap::new(), skipped: Skipped::default() };
+        let mut read = Self::empty(path, classes);
         for (line, text) in lines(&read.path)?.lines().enumerate() {
             let Some((id, words)) = split(text) else { continue };
             let parsed = read.parse(id, words, line + 1);
@@ -56,11 +58,27 @@ impl PhoneLabels {
         Ok(read)
     }
 
+    fn empty(path: PathBuf, classes: usize) -> Self {
+        let (framing, lines) = (Framing::default(), HashMap::new());
+        Self { path, classes, framing, lines, skipped: Skipped::default() }
+    }
+
+    /// The same labels, describing other samples.
+    #[must_use]
+    pub fn framed(self, framing: Framing) -> Self {
+        Self { framing, ..self }
+    }
+
+    /// Which samples a label describes; [`Framing::Windows`] unless said otherwise.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
     /// The labels of one utterance, from a file that holds nothing else, on any number of lines.
     pub(super) fn of_one(path: &Path, id: &str, classes: usize) -> Result<Self, Error> {
         assert!((1..=256).contains(&classes), "labels: expected 1..=256 classes, got {classes}");
-        let (path, lines) = (path.to_owned(), HashMap::new());
-        let mut read = Self { path, classes, lines, skipped: Skipped::default() };
+        let mut read = Self::empty(path.to_owned(), classes);
         let mut labels = Vec::new();
         for (line, words) in self::lines(&read.path)?.lines().enumerate() {
             labels.extend(read.parse(id, words, line + 1)?);

@@ -216,7 +216,7 @@ impl Maker for CropMaker {
             let start = pipeline.start(length, augment, seed, self.epoch, index as u64);
             source.read(index, start, crop)?;
             pipeline.scaling.apply(crop);
-            let of_crop = crop_labels(start, pipeline.crop, length);
+            let of_crop = crop_labels(start, pipeline.crop, length, source.framing());
             let of_all = source.labels(index);
             labels.push(of_all.zip(of_crop).map(|(all, range)| all[range].to_vec()));
             starts.push(start);
@@ -241,7 +241,7 @@ pub struct WholeUtterance {
     pub index: usize,
     /// All scaled samples.
     pub samples: Vec<f32>,
-    /// One class per 10 ms, [`label_count`](super::label_count) of them, if it has labels.
+    /// One class per 10 ms, as many as the source's framing says, if it has labels.
     pub labels: Option<Vec<u8>>,
 }
 

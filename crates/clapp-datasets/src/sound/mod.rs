@@ -7,7 +7,7 @@
 //! | [`synthetic`] | talkers from a seed: no files needed |
 //! | [`SpeechLoader`] | batches of random crops, made ahead by threads |
 //! | [`whole_utterances`] | for read-outs |
-//! | [`outputs`], [`label_count`], [`surplus`] | how samples, outputs and labels belong together |
+//! | [`outputs`], [`label_count`], [`surplus`], [`Framing`] | how samples, outputs and labels belong together |
 //!
 //! # LibriSpeech
 //!
@@ -50,7 +50,7 @@ mod voice;
 
 pub use crop::{SpeechPipeline, crop_labels, subsample_window};
 pub use files::{OpenOptions, Rates, SpeechFiles};
-pub use frames::{HOP, RATE, WINDOW, label_count, outputs, surplus};
+pub use frames::{Framing, HOP, RATE, WINDOW, label_count, outputs, surplus};
 pub use index::{Check, IndexCache, IndexUse};
 pub use lists::{PhoneLabels, SplitList};
 pub use loader::{SpeechBatch, SpeechLoader, WholeUtterance, whole_utterances};

@@ -26,7 +26,8 @@ const FULL_SCALE: f32 = 2_147_483_648.0; // 2³¹
 ///
 /// let mut samples = [-1.0 / 32_768.0, 0.0]; // −1 and 0 in a 16-bit file
 /// Scaling::librispeech().apply(&mut samples);
-/// assert_eq!(samples, [(-65_536.0 + 1_456_218.75) / 135_303_504.0, 0.010_762_609]);
+/// let (s, std) = (-65_536.0, 135_303_504.0);
+/// assert_eq!(samples, [(s + 1_456_218.75) / std, 1_456_218.75 / std]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::frames::label_count;
+use super::frames::Framing;
 use crate::Error;
 
 /// What is known of an utterance without decoding it.
@@ -40,7 +40,7 @@ pub struct Utterance {
 ///     fn len(&self) -> usize { 1 }
 ///     fn utterance(&self, _: usize) -> &Utterance { &self.0 }
 ///     fn read(&self, _: usize, start: usize, into: &mut [f32]) -> Result<(), Error> {
-///         into.iter_mut().zip(start..).for_each(|(a, i)| *a = (i % 100) as f32 / 50.0 - 1.0);
+///         into.iter_mut().zip(start..).for_each(|(a, i)| *a = (i % 64) as f32 / 32.0 - 1.0);
 ///         Ok(())
 ///     }
 ///     fn labels(&self, _: usize) -> Option<&[u8]> { None }
@@ -50,8 +50,8 @@ pub struct Utterance {
 ///
 /// let utterance = Utterance { id: "saw".into(), speaker: None, chapter: None, samples: 16_000 };
 /// let mut two = [0.0; 2];
-/// Saw(utterance).read(0, 49, &mut two)?;
-/// assert_eq!(two, [-0.02, 0.0]);
+/// Saw(utterance).read(0, 31, &mut two)?;
+/// assert_eq!(two, [-1.0 / 32.0, 0.0]);
 /// # Ok::<(), Error>(())
 /// ```
 pub trait SpeechSource: Send + Sync {
@@ -73,7 +73,7 @@ pub trait SpeechSource: Send + Sync {
     /// `index` is not below [`len`](Self::len), or the utterance ends before `into` is full.
     fn read(&self, index: usize, start: usize, into: &mut [f32]) -> Result<(), Error>;
 
-    /// One class per 10 ms, [`label_count`] of them; `None` without labels.
+    /// One class per 10 ms, as many as [`framing`](Self::framing) says; `None` without labels.
     ///
     /// # Panics
     /// `index` is not below [`len`](Self::len).
@@ -84,6 +84,11 @@ pub trait SpeechSource: Send + Sync {
 
     /// A short name for messages and logs, such as `librispeech/train-clean-100`.
     fn name(&self) -> &str;
+
+    /// Which samples a label describes: [`Framing::Windows`] unless the source says otherwise.
+    fn framing(&self) -> Framing {
+        Framing::Windows
+    }
 
     /// True if there is no utterance.
     fn is_empty(&self) -> bool {
@@ -121,6 +126,9 @@ macro_rules! delegate {
             }
             fn classes(&self) -> usize {
                 (**self).classes()
+            }
+            fn framing(&self) -> Framing {
+                (**self).framing()
             }
             fn name(&self) -> &str {
                 (**self).name()
@@ -171,18 +179,33 @@ pub struct InMemory {
     name: String,
     recordings: Vec<Recording>,
     classes: usize,
+    framing: Framing,
 }
 
 impl InMemory {
-    /// Checks and joins recordings; labels count `classes` classes, 0 if there are no labels.
+    /// Checks and joins recordings; labels count `classes` classes, 0 if there are no labels, and
+    /// describe windows of 25 ms.
     ///
     /// # Errors
     /// [`Error::PhoneCount`] or [`Error::PhoneLabel`] if labels do not fit their recording; the
     /// line named is the recording, counted from 1.
     pub fn new(
         name: impl Into<String>,
+        recordings: Vec<Recording>,
+        classes: usize,
+    ) -> Result<Self, Error> {
+        Self::framed(name, recordings, classes, Framing::Windows)
+    }
+
+    /// As [`new`](Self::new), with labels that describe other samples.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn framed(
+        name: impl Into<String>,
         mut recordings: Vec<Recording>,
         classes: usize,
+        framing: Framing,
     ) -> Result<Self, Error> {
         let name = name.into();
         for (index, recording) in recordings.iter_mut().enumerate() {
@@ -190,7 +213,7 @@ impl InMemory {
             recording.utterance.samples = samples;
             let Some(labels) = &recording.labels else { continue };
             let (line, path) = (index + 1, name.clone().into());
-            let (expected, got) = (label_count(samples), labels.len());
+            let (expected, got) = (framing.labels(samples), labels.len());
             if got != expected {
                 let id = recording.utterance.id.clone();
                 return Err(Error::PhoneCount { expected, got, id, samples, line, path });
@@ -200,7 +223,7 @@ impl InMemory {
                 return Err(Error::PhoneLabel { largest, got, line, path });
             }
         }
-        Ok(Self { name, recordings, classes })
+        Ok(Self { name, recordings, classes, framing })
     }
 
     /// A copy of all utterances and labels of another source, so that later reads decode nothing.
@@ -219,7 +242,7 @@ impl InMemory {
             })
         };
         let recordings = (0..source.len()).map(recording).collect::<Result<_, Error>>()?;
-        Self::new(source.name(), recordings, source.classes())
+        Self::framed(source.name(), recordings, source.classes(), source.framing())
     }
 }
 
@@ -244,6 +267,10 @@ impl SpeechSource for InMemory {
 
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn framing(&self) -> Framing {
+        self.framing
     }
 
     fn name(&self) -> &str {
@@ -281,8 +308,8 @@ mod tests {
         let error = |labels| InMemory::new("a", vec![recording(560, Some(labels))], 2).unwrap_err();
         assert_eq!(
             error(vec![0]).to_string(),
-            "phone labels: expected 2 for utterance u (560 samples), got 1 at line 1 in a; one \
-             label per 10 ms, in windows of 25 ms"
+            "phone labels: expected 2 for utterance u (560 samples), got 1 at line 1 in a; is \
+             this the right file and Framing?"
         );
         assert!(
             error(vec![0, 2]).to_string().starts_with("phone labels: expected a label in 0..=1")

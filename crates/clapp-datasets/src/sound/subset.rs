@@ -1,5 +1,6 @@
 //! Some utterances of a source.
 
+use super::frames::Framing;
 use super::speech::{SpeechSource, Utterance};
 use crate::Error;
 
@@ -63,6 +64,10 @@ impl<S: SpeechSource> SpeechSource for SpeechSubset<S> {
 
     fn classes(&self) -> usize {
         self.source.classes()
+    }
+
+    fn framing(&self) -> Framing {
+        self.source.framing()
     }
 
     fn name(&self) -> &str {
