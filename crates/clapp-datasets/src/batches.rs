@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use crate::{Error, Loader};
@@ -152,7 +152,9 @@ impl<B: Send + 'static> Batches<B> {
             let maker = Arc::clone(&batches.maker);
             let work = move || {
                 for batch in (first + worker..end).step_by(workers) {
-                    let made = make(&*maker, batch);
+                    // In the pool that computes: this thread waits, so that no more threads work
+                    // than the pool has, however many loaders there are.
+                    let made = rayon::scope(|_| make(&*maker, batch));
                     let failed = made.is_err();
                     if sender.send(made).is_err() || failed {
                         return; // the reader has gone, or will stop at this error
@@ -187,9 +189,7 @@ impl<B> Iterator for Batches<B> {
         }
         let made = match self.queues.len() {
             0 => make(&*self.maker, self.next),
-            workers => self.queues[(self.next - self.first) % workers]
-                .recv()
-                .expect("a worker sends each of its batches, or an error that ends the iteration"),
+            workers => received(&self.queues[(self.next - self.first) % workers]),
         };
         match made {
             Ok(_) => self.next += 1,
@@ -203,12 +203,35 @@ impl<B> Iterator for Batches<B> {
     }
 }
 
+/// The next batch of a queue. A reader inside the pool works while it waits: the batch may be waiting for
+/// the very thread.
+fn received<B>(queue: &Receiver<Result<B, Error>>) -> Result<B, Error> {
+    while rayon::current_thread_index().is_some() {
+        match queue.try_recv() {
+            Ok(made) => return made,
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) => help(),
+        }
+    }
+    queue.recv().expect("a worker sends each of its batches, or an error that ends the iteration")
+}
+
+/// Does some of what the pool has to do, or lets others run.
+fn help() {
+    if rayon::yield_now() != Some(rayon::Yield::Executed) {
+        std::thread::yield_now();
+    }
+}
+
 impl<B> std::iter::FusedIterator for Batches<B> {}
 
 impl<B> Drop for Batches<B> {
     fn drop(&mut self) {
         self.queues.clear(); // a worker that waits to send wakes up and ends
         for worker in self.workers.drain(..) {
+            while rayon::current_thread_index().is_some() && !worker.is_finished() {
+                help();
+            }
             let _ = worker.join(); // a panic was caught and sent; there is nothing more to learn
         }
     }

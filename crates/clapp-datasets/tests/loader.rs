@@ -204,6 +204,17 @@ fn dropping_an_epoch_joins_its_threads() {
 }
 
 #[test]
+fn readers_on_every_thread_of_the_pool_do_not_wait_for_each_other() {
+    let (alone, loader) = (epoch(&loader(0), 3), loader(2));
+    // Batches are made in the pool too, and every thread of it reads and then leaves early.
+    let read = rayon::broadcast(|_| {
+        drop(loader.epoch(4).unwrap());
+        epoch(&loader, 3)
+    });
+    assert!(read.iter().all(|read| read == &alone));
+}
+
+#[test]
 fn no_more_is_read_ahead_than_prefetch_allows() {
     let source = Troubled::new(None);
     let reads = Arc::clone(&source.reads);
