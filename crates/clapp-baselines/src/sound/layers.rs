@@ -1,12 +1,14 @@
 //! Layers of sound as tensor operations that can be differentiated.
 
 use burn::tensor::{
-    Tensor,
+    Gradients, Tensor,
     activation::{relu, sigmoid, tanh},
     module::conv1d,
     ops::ConvOptions,
 };
-use clapp_encoders::Conv1dSpec;
+use clapp_encoders::{Conv1dSpec, GruUpdate, LocalGru};
+
+use crate::oracle::{gradient, leaf};
 
 /// ρ(W ∗ x + b) over time.
 ///
@@ -62,6 +64,45 @@ pub struct GruWeights {
     pub input_bias: Tensor<1>,
     /// b_h, `[3 · unit]`.
     pub recurrent_bias: Tensor<1>,
+}
+
+impl GruWeights {
+    /// The weights of a layer.
+    #[must_use]
+    pub fn of(layer: &LocalGru) -> Self {
+        Self {
+            input: layer.input.weight(),
+            recurrent: layer.recurrent.weight(),
+            input_bias: layer.input_bias.weight(),
+            recurrent_bias: layer.recurrent_bias.weight(),
+        }
+    }
+
+    /// The same weights as leaves of a graph.
+    #[must_use]
+    pub fn tracked(&self) -> Self {
+        Self {
+            input: leaf(&self.input),
+            recurrent: leaf(&self.recurrent),
+            input_bias: leaf(&self.input_bias),
+            recurrent_bias: leaf(&self.recurrent_bias),
+        }
+    }
+
+    /// Gradients of tracked weights.
+    ///
+    /// # Panics
+    ///
+    /// If a weight took no part in what was differentiated.
+    #[must_use]
+    pub fn gradients(&self, gradients: &Gradients) -> GruUpdate {
+        GruUpdate {
+            input: gradient(&self.input, gradients),
+            recurrent: gradient(&self.recurrent, gradients),
+            input_bias: gradient(&self.input_bias, gradients),
+            recurrent_bias: gradient(&self.recurrent_bias, gradients),
+        }
+    }
 }
 
 /// States of a recurrent layer.

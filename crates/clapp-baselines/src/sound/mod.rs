@@ -15,6 +15,7 @@ mod frames;
 mod layers;
 mod network;
 mod phones;
+mod weights;
 
 pub use frames::{adaptive_frames, cross_entropy};
 pub use layers::{GruWeights, Stop, convolve, gru};

@@ -1,10 +1,13 @@
 //! Encoders of sound, module by module, with gradients by automatic differentiation.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 use clapp_encoders::{GruUpdate, LocalConv1d, LocalGru, SoundEncoder, TargetSide};
 use clapp_rules::{Draws, Feedback, Objective, Optimizer, PredictorUpdate, Predictors, Rule};
 
-use super::layers::{GruWeights, Stop, convolve, gru};
+use super::{
+    layers::Stop,
+    weights::{LayerGradients, Weights, descend, number},
+};
 use crate::oracle::{contrastive_loss, gradient, leaf};
 
 /// Layers between two gradient stops, with the lateral weights of their one loss.
@@ -79,8 +82,7 @@ pub struct SoundGradients {
 
 /// A module whose weights are leaves of a graph.
 struct Tracked {
-    convolutions: Vec<(Tensor<3>, Tensor<1>, clapp_encoders::Conv1dSpec)>,
-    recurrent: Option<GruWeights>,
+    layers: Weights,
     w_pred: Tensor<3>,
     w_retro: Option<Tensor<3>>,
 }
@@ -151,29 +153,20 @@ impl SoundNetwork {
         );
         let mut below = waves.clone().inner().autodiff().swap_dims(1, 2);
         let mut losses = Vec::with_capacity(modules.len());
-        for (module, draws) in modules.iter().zip(draws) {
-            let seen = below.clone().detach();
-            let output = module.convolved(seen.clone());
+        for ((module, tracked), draws) in self.modules.iter().zip(&modules).zip(draws) {
+            let (output, context) = tracked.layers.forward(below.clone().detach(), self.stop);
             let predicts_input = module.convolutions.is_empty();
             let target = if predicts_input && self.target == TargetSide::Learns {
-                below.clone()
+                below
             } else {
                 output.clone()
             };
-            let context = match &module.recurrent {
-                Some(weights) => gru(&output, weights, self.stop),
-                None => output.clone(),
-            };
-            losses.push(self.loss(module, &grid(target), &grid(context), draws));
+            losses.push(self.loss(tracked, &grid(target), &grid(context), draws));
             below = output;
         }
         let gradients = Tensor::cat(losses.clone(), 0).sum().backward();
-        let value = |loss: &Tensor<1>| {
-            let data = loss.clone().inner().to_data().convert::<f64>();
-            data.iter::<f64>().next().unwrap_or(f64::NAN)
-        };
         let modules = modules.iter().zip(&losses);
-        modules.map(|(module, loss)| module.gradients(value(loss), &gradients)).collect()
+        modules.map(|(module, loss)| module.gradients(number(loss), &gradients)).collect()
     }
 
     fn loss(&self, module: &Tracked, z: &Tensor<4>, c: &Tensor<4>, draws: &[Draws]) -> Tensor<1> {
@@ -223,14 +216,10 @@ impl SoundNetwork {
         let mut below = waves.clone().swap_dims(1, 2);
         let mut representations = Vec::with_capacity(self.modules.len());
         for module in &self.modules {
-            for layer in &module.convolutions {
-                let (weight, bias) = (layer.weight.weight(), layer.bias.weight());
-                below = convolve(below, weight, bias, layer.spec);
-            }
-            representations.push(match &module.recurrent {
-                Some(layer) => gru(&below, &GruWeights::of(layer), self.stop),
-                None => below.clone(),
-            });
+            let weights = Weights::of(&module.convolutions, module.recurrent.as_ref());
+            let (output, seen) = weights.forward(below, self.stop);
+            representations.push(seen);
+            below = output;
         }
         representations
     }
@@ -239,100 +228,31 @@ impl SoundNetwork {
 impl SoundModule {
     /// One step down the gradients.
     fn descend(&mut self, gradients: SoundGradients, optimizer: &Optimizer) {
-        for (layer, (weight, bias)) in self.convolutions.iter_mut().zip(gradients.convolutions) {
-            layer.weight.learn(-weight, optimizer);
-            layer.bias.learn(-bias, optimizer);
-        }
-        if let (Some(layer), Some(update)) = (&mut self.recurrent, gradients.recurrent) {
-            layer.apply(negative(update), optimizer);
-        }
-        let PredictorUpdate { w_pred, w_retro } = gradients.predictors;
+        let SoundGradients { convolutions, recurrent, predictors, .. } = gradients;
+        let layers = LayerGradients { convolutions, recurrent };
+        descend(&mut self.convolutions, self.recurrent.as_mut(), layers, optimizer);
+        let PredictorUpdate { w_pred, w_retro } = predictors;
         let update = PredictorUpdate { w_pred: -w_pred, w_retro: w_retro.map(|delta| -delta) };
         self.predictors.learn(update, optimizer);
     }
 }
 
-/// A gradient as a change.
-pub(super) fn negative(gradients: GruUpdate) -> GruUpdate {
-    GruUpdate {
-        input: -gradients.input,
-        recurrent: -gradients.recurrent,
-        input_bias: -gradients.input_bias,
-        recurrent_bias: -gradients.recurrent_bias,
-    }
-}
-
-impl GruWeights {
-    /// The weights of a layer.
-    #[must_use]
-    pub fn of(layer: &LocalGru) -> Self {
-        Self {
-            input: layer.input.weight(),
-            recurrent: layer.recurrent.weight(),
-            input_bias: layer.input_bias.weight(),
-            recurrent_bias: layer.recurrent_bias.weight(),
-        }
-    }
-
-    /// The same weights as leaves of a graph.
-    #[must_use]
-    pub fn tracked(&self) -> Self {
-        Self {
-            input: leaf(&self.input),
-            recurrent: leaf(&self.recurrent),
-            input_bias: leaf(&self.input_bias),
-            recurrent_bias: leaf(&self.recurrent_bias),
-        }
-    }
-
-    /// Gradients of tracked weights.
-    ///
-    /// # Panics
-    ///
-    /// If a weight took no part in what was differentiated.
-    #[must_use]
-    pub fn gradients(&self, gradients: &burn::tensor::Gradients) -> GruUpdate {
-        GruUpdate {
-            input: gradient(&self.input, gradients),
-            recurrent: gradient(&self.recurrent, gradients),
-            input_bias: gradient(&self.input_bias, gradients),
-            recurrent_bias: gradient(&self.recurrent_bias, gradients),
-        }
-    }
-}
-
 impl Tracked {
     fn new(module: &SoundModule) -> Self {
-        let convolution = |layer: &LocalConv1d| {
-            (leaf(&layer.weight.weight()), leaf(&layer.bias.weight()), layer.spec)
-        };
         Self {
-            convolutions: module.convolutions.iter().map(convolution).collect(),
-            recurrent: module.recurrent.as_ref().map(|layer| GruWeights::of(layer).tracked()),
+            layers: Weights::tracked(&module.convolutions, module.recurrent.as_ref()),
             w_pred: leaf(&module.predictors.w_pred.weight()),
             w_retro: module.predictors.w_retro.as_ref().map(|w_retro| leaf(&w_retro.weight())),
         }
     }
 
-    fn convolved(&self, input: Tensor<3>) -> Tensor<3> {
-        self.convolutions
-            .iter()
-            .fold(input, |x, (weight, bias, spec)| convolve(x, weight.clone(), bias.clone(), *spec))
-    }
-
-    fn gradients(&self, loss: f64, gradients: &burn::tensor::Gradients) -> SoundGradients {
-        let convolution = |(weight, bias, _): &(Tensor<3>, Tensor<1>, _)| {
-            (gradient(weight, gradients), gradient(bias, gradients))
+    fn gradients(&self, loss: f64, gradients: &Gradients) -> SoundGradients {
+        let LayerGradients { convolutions, recurrent } = self.layers.gradients(gradients);
+        let predictors = PredictorUpdate {
+            w_pred: gradient(&self.w_pred, gradients),
+            w_retro: self.w_retro.as_ref().map(|w_retro| gradient(w_retro, gradients)),
         };
-        SoundGradients {
-            loss,
-            convolutions: self.convolutions.iter().map(convolution).collect(),
-            recurrent: self.recurrent.as_ref().map(|weights| weights.gradients(gradients)),
-            predictors: PredictorUpdate {
-                w_pred: gradient(&self.w_pred, gradients),
-                w_retro: self.w_retro.as_ref().map(|w_retro| gradient(w_retro, gradients)),
-            },
-        }
+        SoundGradients { loss, convolutions, recurrent, predictors }
     }
 }
 

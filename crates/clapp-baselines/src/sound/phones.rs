@@ -1,13 +1,13 @@
 //! Phones with labels: supervised learning end to end, or greedily at every layer.
 
 use burn::tensor::{Device, Tensor};
-use clapp_encoders::{Conv1dSpec, LocalConv1d, LocalGru, SoundEncoder};
+use clapp_encoders::{LocalConv1d, LocalGru, SoundEncoder};
 use clapp_rules::{Optimizer, Synapses};
 
 use super::{
     frames::{adaptive_frames, cross_entropy},
-    layers::{GruWeights, Stop, convolve, gru},
-    network::negative,
+    layers::Stop,
+    weights::{Weights, descend, number},
 };
 use crate::oracle::{gradient, leaf};
 
@@ -126,12 +126,15 @@ impl PhoneLearner {
             labels.len()
         );
         let frames = labels.len() / batch;
-        let tracked: Vec<Tracked> = self.parts.iter().map(Tracked::new).collect();
+        let tracked: Vec<Weights> = self.parts.iter().map(Part::tracked).collect();
+        let leaves =
+            |part: &Part| (leaf(&part.head.weight.weight()), leaf(&part.head.bias.weight()));
+        let heads: Vec<_> = self.parts.iter().map(leaves).collect();
         let mut below = waves.clone().inner().autodiff().swap_dims(1, 2);
         let (mut losses, mut accuracies) = (Vec::new(), Vec::new());
-        for part in &tracked {
-            let (output, context) = part.forward(below.detach());
-            let logits = part.logits(context, frames);
+        for (weights, head) in tracked.iter().zip(&heads) {
+            let (output, context) = weights.forward(below.detach(), Stop::Nowhere);
+            let logits = read_out(head, context, frames);
             let [_, _, classes] = logits.dims();
             let logits = logits.reshape([batch * frames, classes]);
             accuracies.push(accuracy(&logits.clone().inner(), labels));
@@ -139,14 +142,13 @@ impl PhoneLearner {
             below = output;
         }
         let gradients = Tensor::cat(losses.clone(), 0).sum().backward();
-        for (part, tracked) in self.parts.iter_mut().zip(&tracked) {
-            part.descend(tracked, &gradients, optimizer);
+        for ((part, weights), (weight, bias)) in self.parts.iter_mut().zip(&tracked).zip(&heads) {
+            let layers = weights.gradients(&gradients);
+            descend(&mut part.convolutions, part.recurrent.as_mut(), layers, optimizer);
+            part.head.weight.learn(-gradient(weight, &gradients), optimizer);
+            part.head.bias.learn(-gradient(bias, &gradients), optimizer);
         }
-        let value = |loss: &Tensor<1>| {
-            let data = loss.clone().inner().to_data().convert::<f64>();
-            data.iter::<f64>().next().unwrap_or(f64::NAN)
-        };
-        PhoneStep { losses: losses.iter().map(value).collect(), accuracies }
+        PhoneStep { losses: losses.iter().map(number).collect(), accuracies }
     }
 
     /// Logits of every read-out, `[batch, frames, class]`.
@@ -158,9 +160,10 @@ impl PhoneLearner {
         let mut below = waves.clone().swap_dims(1, 2);
         let mut all = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
-            let part = Tracked::of(part, Clone::clone, Clone::clone, Clone::clone);
-            let (output, context) = part.forward(below);
-            all.push(part.logits(context, frames));
+            let weights = Weights::of(&part.convolutions, part.recurrent.as_ref());
+            let (output, context) = weights.forward(below, Stop::Nowhere);
+            let head = (part.head.weight.weight(), part.head.bias.weight());
+            all.push(read_out(&head, context, frames));
             below = output;
         }
         all
@@ -200,74 +203,16 @@ impl Part {
         Self { convolutions, recurrent, head }
     }
 
-    fn descend(
-        &mut self,
-        tracked: &Tracked,
-        gradients: &burn::tensor::Gradients,
-        optimizer: &Optimizer,
-    ) {
-        let layers = self.convolutions.iter_mut().zip(&tracked.convolutions);
-        for (layer, (weight, bias, _)) in layers {
-            layer.weight.learn(-gradient(weight, gradients), optimizer);
-            layer.bias.learn(-gradient(bias, gradients), optimizer);
-        }
-        if let (Some(layer), Some(weights)) = (&mut self.recurrent, &tracked.recurrent) {
-            layer.apply(negative(weights.gradients(gradients)), optimizer);
-        }
-        let (weight, bias) = &tracked.head;
-        self.head.weight.learn(-gradient(weight, gradients), optimizer);
-        self.head.bias.learn(-gradient(bias, gradients), optimizer);
+    fn tracked(&self) -> Weights {
+        Weights::tracked(&self.convolutions, self.recurrent.as_ref())
     }
 }
 
-/// Weights of a part in one graph.
-struct Tracked {
-    convolutions: Vec<(Tensor<3>, Tensor<1>, Conv1dSpec)>,
-    recurrent: Option<GruWeights>,
-    head: (Tensor<2>, Tensor<1>),
-}
-
-impl Tracked {
-    /// As leaves.
-    fn new(part: &Part) -> Self {
-        let mut tracked = Self::of(part, leaf, leaf, leaf);
-        tracked.recurrent = tracked.recurrent.as_ref().map(GruWeights::tracked);
-        tracked
-    }
-
-    fn of(
-        part: &Part,
-        one: fn(&Tensor<1>) -> Tensor<1>,
-        two: fn(&Tensor<2>) -> Tensor<2>,
-        three: fn(&Tensor<3>) -> Tensor<3>,
-    ) -> Self {
-        let convolution = |layer: &LocalConv1d| {
-            (three(&layer.weight.weight()), one(&layer.bias.weight()), layer.spec)
-        };
-        Self {
-            convolutions: part.convolutions.iter().map(convolution).collect(),
-            recurrent: part.recurrent.as_ref().map(GruWeights::of),
-            head: (two(&part.head.weight.weight()), one(&part.head.bias.weight())),
-        }
-    }
-
-    /// What goes up, and what is read out.
-    fn forward(&self, input: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
-        let output = self.convolutions.iter().fold(input, |x, (weight, bias, spec)| {
-            convolve(x, weight.clone(), bias.clone(), *spec)
-        });
-        let context = match &self.recurrent {
-            Some(weights) => gru(&output, weights, Stop::Nowhere),
-            None => output.clone(),
-        };
-        (output, context)
-    }
-
-    fn logits(&self, context: Tensor<3>, frames: usize) -> Tensor<3> {
-        let (weight, bias) = &self.head;
-        let [classes, channels] = weight.dims();
-        let context = adaptive_frames(context, frames);
-        let weight = weight.clone().reshape([1, classes, channels]).swap_dims(1, 2);
-        context.matmul(weight) + bias.clone().reshape([1, 1, classes])
-    }
+/// Logits of frames at the rate of labels, `[batch, frames, class]`.
+fn read_out(head: &(Tensor<2>, Tensor<1>), context: Tensor<3>, frames: usize) -> Tensor<3> {
+    let (weight, bias) = head;
+    let [classes, channels] = weight.dims();
+    let context = adaptive_frames(context, frames);
+    let weight = weight.clone().reshape([1, classes, channels]).swap_dims(1, 2);
+    context.matmul(weight) + bias.clone().reshape([1, 1, classes])
 }
