@@ -41,7 +41,10 @@ pub struct Scaling {
 impl Scaling {
     /// The constants of train-clean-100: mean −1,456,218.75, deviation 135,303,504.
     #[must_use]
-    #[expect(clippy::excessive_precision, reason = "the authors' number, exact in single precision")]
+    #[expect(
+        clippy::excessive_precision,
+        reason = "the authors' number, exact in single precision"
+    )]
     pub fn librispeech() -> Self {
         Self { mean: -1_456_218.75, std: 135_303_504.0 }
     }
