@@ -54,6 +54,7 @@ fn compare_gru(report: &mut Report<'_>, names: [&str; 4], gradients: GruUpdate) 
 fn encoder(golden: &Golden, set_up: &EncoderSetUp, bounds: Bounds, device: &Device) -> Vec<String> {
     let network = network(golden, set_up, bounds, device);
     let waves: Tensor<3> = golden.tensor("input", (device, bounds.dtype));
+    assert_eq!(waves.dims(), [set_up.batch, 1, set_up.samples], "{}: input", golden.name);
     let draws: Vec<_> = (0..network.modules.len()).map(|m| golden.module_draws(m)).collect();
     let mut report = Report::new(golden, bounds);
     let gradients = network.gradients(&waves, &draws);

@@ -76,9 +76,9 @@ pub struct SoundEncoder {
 #[derive(Debug)]
 pub enum SoundLearner<'a> {
     /// A convolution.
-    Convolution(&'a mut LocalConv1d, Learnt<WaveActivity>),
+    Convolution(&'a mut LocalConv1d, Box<Learnt<WaveActivity>>),
     /// The recurrent layer.
-    Recurrent(&'a mut LocalGru, Learnt<GruActivity>),
+    Recurrent(&'a mut LocalGru, Box<Learnt<GruActivity>>),
 }
 
 impl SoundLearner<'_> {
@@ -158,12 +158,12 @@ impl SoundEncoder {
             update
         };
         self.convolutions.walk(waves, &mut update, &mut |layer, predictors, learnt| {
-            learn(SoundLearner::Convolution(layer, learnt), predictors);
+            learn(SoundLearner::Convolution(layer, Box::new(learnt)), predictors);
         });
         if let (Some(top), Some((activity, update))) = (recurrent.as_mut(), heard) {
             let silent = || activity.representation().zeros_like();
             let modulation = update.context.clone().unwrap_or_else(silent);
-            let learnt = Learnt { activity, modulation, update };
+            let learnt = Box::new(Learnt { activity, modulation, update });
             learn(SoundLearner::Recurrent(&mut top.gru, learnt), &mut top.predictors);
         }
     }

@@ -85,7 +85,7 @@ impl Case {
             (vec![0.0; self.m.len()], vec![0.0; self.w.len()], vec![0.0; self.post]);
         for b in 0..self.batch {
             for t in 0..outputs {
-                for j in 0..self.post {
+                for (j, db) in db.iter_mut().enumerate() {
                     let at = (b * outputs + t) * self.post + j;
                     let pairs: Vec<(usize, f64)> = (0..kernel)
                         .flat_map(|tau| (0..self.pre).map(move |i| (tau, i)))
@@ -100,7 +100,7 @@ impl Case {
                     output[at] = a.max(0.0);
                     if a > 0.0 {
                         pairs.iter().for_each(|&(w, x)| dw[w] += self.m[at] * x);
-                        db[j] += self.m[at];
+                        *db += self.m[at];
                     }
                 }
             }
