@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | standardised read-out | min (1/n) Σ −ln softmax(W x' + b)_y + (λ/2)‖W‖², x' = (x − μ)/σ | [`StandardisedProbe`] |
 //! | the paper's read-out | Adam on mean −ln softmax(W x + b)_y, raw x, 300 epochs | [`PaperProbe`] |
+//! | the authors' read-out of a video block | Adam on −ln softmax(W dropout(BN(mean_t map)) + b)_y, 200 epochs | [`BlockProbe`](probe::BlockProbe) |
 //! | k nearest neighbours | s_c = Σ_{i ∈ nearest k, y_i = c} w_i | [`Knn`] |
 //! | accuracy | share of y among the k largest scores; the authors' mean over batches | [`metrics`] |
 //! | margin | mean of the last layer − best mean of a control, against the spread | [`Comparison`] |

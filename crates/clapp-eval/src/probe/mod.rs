@@ -1,5 +1,6 @@
 //! Read-outs of frozen features: what a label can still learn from a representation.
 
+pub mod block;
 mod lbfgs;
 mod linear;
 mod logistic;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Features, metrics};
 
+pub use block::{BlockClassifier, BlockProbe, StepOutcome, TestClips, TrainedBlock, temporal_mean};
 pub use linear::LinearReadout;
 pub use paper::PaperProbe;
 pub use standardised::{Solution, StandardisedProbe, Strength};
@@ -31,6 +33,9 @@ pub enum Protocol {
     Paper,
     /// Vote of the nearest neighbours: [`Knn`](crate::Knn).
     Knn,
+    /// The authors' for a block of the video encoder: batch norm, dropout and a linear layer trained
+    /// with Adam: [`BlockProbe`].
+    Block,
 }
 
 impl fmt::Display for Protocol {
@@ -39,13 +44,14 @@ impl fmt::Display for Protocol {
             Self::Standardised => "standardised",
             Self::Paper => "paper",
             Self::Knn => "k-NN",
+            Self::Block => "block",
         })
     }
 }
 
 /// A way to learn the labels from frozen features.
 ///
-/// Implementers are [`PaperProbe`] and [`StandardisedProbe`]; [`Knn`](crate::Knn) fits by remembering.
+/// Implementers are [`PaperProbe`], [`BlockProbe`] and [`StandardisedProbe`]; [`Knn`](crate::Knn) fits by remembering.
 /// A head trained together with its encoder is deliberately none: its features are not frozen.
 pub trait Probe: fmt::Debug + Send + Sync {
     /// The protocol that this probe follows.
