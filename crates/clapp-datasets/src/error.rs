@@ -481,6 +481,136 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
     },
+
+    /// A program that reads videos cannot be started, or its answer is not understood.
+    #[error(
+        "video: expected the program {program}, got \"{source}\"; install ffmpeg (apt install ffmpeg, \
+         brew install ffmpeg, winget install ffmpeg), or extract frames elsewhere to \
+         image_00001.jpg, … in one folder a video"
+    )]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+
+    /// A video holds nothing that can be shown.
+    #[error("video: expected {expected}, got {got:?} in {}; is the file complete?", .path.display())]
+    Video {
+        /// What should have been there.
+        expected: &'static str,
+        /// What ffmpeg says.
+        got: String,
+        /// The video.
+        path: PathBuf,
+    },
+
+    /// A video has fewer frames than it says.
+    #[error(
+        "video: expected the {expected} frames of its header, got {got} in {} ({detail}); was the \
+         file cut short?",
+        .path.display()
+    )]
+    FrameCount {
+        /// Frames according to the file's header.
+        expected: usize,
+        /// Frames that were decoded.
+        got: usize,
+        /// What ffmpeg says.
+        detail: String,
+        /// The video.
+        path: PathBuf,
+    },
+
+    /// A folder of frames has none, or one of the middle is missing.
+    #[error(
+        "frame folder: expected image_{expected:05}.jpg, got {got} in {}; extract this video again",
+        .path.display()
+    )]
+    FrameHole {
+        /// The number of the frame that is missing.
+        expected: usize,
+        /// What is there.
+        got: String,
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A frame is no complete JPEG, or of another size than its clip.
+    #[error("frame: expected {expected}, got {got} in {}; extract or prepare this video again", .path.display())]
+    Frame {
+        /// What should have been there.
+        expected: String,
+        /// What is there.
+        got: String,
+        /// The file of the frame or of the prepared clip.
+        path: PathBuf,
+    },
+
+    /// A folder of a class holds no video.
+    #[error(
+        "class folder: expected videos or folders of frames, got none in {}; remove the folder or \
+         add videos",
+        .path.display()
+    )]
+    EmptyClass {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A line of a list of videos has another form than it should.
+    #[error("split list: expected {expected}, got {got:?} at line {line} in {}; restore the file", .path.display())]
+    SplitLine {
+        /// The form of a line.
+        expected: &'static str,
+        /// The line.
+        got: String,
+        /// The line's number, counted from 1.
+        line: usize,
+        /// The list.
+        path: PathBuf,
+    },
+
+    /// A prepared clip is damaged, cut short or from another version of this program.
+    #[error(
+        "prepared clip: expected {expected}, got {got} in {}; remove the file and prepare again",
+        .path.display()
+    )]
+    PreparedClip {
+        /// What should have been there.
+        expected: String,
+        /// What is there.
+        got: String,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Not one clip can be used.
+    #[error("{what}: expected at least one usable clip, got none of {of} in {place}; {advice}")]
+    NoClips {
+        /// What the clips were wanted for.
+        what: &'static str,
+        /// The number of clips that were looked at.
+        of: usize,
+        /// The source.
+        place: String,
+        /// The reason of the first, or what to do.
+        advice: String,
+    },
+
+    /// A class of clips that labels cannot count.
+    #[error("classes: expected at most 256 classes, got {got} in {place}; labels are bytes")]
+    Classes {
+        /// The number of classes.
+        got: usize,
+        /// The source.
+        place: String,
+    },
+
+    /// What the store of files says.
+    #[error(transparent)]
+    Store(#[from] clapp_store::Error),
 }
 
 impl Error {

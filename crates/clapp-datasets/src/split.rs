@@ -30,7 +30,7 @@ pub fn epoch_order(len: usize, seed: u64, epoch: u64) -> Vec<usize> {
 }
 
 /// Fisher–Yates: every order is equally likely.
-fn shuffle(indices: &mut [usize], stream: &mut Stream) {
+pub(crate) fn shuffle(indices: &mut [usize], stream: &mut Stream) {
     for last in (1..indices.len()).rev() {
         let chosen = stream.random_range(0..=last as u64);
         indices.swap(last, usize::try_from(chosen).expect("chosen is at most last, a usize"));

@@ -1,0 +1,65 @@
+//! Folders of extracted frames: `image_00001.jpg`, `image_00002.jpg`, …
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::video::jpeg;
+
+/// The number of frames of a folder, which must count from 1 without a hole.
+pub(crate) fn count(folder: &Path) -> Result<usize, Error> {
+    let entries = fs::read_dir(folder).map_err(|source| Error::io("list", folder, source))?;
+    let mut numbers: Vec<usize> =
+        entries.filter_map(|entry| number(&entry.ok()?.file_name().to_string_lossy())).collect();
+    numbers.sort_unstable();
+    let hole = |expected, got| Err(Error::FrameHole { expected, got, path: folder.to_owned() });
+    match numbers.iter().zip(1..).find(|&(number, place)| *number != place) {
+        Some((number, place)) => hole(place, format!("image_{number:05}.jpg")),
+        None if numbers.is_empty() => hole(1, "no frame".to_owned()),
+        None => Ok(numbers.len()),
+    }
+}
+
+/// The number in `image_00001.jpg`.
+fn number(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix("image_")?.strip_suffix(".jpg")?;
+    (digits.len() == 5).then(|| digits.parse().ok())?
+}
+
+fn file(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("image_{number:05}.jpg"))
+}
+
+/// Rows and columns of the first frame.
+pub(crate) fn dims(folder: &Path) -> Result<[usize; 2], Error> {
+    Ok(read(&file(folder, 1))?.1)
+}
+
+/// Hands over the files of all frames, unless one of them is no JPEG or of another size.
+pub(crate) fn copy(
+    folder: &Path,
+    [height, width]: [usize; 2],
+    frames: usize,
+    mut each: impl FnMut(&[u8]),
+) -> Result<(), Error> {
+    for number in 1..=frames {
+        let path = file(folder, number);
+        let (bytes, dims) = read(&path)?;
+        if dims != [height, width] {
+            let (expected, got) = (format!("{height}×{width}"), format!("{}×{}", dims[0], dims[1]));
+            return Err(Error::Frame { expected, got, path });
+        }
+        each(&bytes);
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<(Vec<u8>, [usize; 2]), Error> {
+    let bytes = fs::read(path).map_err(|source| Error::io("read", path, source))?;
+    match jpeg::dims(&bytes) {
+        Ok(dims) => Ok((bytes, dims)),
+        Err(got) => {
+            Err(Error::Frame { expected: "a complete JPEG".into(), got, path: path.to_owned() })
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Which videos belong to a data set.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clapp_random::{Purpose, stream};
+
+use crate::Error;
+use crate::split::shuffle;
+use crate::video::{Faulty, Skipped};
+
+/// How the names of videos end, in lower case.
+const ENDINGS: [&str; 9] = ["avi", "mp4", "mkv", "mov", "webm", "mpg", "mpeg", "m4v", "wmv"];
+/// First index of the streams of [`Purpose::Split`] used here; 0 and 1 belong to images.
+const CLIPS: u64 = 2;
+
+/// Where the frames of a clip are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// In a video file.
+    Video(PathBuf),
+    /// In a folder of `image_00001.jpg`, `image_00002.jpg`, …
+    Frames(PathBuf),
+}
+
+impl Media {
+    /// The file or folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Video(path) | Self::Frames(path) => path,
+        }
+    }
+}
+
+/// One video of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clip {
+    /// `class/name` without an ending: unique within its list.
+    pub id: String,
+    /// Its class, counted from 0.
+    pub label: u8,
+    /// Its frames.
+    pub media: Media,
+}
+
+/// The videos of a data set or of a part of it, with their classes.
+///
+/// A list says where videos are; it has opened none of them. [`prepare`](super::prepare) does.
+///
+/// | what | from | classes in the order of |
+/// |---|---|---|
+/// | any tree | [`folders`](Self::folders) | the folders' names |
+/// | UCF-101 | [`ucf101`](Self::ucf101) | `classInd.txt` |
+/// | HMDB-51 | [`hmdb51`](Self::hmdb51) | the split files' names |
+///
+/// # Example
+///
+/// ```
+/// use clapp_datasets::video::{ClipList, Faulty};
+///
+/// # let root = tempfile::tempdir().unwrap();
+/// # let root = root.path();
+/// for class in ["walk", "run"] {
+///     std::fs::create_dir(root.join(class))?;
+///     std::fs::write(root.join(class).join("one.avi"), b"not looked at yet")?;
+/// }
+/// let list = ClipList::folders(root, Faulty::Stop)?;
+/// assert_eq!(list.classes(), ["run", "walk"]);
+/// assert_eq!((list.clips()[1].id.as_str(), list.clips()[1].label), ("walk/one", 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ClipList {
+    pub(crate) name: String,
+    pub(crate) clips: Vec<Clip>,
+    pub(crate) classes: Vec<String>,
+    pub(crate) skipped: Skipped,
+}
+
+impl ClipList {
+    /// All videos and folders of frames in the class folders below `root`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a folder cannot be read, [`Error::NoClips`] if there is no video at all,
+    /// [`Error::Classes`] for more than 256 classes; with [`Faulty::Stop`] also
+    /// [`Error::EmptyClass`] for a class folder without videos, which is else listed as skipped and
+    /// keeps its label.
+    pub fn folders(root: impl AsRef<Path>, faulty: Faulty) -> Result<Self, Error> {
+        let root = root.as_ref();
+        let mut list =
+            Self::empty(root.file_name().map_or("videos".into(), |n| n.to_string_lossy()));
+        let folders = children(root)?.into_iter().filter(|path| path.is_dir()).collect::<Vec<_>>();
+        for (class, folder) in folders.into_iter().enumerate() {
+            let class_name = name_of(&folder);
+            list.classes.push(class_name.clone());
+            let media: Vec<Media> = children(&folder)?.into_iter().filter_map(media).collect();
+            if media.is_empty() {
+                let reason = Error::EmptyClass { path: folder };
+                list.skipped.add(&class_name, reason, faulty)?;
+            }
+            for media in media {
+                let stem = stem_of(&media);
+                let label = class.min(255) as u8; // more than 256 classes are refused below
+                list.clips.push(Clip { id: format!("{class_name}/{stem}"), label, media });
+            }
+        }
+        list.checked(root)
+    }
+
+    pub(crate) fn empty(name: impl Into<String>) -> Self {
+        Self { name: name.into(), clips: vec![], classes: vec![], skipped: Skipped::default() }
+    }
+
+    /// The list, unless it is of no use.
+    pub(crate) fn checked(self, root: &Path) -> Result<Self, Error> {
+        let place = root.display().to_string();
+        if self.classes.len() > 256 {
+            return Err(Error::Classes { got: self.classes.len(), place });
+        }
+        if self.clips.is_empty() {
+            let (of, advice) = (self.skipped.len(), self.skipped.first());
+            return Err(Error::NoClips { what: "clip list", of, place, advice });
+        }
+        Ok(self)
+    }
+
+    /// A short name, such as `ucf101/train1`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The videos that are there.
+    #[must_use]
+    pub fn clips(&self) -> &[Clip] {
+        &self.clips
+    }
+
+    /// The classes' names, indexed by label.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// What should be there and is not.
+    #[must_use]
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// The clips at `indices`, in that order, under another name; nothing of it is skipped.
+    ///
+    /// # Panics
+    /// An index is not below the number of clips.
+    #[must_use]
+    pub fn subset(&self, name: impl Into<String>, indices: &[usize]) -> Self {
+        let clips = indices.iter().map(|index| self.clips[*index].clone()).collect();
+        let classes = self.classes.clone();
+        Self { name: name.into(), clips, classes, skipped: Skipped::default() }
+    }
+
+    /// Divides the list at random into `(training, test)`, for trees without lists of their own: of
+    /// every class about `share` of the clips go to the test, the same for a seed.
+    ///
+    /// Clips cut from one recording end in both parts; UCF-101's own lists avoid that.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless `share` lies between 0 and 1.
+    pub fn hold_out(&self, share: f64, seed: u64) -> Result<(Self, Self), Error> {
+        if !(share > 0.0 && share < 1.0) {
+            let (setting, expected) = ("hold-out share", "a number between 0 and 1");
+            return Err(Error::Setting { setting, expected, got: share });
+        }
+        let mut members: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+        for (index, clip) in self.clips.iter().enumerate() {
+            members.entry(clip.label).or_default().push(index);
+        }
+        let (mut training, mut test) = (Vec::new(), Vec::new());
+        for (label, mut indices) in members {
+            let class = u64::from(label);
+            shuffle(&mut indices, &mut stream(seed, Purpose::Split, [CLIPS, class, 0, 0]));
+            let held_out = (share * indices.len() as f64).round() as usize;
+            training.extend_from_slice(&indices[held_out..]);
+            test.extend_from_slice(&indices[..held_out]);
+        }
+        training.sort_unstable();
+        test.sort_unstable();
+        let part = |name, indices: &[usize]| self.subset(format!("{}/{name}", self.name), indices);
+        Ok((part("train", &training), part("test", &test)))
+    }
+}
+
+/// What a folder holds, by name; hidden entries are passed over.
+fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut paths = read().map_err(|source| Error::io("list", folder, source))?;
+    paths.retain(|path| !name_of(path).starts_with('.'));
+    paths.sort();
+    Ok(paths)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn stem_of(media: &Media) -> String {
+    match media {
+        Media::Video(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Media::Frames(path) => name_of(path),
+    }
+}
+
+/// What a path is by its name: a video, a folder of frames, or nothing of ours.
+fn media(path: PathBuf) -> Option<Media> {
+    if path.is_dir() {
+        return Some(Media::Frames(path));
+    }
+    let ending = path.extension()?.to_string_lossy().to_lowercase();
+    ENDINGS.contains(&ending.as_str()).then_some(Media::Video(path))
+}
+
+/// The clip `class/stem` as the first of `names` below `roots`, or as a folder of frames.
+pub(crate) fn find(roots: &[PathBuf], class: &str, file: &str) -> Option<Media> {
+    let stem = Path::new(file).file_stem().unwrap_or_default();
+    let folders = || roots.iter().map(|root| root.join(class));
+    let video = folders().map(|folder| folder.join(file)).find(|path| path.is_file());
+    let frames = || folders().map(|folder| folder.join(stem)).find(|path| path.is_dir());
+    video.map(Media::Video).or_else(|| frames().map(Media::Frames))
+}

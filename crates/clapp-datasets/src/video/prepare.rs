@@ -1,0 +1,255 @@
+//! From videos to prepared clips: once, in parallel, and again only where something is missing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clapp_store::{RunLock, write_atomically};
+use rayon::prelude::*;
+
+use crate::Error;
+use crate::video::clip_file::{ClipFile, Packer};
+use crate::video::{
+    Clip, ClipList, Faulty, Ffmpeg, Frame, Media, PreparedClips, frame_folder, jpeg,
+};
+
+/// How closely clips that are there already are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Check {
+    /// Index and length, which finds every file cut short. Damage within a frame is found when the
+    /// frame is read.
+    #[default]
+    Index,
+    /// Also every byte of every frame, at the speed of the disk.
+    Everything,
+}
+
+/// How videos are prepared.
+///
+/// | Name | Default | Purpose |
+/// |---|---|---|
+/// | `short_side` | 240 | pixels of a frame's shorter side |
+/// | `check` | index | how closely clips that are there are looked at |
+/// | `faulty` | skip | what becomes of the rest when a video cannot be used |
+/// | `ffmpeg` | on the search path | the programs that read videos |
+#[derive(Clone, Debug)]
+pub struct Preparation {
+    /// Pixels of the shorter side; the other becomes ⌊short side · long / short⌋.
+    pub short_side: usize,
+    /// How closely clips that are there are looked at.
+    pub check: Check,
+    /// What becomes of the rest when a video cannot be used.
+    pub faulty: Faulty,
+    /// The programs that read videos, if they are not on the search path.
+    pub ffmpeg: Option<Ffmpeg>,
+}
+
+impl Default for Preparation {
+    fn default() -> Self {
+        Self { short_side: 240, check: Check::Index, faulty: Faulty::Skip, ffmpeg: None }
+    }
+}
+
+/// How far a preparation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Clips that are done, skipped ones included.
+    pub done: usize,
+    /// Clips that were missing at the start.
+    pub of: usize,
+}
+
+/// Opens the prepared clips of `list` in `folder`, after preparing those that are missing, damaged or
+/// of another size.
+///
+/// Every clip becomes one file below `folder` (the format stands in the crate's `clip_file.rs`),
+/// written beside its place and renamed, so it exists complete or not at all: a preparation that was
+/// killed goes on where it was. Frames from folders that have the wanted size are copied as they are,
+/// and need no ffmpeg; all others are decoded and written by it. Of the clips on one machine as many are
+/// prepared at a time as rayon has threads, with one clip's JPEGs (some megabytes) in memory each.
+///
+/// A video that cannot be used is listed in [`PreparedClips::skipped`] with its reason and does not
+/// stop the others. A missing ffmpeg is such a reason; clips that are prepared already do without.
+///
+/// # Errors
+/// [`Error::NoClips`] if nothing is left, [`Error::Store`] if another process prepares the same folder
+/// or the disk is full, [`Error::Io`] if the system refuses, [`Error::Setting`] for a short side of 0;
+/// with [`Faulty::Stop`] also the first reason that a clip would be skipped for.
+///
+/// # Paper
+/// The authors extract JPEG files of quality 80 with a short side of 240.
+pub fn prepare(
+    list: ClipList,
+    folder: impl AsRef<Path>,
+    preparation: &Preparation,
+    progress: impl Fn(Progress) + Sync,
+) -> Result<PreparedClips, Error> {
+    let folder = folder.as_ref();
+    if preparation.short_side == 0 {
+        let (setting, expected) = ("short side", "at least 1 pixel");
+        return Err(Error::Setting { setting, expected, got: 0.0 });
+    }
+    fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
+    let missing: Vec<&Clip> =
+        list.clips.par_iter().filter(|clip| !is_good(clip, folder, preparation)).collect();
+    let mut reasons = Vec::new();
+    if !missing.is_empty() {
+        let _lock = RunLock::acquire(folder)?;
+        reasons = build(&missing, folder, preparation, progress)?;
+    }
+    let mut skipped = list.skipped;
+    for (clip, reason) in reasons {
+        skipped.add(&clip, reason, preparation.faulty)?;
+    }
+    PreparedClips::open(list.name, list.clips, list.classes, folder, skipped)
+}
+
+/// The file of a clip.
+pub(crate) fn path_of(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.clip"))
+}
+
+/// Whether there is a complete file of the right size, made of what the source is now.
+fn is_good(clip: &Clip, folder: &Path, preparation: &Preparation) -> bool {
+    let Ok(Some(mut file)) = ClipFile::open(&path_of(folder, &clip.id)) else { return false };
+    let [height, width] = file.header.dims;
+    let of_source = source_size(&clip.media).is_ok_and(|size| size == file.header.source);
+    if !of_source || height.min(width) != preparation.short_side {
+        return false;
+    }
+    let mut bytes = Vec::new();
+    preparation.check == Check::Index
+        || (0..file.header.len()).all(|frame| file.jpeg(frame, &mut bytes).is_ok())
+}
+
+/// Prepares clips in parallel and returns the reasons of those that failed, in order.
+fn build(
+    clips: &[&Clip],
+    folder: &Path,
+    preparation: &Preparation,
+    progress: impl Fn(Progress) + Sync,
+) -> Result<Vec<(String, Error)>, Error> {
+    remove_leftovers(clips, folder);
+    let ffmpeg = || preparation.ffmpeg.clone().map_or_else(Ffmpeg::find, Ok);
+    let done = AtomicUsize::new(0);
+    let results: Vec<Result<Option<(String, Error)>, Error>> = clips
+        .par_iter()
+        .map(|clip| {
+            let made = pack(clip, preparation.short_side, ffmpeg);
+            let result = match made {
+                Ok(bytes) => store(&path_of(folder, &clip.id), &bytes).map(|()| None),
+                Err(reason) if preparation.faulty == Faulty::Skip => {
+                    // A file of an earlier state of the source must not take its place.
+                    let _ = fs::remove_file(path_of(folder, &clip.id));
+                    Ok(Some((clip.id.clone(), reason)))
+                }
+                Err(reason) => Err(reason),
+            };
+            progress(Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, of: clips.len() });
+            result
+        })
+        .collect();
+    let reasons: Result<Vec<_>, Error> = results.into_iter().collect();
+    Ok(reasons?.into_iter().flatten().collect())
+}
+
+fn store(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
+    Ok(write_atomically(path, |file| file.write_all(bytes))?)
+}
+
+/// Removes what killed preparations have left half-written. The folder is locked, so nobody writes.
+fn remove_leftovers(clips: &[&Clip], folder: &Path) {
+    let mut folders: Vec<PathBuf> = clips
+        .iter()
+        .filter_map(|clip| Some(path_of(folder, &clip.id).parent()?.to_owned()))
+        .collect();
+    folders.dedup();
+    for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path()); // it costs space only
+        }
+    }
+}
+
+/// Bytes of a video, or the number of frame files: what tells that a source has changed.
+fn source_size(media: &Media) -> Result<u64, Error> {
+    match media {
+        Media::Video(path) => {
+            let metadata = fs::metadata(path).map_err(|source| Error::io("open", path, source))?;
+            Ok(metadata.len())
+        }
+        Media::Frames(folder) => Ok(frame_folder::count(folder)? as u64),
+    }
+}
+
+/// The whole file of a clip.
+fn pack(
+    clip: &Clip,
+    short_side: usize,
+    ffmpeg: impl Fn() -> Result<Ffmpeg, Error>,
+) -> Result<Vec<u8>, Error> {
+    let source = source_size(&clip.media)?;
+    let mut packer = Packer::default();
+    if let Media::Frames(folder) = &clip.media {
+        let dims = frame_folder::dims(folder)?;
+        if scaled(dims, short_side) == dims {
+            frame_folder::copy(folder, dims, source as usize, |jpeg| packer.push(jpeg))?;
+            return Ok(packer.finish(dims, source));
+        }
+    }
+    let path = clip.media.path();
+    if source == 0 {
+        let (expected, got) = ("a video", "an empty file".to_owned());
+        return Err(Error::Video { expected, got, path: path.to_owned() });
+    }
+    let ffmpeg = ffmpeg()?;
+    let mut info = ffmpeg.probe(&clip.media)?;
+    if let Media::Frames(_) = clip.media {
+        info.frames = Some(source as usize);
+    }
+    let dims = scaled(info.dims, short_side);
+    let mut first = Frame::default();
+    ffmpeg.frames(&clip.media, info, dims, |jpeg| {
+        // All frames come from one encoder; decoding one of them tells whether we understand it.
+        if first.dims() == [0, 0] {
+            let unreadable = |got| Error::Frame {
+                expected: "a JPEG of ffmpeg".into(),
+                got,
+                path: path.to_owned(),
+            };
+            jpeg::decode(jpeg, &mut first).map_err(unreadable)?;
+        }
+        packer.push(jpeg);
+        Ok(())
+    })?;
+    Ok(packer.finish(first.dims(), source))
+}
+
+/// The size with the shorter side at `short_side`, the other rounded down.
+///
+/// ```text
+/// short → s        long → ⌊s · long / short⌋
+/// ```
+pub(crate) fn scaled([height, width]: [usize; 2], short_side: usize) -> [usize; 2] {
+    if height <= width {
+        [short_side, short_side * width / height]
+    } else {
+        [short_side * height / width, short_side]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shorter_side_is_scaled_and_the_other_rounded_down() {
+        assert_eq!(scaled([240, 320], 240), [240, 320]);
+        assert_eq!(scaled([480, 854], 240), [240, 427]);
+        assert_eq!(scaled([639, 360], 240), [426, 240]);
+    }
+}

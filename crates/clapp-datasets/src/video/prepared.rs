@@ -1,0 +1,131 @@
+//! Prepared clips, as a source.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::Error;
+use crate::video::clip_file::ClipFile;
+use crate::video::prepare::path_of;
+use crate::video::{Clip, ClipSource, Frame, Skipped};
+
+/// Clips on disk, ready to be read: the result of [`prepare`](super::prepare).
+///
+/// Nothing is kept in memory but sizes and labels; a read opens the clip's file, checks its index and
+/// every frame it decodes.
+#[derive(Debug)]
+pub struct PreparedClips {
+    name: String,
+    classes: Vec<String>,
+    clips: Vec<Prepared>,
+    skipped: Skipped,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    id: String,
+    label: u8,
+    path: PathBuf,
+    frames: usize,
+    dims: [usize; 2],
+}
+
+impl PreparedClips {
+    /// The clips whose files are there; the others have been skipped.
+    pub(crate) fn open(
+        name: String,
+        clips: Vec<Clip>,
+        classes: Vec<String>,
+        folder: &Path,
+        skipped: Skipped,
+    ) -> Result<Self, Error> {
+        let of = clips.len();
+        let opened: Result<Vec<Option<Prepared>>, Error> = clips
+            .into_par_iter()
+            .map(|clip| {
+                let path = path_of(folder, &clip.id);
+                let Some(file) = ClipFile::open(&path)? else { return Ok(None) };
+                let (frames, dims) = (file.header.len(), file.header.dims);
+                Ok(Some(Prepared { id: clip.id, label: clip.label, path, frames, dims }))
+            })
+            .collect();
+        let clips: Vec<Prepared> = opened?.into_iter().flatten().collect();
+        if clips.is_empty() {
+            let (place, advice) = (folder.display().to_string(), skipped.first());
+            return Err(Error::NoClips { what: "preparation", of, place, advice });
+        }
+        Ok(Self { name, classes, clips, skipped })
+    }
+
+    /// What was left out, and why.
+    #[must_use]
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// The classes' names, indexed by label.
+    #[must_use]
+    pub fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// `class/name` of a clip.
+    ///
+    /// # Panics
+    /// There is no such clip.
+    #[must_use]
+    pub fn id(&self, clip: usize) -> &str {
+        &self.clips[clip].id
+    }
+}
+
+impl ClipSource for PreparedClips {
+    fn len(&self) -> usize {
+        self.clips.len()
+    }
+
+    fn frames(&self, clip: usize) -> usize {
+        self.clips[clip].frames
+    }
+
+    fn dims(&self, clip: usize) -> [usize; 2] {
+        self.clips[clip].dims
+    }
+
+    fn read(
+        &self,
+        clip: usize,
+        frames: &[usize],
+        each: &mut dyn FnMut(usize, &mut Frame),
+    ) -> Result<(), Error> {
+        let Prepared { path, frames: opened, dims, .. } = &self.clips[clip];
+        let changed = |got: String| {
+            let expected =
+                format!("{opened} frames of {}×{} as when it was opened", dims[0], dims[1]);
+            Error::PreparedClip { expected, got, path: path.clone() }
+        };
+        let mut file = ClipFile::open(path)?.ok_or_else(|| changed("no such file".into()))?;
+        let (now, [height, width]) = (file.header.len(), file.header.dims);
+        if (now, [height, width]) != (*opened, *dims) {
+            return Err(changed(format!("{now} of {height}×{width}")));
+        }
+        let (mut bytes, mut frame) = (Vec::new(), Frame::default());
+        for (place, &index) in frames.iter().enumerate() {
+            file.frame(index, &mut bytes, &mut frame)?;
+            each(place, &mut frame);
+        }
+        Ok(())
+    }
+
+    fn label(&self, clip: usize) -> Option<u8> {
+        Some(self.clips[clip].label)
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn classes(&self) -> usize {
+        self.classes.len()
+    }
+}

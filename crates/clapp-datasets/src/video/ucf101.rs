@@ -1,0 +1,162 @@
+//! UCF-101 (Soomro, Zamir & Shah 2012): 13 320 clips of 101 actions, 320×240, 25 frames a second.
+//!
+//! ```text
+//! root/{UCF-101, videos, frame, frames, .}/{Class}/v_{Class}_g{01..25}_c{01..}{.avi, /image_00001.jpg …}
+//! root/{ucfTrainTestlist, splits_classification, .}/{classInd, trainlist01, testlist01, …}.txt
+//! ```
+//!
+//! A line of a training list is `Class/video.avi label`, of a test list `Class/video.avi`; some copies
+//! carry labels there too. Labels are passed over: the class is the folder's name and its number comes
+//! from `classInd.txt`. The file's name would not do: the clips of `HandstandPushups` are called
+//! `v_HandStandPushups_…`.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::Error;
+use crate::files::locate;
+use crate::video::list::find;
+use crate::video::{Clip, ClipList, Faulty};
+
+const LISTS: [&str; 3] = ["ucfTrainTestlist", "splits_classification", ""];
+const VIDEOS: [&str; 5] = ["UCF-101", "videos", "frame", "frames", ""];
+
+/// The part of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// For learning and for read-outs.
+    Train,
+    /// For testing them.
+    Test,
+}
+
+impl ClipList {
+    /// The clips of one part of split 1, 2 or 3 of UCF-101.
+    ///
+    /// | split | train | test |
+    /// |---|---|---|
+    /// | 1 | 9 537 | 3 783 |
+    /// | 2 | 9 586 | 3 734 |
+    /// | 3 | 9 624 | 3 696 |
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for another split, [`Error::MissingFile`] without the lists,
+    /// [`Error::SplitLine`] if a line is damaged, [`Error::NoClips`] if none of the videos is there;
+    /// with [`Faulty::Stop`] also [`Error::MissingFile`] for the first video that is not.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use clapp_datasets::video::{ClipList, Faulty, Part};
+    ///
+    /// # let root = tempfile::tempdir().unwrap();
+    /// # let root = root.path();
+    /// let write = |path: &str, text: &str| {
+    ///     let path = root.join(path);
+    ///     std::fs::create_dir_all(path.parent().expect("not the root"))?;
+    ///     std::fs::write(path, text)
+    /// };
+    /// write("UCF-101/Surfing/v_Surfing_g01_c01.avi", "")?;
+    /// write("ucfTrainTestlist/classInd.txt", "1 Archery\r\n2 Surfing\r\n")?;
+    /// write("ucfTrainTestlist/testlist01.txt", "Surfing/v_Surfing_g01_c01.avi\r\n")?;
+    /// let list = ClipList::ucf101(root, 1, Part::Test, Faulty::Stop)?;
+    /// assert_eq!((list.name(), list.clips()[0].label), ("ucf101/test1", 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ucf101(
+        root: impl AsRef<Path>,
+        split: u8,
+        part: Part,
+        faulty: Faulty,
+    ) -> Result<Self, Error> {
+        let root = root.as_ref();
+        check_split(split)?;
+        let stem = if part == Part::Train { "train" } else { "test" };
+        let file = format!("{stem}list{split:02}.txt");
+        let folder = locate("ucf101", root, &LISTS, &file)?;
+        locate("ucf101", &folder, &[""], "classInd.txt")?;
+        let mut list = Self::empty(format!("ucf101/{stem}{split}"));
+        list.classes = read_classes(&folder.join("classInd.txt"))?;
+        let roots: Vec<PathBuf> = VIDEOS.iter().map(|folder| root.join(folder)).collect();
+        let path = folder.join(&file);
+        for (line, words) in lines(&path)? {
+            let damaged = || Error::SplitLine {
+                expected: "Class/video.avi of a class in classInd.txt, and a label or none",
+                got: words.clone(),
+                line,
+                path: path.clone(),
+            };
+            let video = words.split_whitespace().next().ok_or_else(damaged)?;
+            let (class, name) = split_name(video).ok_or_else(damaged)?;
+            let label = list.classes.iter().position(|known| known == class).ok_or_else(damaged)?;
+            list.push(&roots, class, name, label, faulty)?;
+        }
+        list.checked(root)
+    }
+
+    /// Adds a video, or the reason why it cannot be.
+    pub(crate) fn push(
+        &mut self,
+        roots: &[PathBuf],
+        class: &str,
+        file: &str,
+        label: usize,
+        faulty: Faulty,
+    ) -> Result<(), Error> {
+        let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+        let id = format!("{class}/{stem}");
+        let label = label.min(255) as u8; // more than 256 classes are refused when all are read
+        match find(roots, class, file) {
+            Some(media) => self.clips.push(Clip { id, label, media }),
+            None => {
+                let (dataset, file) = (self.name.clone(), format!("{class}/{file}"));
+                let reason = Error::MissingFile { dataset, file, searched: roots.to_vec() };
+                self.skipped.add(&id, reason, faulty)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn check_split(split: u8) -> Result<(), Error> {
+    match split {
+        1..=3 => Ok(()),
+        _ => Err(Error::Setting { setting: "split", expected: "1, 2 or 3", got: f64::from(split) }),
+    }
+}
+
+/// Lines that hold something, with their numbers; LF and CRLF, with or without a byte order mark.
+pub(crate) fn lines(path: &Path) -> Result<Vec<(usize, String)>, Error> {
+    let text = fs::read(path).map_err(|source| Error::io("read", path, source))?;
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+    let trimmed = lines.map(|(line, words)| (line + 1, words.trim().to_owned()));
+    Ok(trimmed.filter(|(_, words)| !words.is_empty()).collect())
+}
+
+/// `Class/video.avi`: exactly two plain names, so that a list cannot lead out of its folder.
+fn split_name(video: &str) -> Option<(&str, &str)> {
+    let (class, file) = video.split_once(['/', '\\'])?;
+    (is_plain(class) && is_plain(file)).then_some((class, file))
+}
+
+pub(crate) fn is_plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+        && !name.contains(['/', '\\'])
+}
+
+/// Lines `id Class`, ids from 1 without a gap.
+fn read_classes(path: &Path) -> Result<Vec<String>, Error> {
+    let mut classes = Vec::new();
+    for (line, words) in lines(path)? {
+        match words.split_whitespace().collect::<Vec<_>>()[..] {
+            [id, class] if id.parse() == Ok(classes.len() + 1) => classes.push(class.to_owned()),
+            _ => {
+                let expected = "`id Class`, ids from 1 in order";
+                return Err(Error::SplitLine { expected, got: words, line, path: path.to_owned() });
+            }
+        }
+    }
+    Ok(classes)
+}

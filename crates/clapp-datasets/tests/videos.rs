@@ -1,0 +1,323 @@
+//! Videos and folders of frames, from files to prepared clips, good and bad.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clapp_datasets::Error;
+use clapp_datasets::video::{
+    Check, ClipList, ClipSource, Faulty, Ffmpeg, Frame, Preparation, PreparedClips, prepare,
+};
+use common::{RED, ffmpeg, make_frames, make_video};
+
+/// Prepares all of `root` into `root/../prepared`; also returns how many clips were built.
+fn run(root: &Path, preparation: &Preparation) -> Result<(PreparedClips, usize), Error> {
+    let built = AtomicUsize::new(0);
+    let count = |_| {
+        built.fetch_add(1, Ordering::Relaxed);
+    };
+    let list = ClipList::folders(root.join("videos"), preparation.faulty)?;
+    let clips = prepare(list, root.join("prepared"), preparation, count)?;
+    Ok((clips, built.into_inner()))
+}
+
+fn tiny(short_side: usize) -> Preparation {
+    Preparation { short_side, ..Preparation::default() }
+}
+
+fn pixels(clips: &PreparedClips, clip: usize) -> Result<Vec<Frame>, Error> {
+    let mut frames = Vec::new();
+    let all: Vec<usize> = (0..clips.frames(clip)).collect();
+    clips.read(clip, &all, &mut |_, frame| frames.push(frame.clone()))?;
+    Ok(frames)
+}
+
+/// What ffprobe counts when it decodes the whole video.
+fn ffprobe_count(video: &Path) -> usize {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-count_frames", "-select_streams", "v:0"]);
+    command.args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]).arg(video);
+    let output = command.output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().trim_end_matches(',').parse().unwrap()
+}
+
+#[test]
+fn a_video_has_all_its_frames_in_order_at_the_size_asked_for() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let video = root.path().join("videos/ramp/one.avi");
+    make_video(&video, 23, "64x48", &["-c:v", "mpeg4", "-bf", "2", "-q:v", "2"]);
+    let (clips, built) = run(root.path(), &tiny(24)).unwrap();
+    assert_eq!((clips.len(), built, clips.frames(0)), (1, 1, ffprobe_count(&video)));
+    assert_eq!((clips.frames(0), clips.dims(0), clips.id(0)), (23, [24, 32], "ramp/one"));
+
+    // The reference: frames as ffmpeg writes them, at the same size.
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(&video);
+    command.args(["-vf", "scale=32:24:flags=bilinear", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
+    let raw = command.output().unwrap().stdout;
+    for (place, (frame, raw)) in
+        pixels(&clips, 0).unwrap().iter().zip(raw.chunks(3 * 24 * 32)).enumerate()
+    {
+        let distance = frame.pixels().iter().zip(raw).map(|(a, b)| u64::from(a.abs_diff(*b)));
+        let mean = distance.sum::<u64>() as f64 / raw.len() as f64;
+        // JPEG costs about a level; a frame of another place would differ by four or more.
+        assert!(mean < 2.0, "frame {place}: {mean}");
+    }
+}
+
+#[test]
+fn real_videos_have_as_many_frames_as_ffprobe_counts() {
+    let Some(folder) = std::env::var_os("CLAPP_UCF101_CLIPS_DIR").map(PathBuf::from) else {
+        println!("skipped: CLAPP_UCF101_CLIPS_DIR names no folder of real clips");
+        return;
+    };
+    if ffmpeg().is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("videos/real");
+    fs::create_dir_all(&class).unwrap();
+    let mut videos: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    videos.retain(|path| path.extension().is_some_and(|ending| ending == "avi"));
+    videos.sort();
+    for video in &videos {
+        fs::copy(video, class.join(video.file_name().unwrap())).unwrap();
+    }
+    let (clips, _) = run(root.path(), &Preparation::default()).unwrap();
+    assert!(clips.skipped().is_empty(), "{}", clips.skipped());
+    assert_eq!(clips.len(), videos.len());
+    for (clip, video) in videos.iter().enumerate() {
+        assert_eq!(clips.frames(clip), ffprobe_count(video), "{}", video.display());
+        assert_eq!(clips.dims(clip)[0], 240);
+        let last = clips.frames(clip) - 1;
+        clips.read(clip, &[last], &mut |_, frame| assert_eq!(frame.dims()[0], 240)).unwrap();
+    }
+}
+
+#[test]
+fn bad_videos_are_named_and_the_rest_is_used() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("videos/ramp");
+    // Large frames, so that half of the file is more than its header.
+    make_video(&class.join("good.avi"), 30, "160x120", &["-c:v", "mjpeg", "-q:v", "2"]);
+    let whole = fs::read(class.join("good.avi")).unwrap();
+    fs::write(class.join("cut.avi"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(class.join("empty.avi"), b"").unwrap();
+    fs::write(class.join("text.avi"), b"this is no video at all").unwrap();
+    let mut sound = Command::new("ffmpeg");
+    sound.args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=duration=0.2"]);
+    assert!(sound.arg(class.join("sound.avi")).status().unwrap().success());
+
+    let (clips, _) = run(root.path(), &tiny(24)).unwrap();
+    assert_eq!((clips.len(), clips.id(0), clips.frames(0)), (1, "ramp/good", 30));
+    let skipped = clips.skipped().to_string();
+    let reasons = |id: &str| {
+        let entry = clips.skipped().entries().iter().find(|(clip, _)| clip == id);
+        entry.unwrap_or_else(|| panic!("{id} in {skipped}")).1.to_string()
+    };
+    let cut = reasons("ramp/cut");
+    assert!(cut.starts_with("video: expected the 30 frames of its header, got "), "{cut}");
+    let empty = reasons("ramp/empty");
+    assert!(empty.starts_with("video: expected a video, got \"an empty file\" in "), "{empty}");
+    for id in ["ramp/text", "ramp/sound"] {
+        let reason = reasons(id);
+        assert!(reason.starts_with("video: expected a video stream, got "), "{reason}");
+    }
+    let stop = Preparation { faulty: Faulty::Stop, ..tiny(24) };
+    assert!(matches!(run(root.path(), &stop), Err(Error::Video { .. } | Error::FrameCount { .. })));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_ffmpeg_videos_are_skipped_with_advice_and_frames_are_used() {
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/frames"), 3);
+    for name in ["one", "two"] {
+        fs::write(root.path().join(format!("videos/red/{name}.avi")), b"RIFF").unwrap();
+    }
+    // Programs that answer when they are looked for and are gone when they are needed.
+    let programs = ["ffmpeg", "ffprobe"].map(|program| root.path().join(program));
+    for program in &programs {
+        std::os::unix::fs::symlink("/bin/true", program).unwrap();
+    }
+    let gone = Some(Ffmpeg::at(root.path()).unwrap());
+    programs.iter().for_each(|program| fs::remove_file(program).unwrap());
+
+    let without = Preparation { ffmpeg: gone, ..tiny(2) };
+    let (clips, _) = run(root.path(), &without).unwrap();
+    assert_eq!((clips.len(), clips.id(0), clips.skipped().len()), (1, "red/frames", 2));
+    let text = clips.skipped().to_string();
+    assert!(text.contains("red/one and 1 more: video: expected the program "), "{text}");
+    assert!(text.contains("install ffmpeg (apt install ffmpeg, "), "{text}");
+    let stop = Preparation { faulty: Faulty::Stop, ..without.clone() };
+    assert!(matches!(run(root.path(), &stop), Err(Error::Program { .. })));
+
+    fs::remove_dir_all(root.path().join("videos/red/frames")).unwrap();
+    let error = run(root.path(), &without).unwrap_err().to_string();
+    assert!(
+        error.starts_with("preparation: expected at least one usable clip, got none of 2"),
+        "{error}"
+    );
+    assert!(error.contains("install ffmpeg"), "{error}");
+}
+
+#[test]
+fn frames_of_the_right_size_are_copied_as_they_are() {
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/one"), 4);
+    let (clips, _) = run(root.path(), &tiny(2)).unwrap();
+    assert_eq!((clips.frames(0), clips.dims(0)), (4, [2, 3]));
+    let frames = pixels(&clips, 0).unwrap();
+    assert!(frames.iter().all(|frame| *frame == frames[0]));
+    let prepared = fs::read(root.path().join("prepared/red/one.clip")).unwrap();
+    assert!(prepared.ends_with(RED));
+}
+
+#[test]
+fn frames_of_another_size_are_scaled() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/100% of it"), 4);
+    let (clips, _) = run(root.path(), &tiny(4)).unwrap();
+    assert!(clips.skipped().is_empty(), "{}", clips.skipped());
+    assert_eq!((clips.frames(0), clips.dims(0)), (4, [4, 6]));
+}
+
+#[test]
+fn bad_frame_folders_are_named_and_the_rest_is_used() {
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("videos/red");
+    for name in ["good", "hole", "cut", "empty", "late"] {
+        make_frames(&class.join(name), 5);
+    }
+    fs::remove_file(class.join("hole/image_00003.jpg")).unwrap();
+    fs::remove_file(class.join("late/image_00001.jpg")).unwrap();
+    fs::write(class.join("cut/image_00004.jpg"), &RED[..RED.len() - 9]).unwrap();
+    fs::write(class.join("empty/image_00005.jpg"), b"").unwrap();
+    fs::create_dir(class.join("nothing")).unwrap();
+
+    let (clips, _) = run(root.path(), &tiny(2)).unwrap();
+    assert_eq!((clips.len(), clips.id(0)), (1, "red/good"));
+    let text = clips.skipped().to_string();
+    for expected in [
+        "red/hole: frame folder: expected image_00003.jpg, got image_00004.jpg in ",
+        "red/late: frame folder: expected image_00001.jpg, got image_00002.jpg in ",
+        "red/nothing: frame folder: expected image_00001.jpg, got no frame in ",
+        "red/cut: frame: expected a complete JPEG, got a file cut short in ",
+        "red/empty: frame: expected a complete JPEG, got an empty file in ",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    let stop = Preparation { faulty: Faulty::Stop, ..tiny(2) };
+    assert!(run(root.path(), &stop).is_err());
+}
+
+#[test]
+fn what_is_prepared_is_not_prepared_again() {
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/one"), 3);
+    make_frames(&root.path().join("videos/red/two"), 4);
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 2);
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 0);
+    // A preparation that was killed has left one clip and a part of another.
+    let clip = root.path().join("prepared/red/two.clip");
+    let leftover = root.path().join("prepared/red/.two.clip.1-0.tmp");
+    fs::rename(&clip, &leftover).unwrap();
+    let (clips, built) = run(root.path(), &tiny(2)).unwrap();
+    assert_eq!((clips.len(), built), (2, 1));
+    assert!(!leftover.exists());
+    // A source that has changed.
+    make_frames(&root.path().join("videos/red/one"), 5);
+    let (clips, built) = run(root.path(), &tiny(2)).unwrap();
+    assert_eq!((clips.frames(0), built), (5, 1));
+}
+
+#[test]
+fn a_clip_cut_short_anywhere_is_prepared_again() {
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/one"), 3);
+    let expected = pixels(&run(root.path(), &tiny(2)).unwrap().0, 0).unwrap();
+    let path = root.path().join("prepared/red/one.clip");
+    let whole = fs::read(&path).unwrap();
+    for length in [0, 7, 31, 40, 60, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let (clips, built) = run(root.path(), &tiny(2)).unwrap();
+        assert_eq!((built, pixels(&clips, 0).unwrap() == expected), (1, true), "{length} bytes");
+    }
+    fs::write(&path, [&whole[..], &[0]].concat()).unwrap();
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 1);
+}
+
+#[test]
+fn a_flipped_bit_is_found_wherever_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/one"), 2);
+    let (clips, _) = run(root.path(), &tiny(2)).unwrap();
+    let path = root.path().join("prepared/red/one.clip");
+    let whole = fs::read(&path).unwrap();
+    for byte in (0..whole.len()).step_by(13) {
+        let mut damaged = whole.clone();
+        damaged[byte] ^= 4;
+        fs::write(&path, &damaged).unwrap();
+        let error = pixels(&clips, 0).unwrap_err();
+        assert!(matches!(error, Error::PreparedClip { .. }), "byte {byte}: {error}");
+        assert!(
+            error.to_string().contains("one.clip; remove the file and prepare again"),
+            "{error}"
+        );
+    }
+    // Damage of a frame is found on request before it is read.
+    let mut damaged = whole.clone();
+    damaged[whole.len() - 5] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 0);
+    let everything = Preparation { check: Check::Everything, ..tiny(2) };
+    assert_eq!(run(root.path(), &everything).unwrap().1, 1);
+    assert_eq!(fs::read(&path).unwrap(), whole);
+}
+
+#[test]
+fn a_clip_that_disappears_or_changes_is_an_error_that_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/one"), 3);
+    let (clips, _) = run(root.path(), &tiny(2)).unwrap();
+    make_frames(&root.path().join("videos/red/one"), 4);
+    run(root.path(), &tiny(2)).unwrap();
+    let error = pixels(&clips, 0).unwrap_err().to_string();
+    assert!(
+        error.contains("expected 3 frames of 2×3 as when it was opened, got 4 of 2×3 in "),
+        "{error}"
+    );
+    fs::remove_file(root.path().join("prepared/red/one.clip")).unwrap();
+    let error = pixels(&clips, 0).unwrap_err().to_string();
+    assert!(error.contains("got no such file in "), "{error}");
+}
+
+#[test]
+fn two_preparations_of_one_folder_do_not_meet() {
+    let root = tempfile::tempdir().unwrap();
+    make_frames(&root.path().join("videos/red/one"), 3);
+    fs::create_dir(root.path().join("prepared")).unwrap();
+    let lock = clapp_store::RunLock::acquire(root.path().join("prepared")).unwrap();
+    assert!(matches!(run(root.path(), &tiny(2)), Err(Error::Store(_))));
+    drop(lock);
+    let (_, built) = run(root.path(), &tiny(2)).unwrap();
+    assert_eq!(built, 1);
+    // With nothing to build, nothing is locked: several runs may share one folder.
+    let _lock = clapp_store::RunLock::acquire(root.path().join("prepared")).unwrap();
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 0);
+}
