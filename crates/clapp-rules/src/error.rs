@@ -30,4 +30,15 @@ pub enum RuleError {
         "rule: expected saccades by permutation that may land on the true target, got self_hits excluded; allow them, or draw from everywhere"
     )]
     PermutedSelfHits,
+    /// One matrix for all prediction steps, and W_retro.
+    #[error(
+        "rule: expected symmetric or blocked feedback for one repeated matrix, got W_retro; use a matrix per step, or symmetric feedback"
+    )]
+    RepeatedFeedback,
+    /// The factor of the loss is not a number above 0.
+    #[error("rule: expected a scale above 0, got {scale}")]
+    Scale {
+        /// The factor.
+        scale: String,
+    },
 }

@@ -23,6 +23,7 @@
 //! | m modulation, predicting side | m = γ W_retro z | [`context_modulation`] |
 //! | ΔW of a neuron | ΔW_ji = m_j ρ′(a_j) x_i | the layer's own: `clapp-encoders`, or yours |
 //! | all of it, a batch at once | L = (1/K) Σ_k \[mean L⁺ + mean L⁻\] | [`Rule::update`] |
+//! | all pairs of a batch | S = Ẑ Zᵀ, m(Z) = Γᵀ Ẑ, g = Γ Z | [`AllPairs::update`] |
 //! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
 //!
 //! # Glossary
@@ -137,8 +138,11 @@
 //! Illing, B., Ventura, J., Bellec, G., Gerstner, W. (2021). Local plasticity rules can learn deep
 //! representations using self-supervised contrastive predictions. NeurIPS 34. arXiv:2010.08262.
 
+mod all_pairs;
+mod all_pairs_half;
 mod error;
 mod grid;
+mod lateral;
 mod links;
 mod online;
 mod pairs;
@@ -147,6 +151,8 @@ mod predictors;
 mod rule;
 mod sampler;
 mod score;
+mod score_matrix;
+mod space;
 mod state;
 mod synapses;
 mod third_factor;
@@ -155,14 +161,17 @@ mod updates;
 
 pub use clapp_random::{Purpose, Stream, stream};
 
+pub use all_pairs::AllPairs;
 pub use error::RuleError;
 pub use grid::{context_rows, target_rows};
+pub use lateral::Lateral;
 pub use online::{OnlineLayer, OnlineRule, OnlineStep, OnlineUpdate, Signals};
 pub use pairs::{Draws, GridShape, Index, Pairs, Window, flip_outcomes};
 pub use predictors::{Predictors, WayBack};
 pub use rule::{Feedback, Objective, Rule, Timing};
 pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
 pub use score::{dendritic_prediction, fixation_score, saccade_score};
+pub use space::Space;
 pub use state::{State, StateError};
 pub use synapses::{Optimizer, Synapses};
 pub use third_factor::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor, hinge, third_factor};

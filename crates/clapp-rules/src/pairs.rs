@@ -110,6 +110,19 @@ pub struct Draws {
 }
 
 impl Draws {
+    /// Draws of a rule that takes all pairs ([`AllPairs`](crate::AllPairs)): a coin for every sample, or none.
+    ///
+    /// ```
+    /// use clapp_rules::{Draws, Outcome};
+    /// assert!(Draws::coins(None).pairs.is_empty());
+    /// let coins = vec![Outcome::Fixation, Outcome::Saccade];
+    /// assert_eq!(Draws::coins(Some(coins.clone())).outcomes, Some(coins));
+    /// ```
+    #[must_use]
+    pub fn coins(outcomes: Option<Vec<Outcome>>) -> Self {
+        Self { pairs: Vec::new(), outcomes, window: None }
+    }
+
     /// Weights of the fixation and the saccade term of every row of a shift, normalised so that each
     /// term is a mean over its samples and positions, and all prediction steps count alike.
     ///

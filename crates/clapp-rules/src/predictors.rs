@@ -47,7 +47,37 @@ impl Predictors {
         Self { w_pred, w_retro }
     }
 
-    /// Prediction steps K.
+    /// Draws both from N(0, 2/target channels): Kaiming's normal distribution for the fan-out of a 1×1×1
+    /// convolution before a ReLU.
+    ///
+    /// # Paper
+    /// `VGG_8.py` `Loss._initialize_weights`. Deviations: none.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use clapp_rules::{Predictors, Purpose, WayBack, stream};
+    /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
+    /// let p = Predictors::kaiming(3, 96, 96, WayBack::Transposed, &Device::flex(), &mut random);
+    /// let variance = p.w_pred.weight().square().mean().into_scalar::<f32>();
+    /// assert!((variance.sqrt() - 0.1443).abs() < 0.002);
+    /// ```
+    #[must_use]
+    pub fn kaiming(
+        steps: usize,
+        target: usize,
+        context: usize,
+        way_back: WayBack,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let deviation = (2.0 / target as f64).sqrt();
+        let w_pred = Synapses::normal([steps, target, context], deviation, device, random);
+        let w_retro = (way_back == WayBack::OwnWeights)
+            .then(|| Synapses::normal([steps, context, target], deviation, device, random));
+        Self { w_pred, w_retro }
+    }
+
+    /// Matrices of W_pred: prediction steps K, or 1 that is repeated.
     #[must_use]
     pub fn steps(&self) -> usize {
         self.w_pred.weight().dims()[0]

@@ -66,7 +66,12 @@ pub enum StateError {
 }
 
 impl State {
-    fn get<const D: usize>(
+    /// Values of a tensor of an expected shape.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing or has another shape.
+    pub fn get<const D: usize>(
         &self,
         name: &str,
         expected: [usize; D],

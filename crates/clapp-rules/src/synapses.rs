@@ -95,6 +95,28 @@ impl<const D: usize> Synapses<D> {
         Self::new(Tensor::from_data(TensorData::new(values, shape), (device, DType::F32)))
     }
 
+    /// Weights drawn from a normal distribution of mean 0.
+    ///
+    /// The draws are made on the host, so every device starts alike.
+    ///
+    /// # Panics
+    ///
+    /// If the deviation is negative or not a number.
+    #[must_use]
+    pub fn normal(
+        shape: [usize; D],
+        deviation: f64,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let normal = rand_distr::Normal::new(0.0, deviation).unwrap_or_else(|_| {
+            panic!("initial weights: expected a deviation of 0 or more, got {deviation}")
+        });
+        let values: Vec<f32> =
+            (0..shape.iter().product()).map(|_| random.sample(normal) as f32).collect();
+        Self::new(Tensor::from_data(TensorData::new(values, shape), (device, DType::F32)))
+    }
+
     /// The weights. Shares storage with the synapses; cheap.
     #[must_use]
     pub fn weight(&self) -> Tensor<D> {

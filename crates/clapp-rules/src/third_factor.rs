@@ -21,7 +21,7 @@ pub struct ThirdFactor {
 /// Everything else of an update (dendritic prediction, post, pre) is the same for all such rules, so
 /// this is where a rule of your own begins. Implemented by [`Hinge`] (CLAPP, CLAPP-s) and
 /// [`InfoNce`] (layer-wise GIM); deliberately not by rules that look at more than the scores of one
-/// context row, such as all-pairs losses.
+/// context row, such as losses over rows and columns of a score matrix.
 ///
 /// # Example
 ///

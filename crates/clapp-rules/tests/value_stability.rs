@@ -8,10 +8,10 @@ mod common;
 use burn::tensor::Device;
 use clapp_random::{Purpose, Stream, stream};
 use clapp_rules::{
-    ContrastSampler, Feedback, GridShape, Negatives, OnlineLayer, Outcome, Predictors, Rule, Scope,
-    SelfHits, WayBack, flip_outcomes,
+    AllPairs, ContrastSampler, Feedback, GridShape, Negatives, OnlineLayer, Outcome, Predictors,
+    Rule, Scope, SelfHits, Synapses, WayBack, flip_outcomes,
 };
-use common::{Layer, distance, host};
+use common::{Layer, distance, host, tensor};
 
 const BREAKING: &str =
     "frozen numbers changed: this is value-breaking; list it in CHANGELOG.md and freeze anew";
@@ -84,6 +84,25 @@ fn draws_and_update_of_one_clapp_step_are_frozen() {
     assert!((update.monitor().loss - LOSS).abs() < SUMS, "{BREAKING}");
 }
 
+#[test]
+fn kaiming_weights_and_an_update_by_all_pairs_are_frozen() {
+    let rule = AllPairs { prediction_steps: 2, ..AllPairs::clapp() };
+    let mut random = random(Purpose::Initialisation);
+    let lateral = rule.predictors(2, 2, &Device::flex(), &mut random);
+    let weights = lateral.w_pred.weight().into_data().try_to_vec::<f32>().expect("f32");
+    let bits: Vec<u32> = weights[..4].iter().map(|w| w.to_bits()).collect();
+    assert_eq!(bits, KAIMING, "{BREAKING}");
+    let layer = Layer::random([4, 4, 2], [2, 2], 2, &mut random);
+    let draws = rule.draw(SHAPE, &mut random);
+    let synapses = |weights| Synapses::new(tensor(weights));
+    let lateral =
+        Predictors { w_pred: synapses(&layer.w_pred), w_retro: Some(synapses(&layer.w_retro)) };
+    let update = rule.update(tensor(&layer.z), tensor(&layer.z), &lateral, &draws);
+    let delta = host(update.predictors.w_pred.clone());
+    assert!(distance(&delta[..4], &ALL_PAIRS) < SUMS, "{BREAKING}");
+    assert!((update.monitor().loss - ALL_PAIRS_LOSS).abs() < SUMS, "{BREAKING}");
+}
+
 const EVERYWHERE: [u32; 12] = [5, 0, 0, 3, 1, 8, 6, 1, 13, 2, 1, 2];
 const EVERYWHERE_ELSE: [u32; 12] = [3, 1, 0, 2, 0, 4, 4, 0, 6, 1, 0, 0];
 const SAME_POSITION: [u32; 12] = [4, 0, 1, 1, 2, 10, 7, 3, 12, 0, 1, 1];
@@ -106,3 +125,8 @@ const DELTA_W_PRED: [f64; 8] = [
 const MODULATION: [f64; 4] =
     [-0.07297929997495936, 0.1541663374102119, 0.003264357141553386, 0.14223828071851632];
 const LOSS: f64 = 2.6419476938232793;
+/// The first four of a normal draw, and of ΔW_pred by all pairs.
+const KAIMING: [u32; 4] = [3_210_284_139, 3_201_632_354, 1_069_944_167, 1_061_183_742];
+const ALL_PAIRS: [f64; 4] =
+    [0.03097357378819233, -0.02155779487242226, 0.035524226860597356, -0.008718707628354304];
+const ALL_PAIRS_LOSS: f64 = 2.082285723811302;

@@ -1,0 +1,243 @@
+//! The two halves of an all-pairs update: products of score matrices.
+
+use burn::tensor::Tensor;
+
+use crate::{
+    AllPairs, Contrast, Draws, Feedback, GridShape, Pairs, PredictorUpdate, Predictors, Synapses,
+    Update,
+    online::host_column,
+    score_matrix::{join, split},
+    update::merge_monitors,
+};
+
+/// Scores held at a time. A block of a flattened map's score matrix is all of it; a segmented map's may
+/// have 10⁸ numbers, and several matrices of its size live at once.
+const BLOCK: usize = 1 << 22;
+
+/// Activities as rows of features, `[b, t, row, feature]`.
+pub(crate) struct Halves<'a> {
+    rule: &'a AllPairs,
+    contrast: &'a dyn Contrast,
+    target: Tensor<4>,
+    context: Tensor<4>,
+    sites: usize,
+}
+
+/// What one set of lateral weights gives.
+struct Half {
+    /// g of all steps, `[rows · positions, target channel]`.
+    weighted: Vec<Tensor<2>>,
+    /// ΔW of every matrix.
+    deltas: Tensor<3>,
+    /// Modulation of the targets' features.
+    target: Tensor<4>,
+    monitor: Tensor<1>,
+}
+
+/// Weight of a row in the fixation's and in the saccades' mean, `[rows, 1]`, and pairs with a weight.
+struct Weights {
+    fixation: Tensor<2>,
+    saccade: Tensor<2>,
+    pairs: usize,
+}
+
+impl<'a> Halves<'a> {
+    pub(crate) fn new(
+        rule: &'a AllPairs,
+        contrast: &'a dyn Contrast,
+        target: Tensor<4>,
+        context: Tensor<4>,
+    ) -> Self {
+        let ([batch, time, sites, _], grid) = (target.dims(), context.dims());
+        assert_eq!(
+            [batch, time, sites],
+            [grid[0], grid[1], grid[2]],
+            "all pairs: expected contexts on the grid of the targets {:?}, got {:?}",
+            target.dims(),
+            grid
+        );
+        let steps = rule.prediction_steps;
+        assert!(
+            0 < steps && steps < time,
+            "all pairs: expected 1 to {} prediction steps for {time} steps of time, got {steps}",
+            time.saturating_sub(1)
+        );
+        let rows = rule.rows([batch, time, sites].into());
+        assert!(rows > 1, "all pairs: expected at least 2 rows to contrast, got {rows}");
+        let (target, context) = (rule.space.features(target), rule.space.features(context));
+        Self { rule, contrast, target, context, sites }
+    }
+
+    pub(crate) fn update(&self, predictors: &Predictors, draws: &[Draws]) -> Update {
+        let w_pred = predictors.w_pred.weight();
+        let forward = self.half(&w_pred, &draws[0]);
+        let w_retro = || {
+            let synapses = predictors.w_retro.as_ref();
+            synapses
+                .map(Synapses::weight)
+                .expect("feedback through W_retro: expected weights, got none")
+        };
+        let monitor = forward.monitor.clone();
+        match self.rule.feedback {
+            Feedback::Blocked => self.finish(forward, None, None, monitor),
+            Feedback::Symmetric => {
+                let context = self.back(&forward.weighted, &w_pred.swap_dims(1, 2));
+                self.finish(forward, Some(context), None, monitor)
+            }
+            Feedback::PredRetroShared => {
+                let context = self.back(&forward.weighted, &w_retro());
+                let delta = forward.deltas.clone().swap_dims(1, 2);
+                self.finish(forward, Some(context), Some(delta), monitor)
+            }
+            Feedback::PredRetro => {
+                // The second half scores with W_retroᵀ in the place of W_pred.
+                let w_retro = w_retro();
+                let reverse = self.half(&w_retro.clone().swap_dims(1, 2), &draws[1]);
+                let context = self.back(&reverse.weighted, &w_retro);
+                let monitor = merge_monitors(monitor, reverse.monitor);
+                self.finish(forward, Some(context), Some(reverse.deltas.swap_dims(1, 2)), monitor)
+            }
+        }
+    }
+
+    fn finish(
+        &self,
+        forward: Half,
+        context: Option<Tensor<4>>,
+        w_retro: Option<Tensor<3>>,
+        monitor: Tensor<1>,
+    ) -> Update {
+        let neurons = |features| self.rule.space.neurons(features, self.sites);
+        Update {
+            target: neurons(forward.target),
+            context: context.map(neurons),
+            predictors: PredictorUpdate { w_pred: forward.deltas, w_retro },
+            monitor,
+        }
+    }
+
+    /// Scores, gates and the target side of all prediction steps.
+    fn half(&self, weights: &Tensor<3>, draws: &Draws) -> Half {
+        let steps = self.rule.prediction_steps;
+        let [matrices, post, pre] = weights.dims();
+        let expected = self.rule.lateral.matrices(steps);
+        assert_eq!(matrices, expected, "all pairs: expected {expected} matrices, got {matrices}");
+        let context = channels(self.steps(&self.context, 0), pre);
+        let predictions = self.rule.lateral.predictions(&context, weights, steps);
+        let row_weights = self.weights(draws);
+        let mut target = self.target.zeros_like();
+        let mut monitor = None;
+        let mut weighted = Vec::with_capacity(steps);
+        for (k, prediction) in (1..=steps).zip(&predictions) {
+            let z = self.steps(&self.target, k);
+            let prediction = prediction.clone().reshape(z.dims());
+            let (g, modulation, numbers) = self.step(k, &prediction, &z, &row_weights);
+            weighted.push(channels(g, post));
+            target = target + modulation;
+            monitor = Some(monitor.map_or(numbers.clone(), |sum: Tensor<1>| sum + numbers));
+        }
+        let deltas = self.rule.lateral.deltas(&weighted, &context, &predictions, weights);
+        let monitor = monitor.expect("there is at least one prediction step");
+        Half { weighted, deltas: Tensor::stack(deltas, 0), target, monitor }
+    }
+
+    /// One prediction step: g `[N, feature]`, the modulation of the targets on their grid, and this
+    /// step's share of the numbers to watch.
+    fn step(
+        &self,
+        k: usize,
+        prediction: &Tensor<2>,
+        z: &Tensor<2>,
+        weights: &Weights,
+    ) -> (Tensor<2>, Tensor<4>, Tensor<1>) {
+        let [n, _] = z.dims();
+        let steps = self.rule.prediction_steps as f64;
+        let grid = self.target.dims();
+        let mut weighted = Vec::new();
+        let mut modulation = Tensor::<4>::zeros([1; 4], (&z.device(), z.dtype()));
+        let mut monitor = Tensor::<1>::zeros([3], (&z.device(), z.dtype()));
+        let block = (BLOCK / n).clamp(1, n);
+        for start in (0..n).step_by(block) {
+            let rows = block.min(n - start);
+            let prediction = prediction.clone().narrow(0, start, rows);
+            let scores = prediction.clone().matmul(z.clone().transpose()); // [rows, N]
+            let (fixation, saccade) = split(scores, start);
+            let right = fixation.clone().greater(saccade.clone().max_dim(1));
+            let right = right.float().cast(z.dtype()).sum();
+            let third = self.contrast.third_factor(fixation, saccade);
+            let of = |column: &Tensor<2>| column.clone().narrow(0, start, rows);
+            let (w_fixation, w_saccade) = (of(&weights.fixation), of(&weights.saccade));
+            let loss = (third.fixation_loss * w_fixation.clone()
+                + third.saccade_loss * w_saccade.clone())
+            .sum();
+            let gamma = join(third.fixation * w_fixation, third.saccade * w_saccade, start);
+            let open = gamma.clone().abs().sign().sum() / (weights.pairs as f64 * steps);
+            monitor = monitor + Tensor::cat(vec![loss, open, right / (n as f64 * steps)], 0);
+            weighted.push(gamma.clone().matmul(z.clone()));
+            let at_targets = self.on_grid(gamma, k); // [rows, every row of the grid]
+            modulation = modulation + at_targets.transpose().matmul(prediction).reshape(grid);
+        }
+        (Tensor::cat(weighted, 0), modulation, monitor)
+    }
+
+    /// Columns of step k's targets among those of the whole grid: the small matrix is padded, so that
+    /// no big one has to be moved.
+    fn on_grid(&self, gamma: Tensor<2>, k: usize) -> Tensor<2> {
+        let [batch, time, row, _] = self.target.dims();
+        let steps = self.rule.prediction_steps;
+        let [rows, _] = gamma.dims();
+        let options = (&gamma.device(), gamma.dtype());
+        let none = |times: usize| Tensor::<3>::zeros([rows * batch, times, row], options);
+        let mut parts = vec![none(k), gamma.clone().reshape([rows * batch, time - steps, row])];
+        if k < steps {
+            parts.push(none(steps - k));
+        }
+        Tensor::cat(parts, 1).reshape([rows, batch * time * row])
+    }
+
+    /// What comes back to the contexts, on their grid.
+    fn back(&self, weighted: &[Tensor<2>], way_back: &Tensor<3>) -> Tensor<4> {
+        let [batch, time, row, feature] = self.context.dims();
+        let steps = self.rule.prediction_steps;
+        let rows = self.rule.lateral.back(weighted, way_back);
+        let rows = rows.expect("there is at least one prediction step");
+        let rows = rows.reshape([batch, time - steps, row, feature]);
+        let options = (&rows.device(), rows.dtype());
+        // The last frames of a clip predict nothing.
+        let rest = Tensor::zeros([batch, steps, row, feature], options);
+        Tensor::cat(vec![rows, rest], 1)
+    }
+
+    /// Rows of the T − K steps of time from `start` on, `[N, feature]`.
+    fn steps(&self, grid: &Tensor<4>, start: usize) -> Tensor<2> {
+        let [batch, time, row, feature] = grid.dims();
+        let span = time - self.rule.prediction_steps;
+        grid.clone().narrow(1, start, span).reshape([batch * span * row, feature])
+    }
+
+    fn weights(&self, draws: &Draws) -> Weights {
+        let steps = self.rule.prediction_steps;
+        let [batch, time, site, _] = self.target.dims();
+        let shape = GridShape { batch, time, site };
+        let others = shape.rows(steps) - 1;
+        // Every prediction step has the same rows, those of the furthest.
+        let step = Pairs { shift: steps, count: others, index: Vec::new() };
+        let all = Draws { pairs: vec![step; steps], ..Draws::coins(draws.outcomes.clone()) };
+        let (fixation, saccade) = all.weights(shape, steps);
+        let used = |weights: &[f64]| weights.iter().filter(|&&weight| weight > 0.0).count();
+        let pairs = used(&fixation) + others * used(&saccade);
+        let like = self.target.clone().slice([0..1, 0..1, 0..1, 0..1]).reshape([1, 1]);
+        let column = |weights| host_column(weights, &like) * self.rule.scale;
+        Weights { fixation: column(fixation), saccade: column(saccade), pairs: pairs.max(1) }
+    }
+}
+
+/// `[N, position · channel]` → `[N · position, channel]`.
+fn channels(rows: Tensor<2>, channels: usize) -> Tensor<2> {
+    let [n, features] = rows.dims();
+    assert!(
+        features.is_multiple_of(channels),
+        "all pairs: expected {channels} channels at every position, got {features} features"
+    );
+    rows.reshape([n * (features / channels), channels])
+}
