@@ -32,6 +32,18 @@ pub enum EncoderError {
         /// Side of its map.
         map: usize,
     },
+    /// A clip that is smaller than a block's kernel or pool, or no longer square.
+    #[error(
+        "encoder: block {block} gets {frames} frames of {side} pixels a side, expected at least its kernel and pool, and a square map; use longer or larger clips"
+    )]
+    ClipTooSmall {
+        /// Block, from 1.
+        block: usize,
+        /// Frames that reach it.
+        frames: usize,
+        /// Side of its input.
+        side: usize,
+    },
     /// The width factor leaves no channels, or is no number.
     #[error("encoder: expected a width factor above 0, got {width}")]
     Width {

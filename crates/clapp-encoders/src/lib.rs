@@ -9,6 +9,8 @@
 //! | n = ⌊(pixels − size)/stride⌋ + 1 | an image as a film of patches: rows are time, columns are sites | [`PatchGrid::cut`] |
 //! | z = mean_p ρ(W ∗ x + b)(p) | activity and representation of a layer | [`LocalConv2d`] |
 //! | ΔW_ji(τ) = m_j · mean_p ρ′(a_j(p)) x_i(p + τ) | its update: modulation × post × pre | [`LocalConv2d::delta`] |
+//! | y = g (ρ(a) − μ)/σ + s | the same for film: three dimensions, normalised channels, every pixel a site | [`LocalConv3d`] |
+//! | ΔW, Δb, Δg, Δs | its update, through mean and variance of its own channel | [`LocalConv3d::delta`] |
 //! | x^l = ρ(a^{l−1}), constant | layers above layers, each with a rule of its own | [`Stack::step`] |
 //! | c = z^l or z^{l+1} | who predicts: the layer itself, or the one above | [`Context`] |
 //! | feature = mean of z over the grid | what a read-out sees | [`Stack::features`] |
@@ -45,7 +47,8 @@
 //!
 //! # Extending
 //!
-//! Any encoder of 3×3 convolutions is an [`EncoderConfig`]: channels, pools, patches, colours. A layer
+//! Any encoder of 3×3 convolutions is an [`EncoderConfig`]: channels, pools, patches, colours; one for video is a
+//! [`VideoConfig`], and [`Stack::video`] builds it. A layer
 //! with another way to learn is a [`LocalLayer`], and a [`Stack`] takes it as it takes a convolution.
 //! Here, synapses with hard bounds:
 //!
@@ -108,9 +111,13 @@
 //! Illing, B., Ventura, J., Bellec, G., Gerstner, W. (2021). Local plasticity rules can learn deep
 //! representations using self-supervised contrastive predictions. NeurIPS 34. arXiv:2010.08262.
 
+mod channel_norm;
 mod conv1d;
 mod conv2d;
+mod conv3d;
 mod error;
+mod film_pool;
+mod film_spec;
 mod gru;
 mod gru_layer;
 mod layer;
@@ -120,13 +127,19 @@ mod patches;
 mod sound;
 mod sound_encoder;
 mod stack;
+mod stack_all_pairs;
 mod vgg;
+mod video;
 
 pub use conv1d::{Conv1dSpec, LocalConv1d, Wave, WaveActivity};
+pub use channel_norm::{ChannelNorm, Moments, NormDelta, Statistics};
 pub use conv2d::LocalConv2d;
+pub use conv3d::{FilmActivity, FilmDelta, LocalConv3d};
 pub use error::EncoderError;
 pub use gru::{GruUpdate, LocalGru, Recurrence};
 pub use gru_layer::GruActivity;
+pub use film_pool::FilmPool;
+pub use film_spec::{Conv3dSpec, NormOrder};
 pub use layer::{Cut, LocalActivity, LocalLayer, Persist, Uncut};
 pub use online_conv::OnlineConv1d;
 pub use online_gru::OnlineGru;
@@ -135,3 +148,4 @@ pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig};
 pub use sound_encoder::{Recurrent, SoundEncoder, SoundLearner, TargetSide};
 pub use stack::{Context, DrawPairs, Learn, Learnt, Seen, Stack, Updating};
 pub use vgg::{ConvPlan, EncoderConfig, PoolAfter};
+pub use video::{BlockPlan, VideoConfig};
