@@ -12,6 +12,9 @@
 //! | ∂L/∂W, ∂L/∂b, ∂L/∂W_pred, ∂L/∂W_retro | gradients of every module | [`Oracle::gradients`] |
 //! | L(z = h_L, c = gru(h_L)), end to end | CPC and Hinge Loss CPC for sound; back-propagation through time | [`sound::SoundNetwork`] |
 //! | −⟨log softmax(W c + b)⟩ | supervised and greedy supervised phones | [`sound::PhoneLearner`] |
+//! | L = scale/K Σ_k L(S_k), S_k = ⟨W_k c_i, z_j⟩ | hinge or cross-entropy over all pairs of a batch of clips | [`film::all_pairs_loss`] |
+//! | ∂L/∂ of W, b, g, s and W_pred | the same for video, batch normalisation included; CPC end to end | [`film::FilmOracle`], [`film::FilmTrainer`] |
+//! | −⟨log softmax(W f + b)⟩ | supervised learning and fine-tuning on video | [`film::FilmClassifier`] |
 //! | d = ‖ΔW + g‖ / (‖ΔW‖ + ‖g‖) | how far an update is from a descent | [`disagreement`] |
 //!
 //! # Quick start
@@ -64,6 +67,7 @@
 //! The comparison follows the authors' `compare_updates.py`.
 
 mod disagreement;
+pub mod film;
 pub mod oracle;
 pub mod sound;
 
