@@ -131,15 +131,15 @@ mod stack_all_pairs;
 mod vgg;
 mod video;
 
-pub use conv1d::{Conv1dSpec, LocalConv1d, Wave, WaveActivity};
 pub use channel_norm::{ChannelNorm, Moments, NormDelta, Statistics};
+pub use conv1d::{Conv1dSpec, LocalConv1d, Wave, WaveActivity};
 pub use conv2d::LocalConv2d;
 pub use conv3d::{FilmActivity, FilmDelta, LocalConv3d};
 pub use error::EncoderError;
-pub use gru::{GruUpdate, LocalGru, Recurrence};
-pub use gru_layer::GruActivity;
 pub use film_pool::FilmPool;
 pub use film_spec::{Conv3dSpec, NormOrder};
+pub use gru::{GruUpdate, LocalGru, Recurrence};
+pub use gru_layer::GruActivity;
 pub use layer::{Cut, LocalActivity, LocalLayer, Persist, Uncut};
 pub use online_conv::OnlineConv1d;
 pub use online_gru::OnlineGru;
