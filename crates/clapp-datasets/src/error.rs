@@ -190,6 +190,18 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// Two sound files have names that differ in their ending only.
+    #[error(
+        "sound: expected one file for utterance {id}, got {} as well in {}; remove one",
+        .path.file_name().unwrap_or_default().display(), .path.display()
+    )]
+    SameUtterance {
+        /// The utterance.
+        id: String,
+        /// The later of the two files.
+        path: PathBuf,
+    },
+
     /// A line of labels has more or fewer than its utterance has frames.
     #[error(
         "phone labels: expected {expected} for utterance {id} ({samples} samples), got {got} at \

@@ -35,7 +35,7 @@
 //!
 //! # How to add a data set
 //!
-//! 1. Write a type that implements [`ImageSource`], in a file of its own: open and check everything
+//! 1. Write a type that implements [`ImageSource`] or [`sound::SpeechSource`], in a file of its own: open and check everything
 //!    that can be checked once, read one image at a time.
 //! 2. Give each bad input (missing, empty, truncated, oversized file; label out of range) a test
 //!    that compares the error's text: what was expected, what was found, where.

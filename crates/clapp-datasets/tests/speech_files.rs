@@ -121,6 +121,22 @@ fn a_name_that_is_not_librispeechs_is_refused_or_skipped() {
 }
 
 #[test]
+fn two_files_of_one_utterance_are_refused_or_the_second_is_skipped() {
+    let root = corpus();
+    let twin = path(root.path(), "19-198-0000").with_extension("wav");
+    write(&twin, &wav(&steps(900, 0), 16_000, 1));
+    let error = SpeechFiles::librispeech(root.path(), PART, &options()).unwrap_err().to_string();
+    let expected = format!(
+        "sound: expected one file for utterance 19-198-0000, got 19-198-0000.wav as well in {}; remove \
+         one",
+        twin.display()
+    );
+    assert_eq!(error, expected);
+    let files = open(&root, &OpenOptions { on_bad: OnBad::Skip, ..options() });
+    assert_eq!((files.len(), files.skipped().len(), files.utterance(1).samples), (4, 1, 4_000));
+}
+
+#[test]
 fn a_list_decides_which_utterances_and_in_which_order() {
     let root = corpus();
     let (_folder, list) = text("train_split.txt", "26-495-0002\n103-1240-0000\r\n\n19-198-0001");

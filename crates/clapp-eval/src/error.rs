@@ -75,6 +75,20 @@ pub enum Error {
         /// Its value in the second set.
         got: usize,
     },
+    /// An utterance has fewer outputs than labels, or far more.
+    #[error(
+        "phone frames: expected {labels} to {} outputs for {labels} labels, got {outputs} in \
+         utterance {id}; are encoder and labels of the same recording, one per 10 ms?",
+        .labels + crate::phones::MOST_SURPLUS
+    )]
+    Alignment {
+        /// Name of the utterance.
+        id: String,
+        /// Outputs of the encoder.
+        outputs: usize,
+        /// Labels.
+        labels: usize,
+    },
     /// A setting is outside its range.
     #[error("{setting}: expected {expected}, got {got}; correct the setting")]
     Setting {

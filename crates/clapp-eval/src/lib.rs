@@ -5,6 +5,10 @@
 //! | standardised read-out | min (1/n) Σ −ln softmax(W x' + b)_y + (λ/2)‖W‖², x' = (x − μ)/σ | [`StandardisedProbe`] |
 //! | the paper's read-out | Adam on mean −ln softmax(W x + b)_y, raw x, 300 epochs | [`PaperProbe`] |
 //! | the authors' read-out of a video block | Adam on −ln softmax(W dropout(BN(mean_t map)) + b)_y, 200 epochs | [`BlockProbe`](probe::BlockProbe) |
+//! | phones, the paper's | as above, one whole utterance a step, first surplus outputs dropped | [`PhoneProbe`], [`PhoneFrames`] |
+//! | speakers | the same on means over time | [`SpeakerProbe`] |
+//! | log-mel, MFCC | frames of 25 ms every 10 ms, 13 cepstra + Δ + ΔΔ | [`sound`] |
+//! | confusion | how often each class is taken for each | [`Confusion`] |
 //! | k nearest neighbours | s_c = Σ_{i ∈ nearest k, y_i = c} w_i | [`Knn`] |
 //! | accuracy | share of y among the k largest scores; the authors' mean over batches | [`metrics`] |
 //! | margin | mean of the last layer − best mean of a control, against the spread | [`Comparison`] |
@@ -74,21 +78,28 @@
 #![warn(missing_docs)]
 
 mod comparison;
+mod confusion;
 mod error;
 mod features;
 pub mod figure;
 mod knn;
 pub mod metrics;
+pub mod phones;
 pub mod probe;
 mod report;
+pub mod sound;
 mod standardise;
 mod table;
 
 pub use comparison::{Comparison, Margin};
+pub use confusion::Confusion;
 pub use error::Error;
 pub use features::{Features, few_label_indices};
 pub use knn::{Knn, Nearness, Vote};
 pub use metrics::Summary;
-pub use probe::{PaperProbe, Probe, Protocol, Readout, StandardisedProbe};
+pub use phones::{PhoneFrames, PhoneScore};
+pub use probe::{
+    PaperProbe, PhoneProbe, Probe, Protocol, Readout, SpeakerProbe, StandardisedProbe,
+};
 pub use report::{Cell, Labels, Measurement, Report, Series};
 pub use standardise::Standardiser;

@@ -4,42 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::decode;
 use super::frames::{Framing, RATE};
-use super::index::{self, Check, Entry, IndexCache, IndexUse};
-use super::lists::{PhoneLabels, SplitList};
+use super::index::{self, Entry, IndexUse};
+use super::layout::{folder_utterance, librispeech_utterance, walk};
+use super::lists::SplitList;
+use super::options::{OpenOptions, Rates};
 use super::resample::{resample, resampled_len};
 use super::skipped::{OnBad, Skipped};
 use super::speech::{SpeechSource, Utterance, assert_read};
 use crate::Error;
-
-/// What becomes of files of another rate than 16 kHz.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Rates {
-    /// They are bad files: published numbers are of 16 kHz.
-    #[default]
-    Refuse,
-    /// They are resampled when they are read. A crop then costs a whole utterance.
-    Resample,
-}
-
-/// How a folder of sound files is opened.
-///
-/// | Name | Default | Purpose |
-/// |---|---|---|
-/// | `rates` | refuse | files of another rate than 16 kHz |
-/// | `check` | headers | how closely files are looked at |
-/// | `on_bad` | refuse | bad files, lines and names |
-/// | `cache` | beside | where the index is kept |
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OpenOptions {
-    /// Files of another rate than 16 kHz.
-    pub rates: Rates,
-    /// How closely files are looked at.
-    pub check: Check,
-    /// What becomes of bad files, of labels that do not fit and of names without a file.
-    pub on_bad: OnBad,
-    /// Where the index is kept.
-    pub cache: IndexCache,
-}
 
 /// Utterances in sound files (FLAC or WAV), decoded when they are read.
 ///
@@ -68,24 +40,24 @@ pub struct OpenOptions {
 /// ```
 #[derive(Debug)]
 pub struct SpeechFiles {
-    name: String,
-    items: Vec<Item>,
-    classes: usize,
-    framing: Framing,
-    on_bad: OnBad,
-    skipped: Skipped,
-    index: IndexUse,
+    pub(super) name: String,
+    pub(super) items: Vec<Item>,
+    pub(super) classes: usize,
+    pub(super) framing: Framing,
+    pub(super) on_bad: OnBad,
+    pub(super) skipped: Skipped,
+    pub(super) index: IndexUse,
 }
 
 #[derive(Clone, Debug)]
-struct Item {
-    utterance: Utterance,
-    path: PathBuf,
+pub(super) struct Item {
+    pub utterance: Utterance,
+    pub path: PathBuf,
     /// Samples in a second of the file.
     rate: u32,
     /// Samples of the file.
     stored: u64,
-    labels: Option<Vec<u8>>,
+    pub labels: Option<Vec<u8>>,
 }
 
 impl SpeechFiles {
@@ -153,60 +125,9 @@ impl SpeechFiles {
                 place: root.display().to_string(),
             });
         }
-        items.sort_by(|a, b| a.utterance.id.cmp(&b.utterance.id));
+        let items = distinct(items, options.on_bad, &mut skipped)?;
         let (classes, framing) = (0, Framing::default());
         Ok(Self { name, items, classes, framing, on_bad: options.on_bad, skipped, index })
-    }
-
-    /// The same utterances with the labels of a file, instead of any they had. Utterances without a line have none, and
-    /// lines without an utterance are passed over: label files often cover more than is at hand.
-    ///
-    /// # Errors
-    /// [`Error::PhoneCount`] if a line has more or fewer labels than its utterance has frames; if
-    /// bad ones are to be skipped, that utterance is left out.
-    pub fn with_labels(mut self, labels: &PhoneLabels) -> Result<Self, Error> {
-        let mut items = Vec::with_capacity(self.items.len());
-        for mut item in self.items {
-            let checked = match labels.get(&item.utterance.id) {
-                None => Ok(None),
-                Some(found) => check_count(&item.utterance, found, labels).map(Some),
-            };
-            let Some(found) = self.skipped.sift(checked, self.on_bad)? else { continue };
-            item.labels = found;
-            items.push(item);
-        }
-        let (classes, framing) = (labels.classes(), labels.framing());
-        Ok(Self { items, classes, framing, ..self })
-    }
-
-    /// The same utterances with labels from files beside them, instead of any they had: `name.phones` holds the labels of
-    /// `name.wav`, separated by blanks.
-    ///
-    /// # Errors
-    /// [`Error::PhoneCount`], [`Error::PhoneLabel`] or [`Error::Io`] of such a file; if bad ones are to
-    /// be skipped, that utterance is left out.
-    ///
-    /// # Panics
-    /// `classes` is not in 1..=256.
-    pub fn with_label_files(mut self, classes: usize, framing: Framing) -> Result<Self, Error> {
-        let mut items = Vec::with_capacity(self.items.len());
-        for mut item in self.items {
-            let path = item.path.with_extension("phones");
-            let checked = match path.is_file() {
-                false => Ok(None),
-                true => {
-                    PhoneLabels::of_one(&path, &item.utterance.id, classes).and_then(|labels| {
-                        let labels = labels.framed(framing);
-                        let found = labels.get(&item.utterance.id).unwrap_or(&[]);
-                        check_count(&item.utterance, found, &labels).map(Some)
-                    })
-                }
-            };
-            let Some(found) = self.skipped.sift(checked, self.on_bad)? else { continue };
-            item.labels = found;
-            items.push(item);
-        }
-        Ok(Self { items, classes, framing, ..self })
     }
 
     /// The utterances of a list, in its order.
@@ -328,67 +249,24 @@ fn item(
     Ok(Item { utterance, path, rate, stored, labels: None })
 }
 
-fn check_count(
-    utterance: &Utterance,
-    found: &[u8],
-    labels: &PhoneLabels,
-) -> Result<Vec<u8>, Error> {
-    let (expected, got) = (labels.framing().labels(utterance.samples), found.len());
-    if got == expected {
-        return Ok(found.to_vec());
+/// The items in the order of their names, without a second one of a name.
+fn distinct(
+    mut items: Vec<Item>,
+    on_bad: OnBad,
+    skipped: &mut Skipped,
+) -> Result<Vec<Item>, Error> {
+    // A stable sort: of equal names, the file that was found first comes first.
+    items.sort_by(|a, b| a.utterance.id.cmp(&b.utterance.id));
+    let mut kept: Vec<Item> = Vec::with_capacity(items.len());
+    for item in items {
+        let distinct = match kept.last() {
+            Some(last) if last.utterance.id == item.utterance.id => {
+                let Item { utterance: Utterance { id, .. }, path, .. } = item;
+                Err(Error::SameUtterance { id, path })
+            }
+            _ => Ok(item),
+        };
+        kept.extend(skipped.sift(distinct, on_bad)?);
     }
-    Err(Error::PhoneCount {
-        expected,
-        got,
-        id: utterance.id.clone(),
-        samples: utterance.samples,
-        line: labels.line(&utterance.id).unwrap_or(1),
-        path: labels.path().to_owned(),
-    })
-}
-
-/// All sound files below `folder`, hidden ones apart, in the order of their names.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let failed = |source| Error::io("read folder", folder, source);
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            walk(&path, files)?;
-        } else if decode::is_sound(&path) {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// `speaker/chapter/speaker-chapter-number`.
-fn librispeech_utterance(root: &Path, path: &Path) -> Result<Utterance, Error> {
-    let below = index::name(root, &path.with_extension(""));
-    let named = || {
-        let (speaker, rest) = below.split_once('/')?;
-        let (chapter, id) = rest.split_once('/')?;
-        let number = id.strip_prefix(&format!("{speaker}-{chapter}-"))?;
-        let digits = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-        [speaker, chapter, number].iter().all(|word| digits(word)).then(|| Utterance {
-            id: id.to_owned(),
-            speaker: Some(speaker.to_owned()),
-            chapter: Some(chapter.to_owned()),
-            samples: 0,
-        })
-    };
-    named().ok_or_else(|| Error::UtteranceName { path: path.to_owned() })
-}
-
-/// The path below the root is the id, its first folder the speaker.
-fn folder_utterance(root: &Path, path: &Path) -> Result<Utterance, Error> {
-    let id = index::name(root, &path.with_extension(""));
-    let speaker = id.split_once('/').map(|(speaker, _)| speaker.to_owned());
-    Ok(Utterance { id, speaker, chapter: None, samples: 0 })
+    Ok(kept)
 }

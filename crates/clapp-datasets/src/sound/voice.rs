@@ -11,8 +11,8 @@ use super::frames::RATE;
 
 /// Samples between two settings of the resonances: 1 ms.
 const BLOCK: usize = 16;
-/// Part of the way to a target that is covered in a block: a time constant of 8 ms.
-const GLIDE: f64 = 0.118;
+/// Part of the way to a target that is covered in a block: a time constant of 12 ms.
+const GLIDE: f64 = 0.08;
 /// Bandwidths of the three resonances, in Hz.
 const BANDWIDTHS: [f64; 3] = [70.0, 100.0, 150.0];
 /// Bandwidth of noise, in Hz.
@@ -74,7 +74,7 @@ pub(super) struct Voice {
 impl Voice {
     pub fn draw(random: &mut Stream) -> Self {
         let pitch = random.random_range(85.0..240.0);
-        let scale = random.random_range(0.82..1.22);
+        let scale = random.random_range(0.8..1.25);
         Self { pitch, scale, tilt: random.random_range(0.8..0.93) }
     }
 

@@ -1,6 +1,7 @@
-//! Figures as SVG: accuracy against layer, and learning curves.
+//! Figures as SVG: accuracy against layer, learning curves, and confusion matrices.
 
 mod axis;
+mod confusion;
 mod panel;
 mod shape;
 
@@ -9,6 +10,8 @@ use svg::node::element::{Group, Rectangle, Text};
 use svg::{Document, Node};
 
 use crate::{Report, Summary};
+pub use confusion::confusion;
+
 use axis::Axis;
 use panel::{HEIGHT, Level, Line, MARGIN, Panel, WIDTH};
 use shape::{Sample, text, text_width};

@@ -1,11 +1,14 @@
 //! Read-outs of frozen features: what a label can still learn from a representation.
 
 pub mod block;
+mod layer;
 mod lbfgs;
 mod linear;
 mod logistic;
 pub mod paper;
+pub mod phone;
 mod precondition;
+pub mod speaker;
 pub mod standardised;
 
 use std::fmt;
@@ -18,6 +21,8 @@ use crate::{Error, Features, metrics};
 pub use block::{BlockClassifier, BlockProbe, StepOutcome, TestClips, TrainedBlock, temporal_mean};
 pub use linear::LinearReadout;
 pub use paper::PaperProbe;
+pub use phone::PhoneProbe;
+pub use speaker::{SpeakerProbe, mean_over_time};
 pub use standardised::{Solution, StandardisedProbe, Strength};
 
 /// How a number was measured. It stands beside the number wherever the number is shown, because

@@ -1,0 +1,238 @@
+//! Whole utterances of features, aligned with their labels.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+
+use crate::{Error, Features};
+
+/// The most outputs without a label that an utterance may have.
+pub const MOST_SURPLUS: usize = 3;
+
+/// Which of an utterance's `outputs` its `labels` belong to: the last ones. `None` if there are fewer
+/// outputs than labels, or more than [`MOST_SURPLUS`] more: such labels belong to something else.
+///
+/// # Paper
+///
+/// Löwe et al. 2019, `logistic_regression_phones.py`: the first T_enc − T_lab outputs are dropped, 2 or 3.
+/// Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::phones::aligned;
+/// assert_eq!(aligned(510, 508), Some(2..510));
+/// assert_eq!((aligned(508, 508), aligned(507, 508), aligned(512, 508)), (Some(0..508), None, None));
+/// ```
+#[must_use]
+pub fn aligned(outputs: usize, labels: usize) -> Option<Range<usize>> {
+    let surplus = outputs.checked_sub(labels)?;
+    (surplus <= MOST_SURPLUS).then_some(surplus..outputs)
+}
+
+/// Features and labels of all frames, utterance by utterance.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::PhoneFrames;
+/// use ndarray::Array2;
+///
+/// let mut frames = PhoneFrames::new(41);
+/// frames.push("2911-12359-0007", 0, Array2::zeros((510, 256)).view(), &[0; 508])?;
+/// let features = frames.features()?;
+/// assert_eq!((features.len(), features.dim(), features.classes()), (508, 256, 41));
+/// # Ok::<(), clapp_eval::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PhoneFrames {
+    classes: usize,
+    dim: usize,
+    values: Vec<f32>, // [frames, dim]
+    labels: Vec<u8>,  // [frames]
+    /// Per utterance: its speaker and the frame behind its last.
+    utterances: Vec<(usize, usize)>,
+}
+
+impl PhoneFrames {
+    /// No utterance yet; labels are below `classes`.
+    #[must_use]
+    pub fn new(classes: usize) -> Self {
+        let (values, labels, utterances) = (Vec::new(), Vec::new(), Vec::new());
+        Self { classes, dim: 0, values, labels, utterances }
+    }
+
+    /// Adds an utterance, aligned by [`aligned`]. `id` is for messages; `speaker` is any number that
+    /// stands for who speaks.
+    ///
+    /// # Shapes
+    ///
+    /// - `outputs`: `[outputs, dim]`, the same `dim` for all utterances
+    /// - `labels`: `[labels]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Alignment`] if outputs and labels cannot belong together, [`Error::Disagreement`] if `dim`
+    /// differs from that of the first utterance.
+    pub fn push(
+        &mut self,
+        id: &str,
+        speaker: usize,
+        outputs: ArrayView2<'_, f32>,
+        labels: &[u8],
+    ) -> Result<(), Error> {
+        let Some(range) = aligned(outputs.nrows(), labels.len()) else {
+            let (outputs, labels) = (outputs.nrows(), labels.len());
+            return Err(Error::Alignment { id: id.to_owned(), outputs, labels });
+        };
+        if self.utterances.is_empty() {
+            self.dim = outputs.ncols();
+        }
+        if outputs.ncols() != self.dim {
+            let (expected, got) = (self.dim, outputs.ncols());
+            let what = "feature dimension of an utterance";
+            return Err(Error::Disagreement { what, expected, got });
+        }
+        self.values.extend(outputs.slice_axis(Axis(0), Slice::from(range)));
+        self.labels.extend_from_slice(labels);
+        self.utterances.push((speaker, self.labels.len()));
+        Ok(())
+    }
+
+    /// All frames as labelled features, for any [`Probe`](crate::Probe).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] without a frame, [`Error::NotFinite`] if a feature is not a number,
+    /// [`Error::LabelRange`] if a label is not below the number of classes.
+    pub fn features(&self) -> Result<Features, Error> {
+        let values = Array2::from_shape_vec((self.len(), self.dim), self.values.clone())
+            .expect("every frame has a label and `dim` features");
+        Features::new(values, self.labels.clone())?.with_classes(self.classes)
+    }
+
+    /// Features `[frames, dim]` and labels of each utterance.
+    pub(crate) fn utterances(&self) -> impl Iterator<Item = (ArrayView2<'_, f32>, &[u8])> {
+        self.ranges().map(|range| {
+            let values = &self.values[range.start * self.dim..range.end * self.dim];
+            let x = ArrayView2::from_shape((range.len(), self.dim), values)
+                .expect("every frame has `dim` features");
+            (x, &self.labels[range])
+        })
+    }
+
+    /// The frames of each utterance.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = std::iter::once(0).chain(self.utterances.iter().map(|&(_, end)| end));
+        starts.zip(&self.utterances).map(|(start, &(_, end))| start..end)
+    }
+
+    /// The utterances at `indices`, in that order.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not below the number of utterances.
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let ranges: Vec<Range<usize>> = self.ranges().collect();
+        let mut selected = Self { dim: self.dim, ..Self::new(self.classes) };
+        for &index in indices {
+            let range = ranges[index].clone();
+            let values = range.start * self.dim..range.end * self.dim;
+            selected.values.extend_from_slice(&self.values[values]);
+            selected.labels.extend_from_slice(&self.labels[range]);
+            selected.utterances.push((self.utterances[index].0, selected.labels.len()));
+        }
+        selected
+    }
+
+    /// The speaker of each utterance.
+    #[must_use]
+    pub fn speakers(&self) -> Vec<usize> {
+        self.utterances.iter().map(|&(speaker, _)| speaker).collect()
+    }
+
+    /// The number of frames of each utterance.
+    #[must_use]
+    pub fn lengths(&self) -> Vec<usize> {
+        self.ranges().map(|range| range.len()).collect()
+    }
+
+    /// The labels of all frames.
+    #[must_use]
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// The number of frames.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// True if there is no frame.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Output t of an utterance is `[first + t]`.
+    fn outputs(first: usize, count: usize) -> Array2<f32> {
+        Array2::from_shape_fn((count, 1), |(t, _)| (first + t) as f32)
+    }
+
+    #[test]
+    fn the_first_surplus_outputs_are_dropped() {
+        let mut frames = PhoneFrames::new(3);
+        frames.push("a", 5, outputs(0, 5).view(), &[0, 1, 2]).unwrap();
+        frames.push("b", 6, outputs(100, 2).view(), &[1, 1]).unwrap();
+        frames.push("c", 5, outputs(200, 4).view(), &[2]).unwrap();
+        let features = frames.features().unwrap();
+        let values: Vec<f32> = features.values().iter().copied().collect();
+        assert_eq!(values, [2.0, 3.0, 4.0, 100.0, 101.0, 203.0]);
+        assert_eq!(features.labels(), [0, 1, 2, 1, 1, 2]);
+        assert_eq!((frames.lengths(), frames.speakers()), (vec![3, 2, 1], vec![5, 6, 5]));
+        let part = frames.select(&[2, 0]);
+        assert_eq!((part.labels(), part.speakers()), (&[2, 0, 1, 2][..], vec![5, 5]));
+        assert_eq!(part.features().unwrap().values()[[0, 0]], 203.0);
+    }
+
+    #[test]
+    fn outputs_that_do_not_belong_to_the_labels_are_refused() {
+        let mut frames = PhoneFrames::new(3);
+        for count in [2, 7] {
+            let error = frames.push("19-198-0000", 0, outputs(0, count).view(), &[0; 3]);
+            assert_eq!(
+                error.unwrap_err().to_string(),
+                format!(
+                    "phone frames: expected 3 to 6 outputs for 3 labels, got {count} in utterance \
+                     19-198-0000; are encoder and labels of the same recording, one per 10 ms?"
+                )
+            );
+        }
+        assert!(matches!(frames.features(), Err(Error::Empty { .. })));
+    }
+
+    #[test]
+    fn labels_beyond_the_classes_and_other_dimensions_are_refused() {
+        let mut frames = PhoneFrames::new(3);
+        frames.push("a", 0, outputs(0, 2).view(), &[0, 3]).unwrap();
+        assert!(matches!(
+            frames.features(),
+            Err(Error::LabelRange { label: 3, classes: 3, row: 1 })
+        ));
+        let wide = frames.push("b", 0, Array2::zeros((2, 4)).view(), &[0, 0]);
+        assert!(matches!(wide, Err(Error::Disagreement { expected: 1, got: 4, .. })));
+    }
+}
