@@ -120,7 +120,8 @@ fn genuine_phones_are_heard_in_spectra() {
     let speech = SpeechFiles::librispeech(&root, "test-other", &options).unwrap();
     let speech = speech.with_labels(&read.unwrap().framed(Framing::Hops)).unwrap();
     let part = |list: &str| speech.select(&SplitList::read(labels.join(list)).unwrap()).unwrap();
-    let features: [(&str, &dyn Fn(&[f32]) -> Array2<f32>); 2] = [
+    type Front<'a> = (&'a str, &'a dyn Fn(&[f32]) -> Array2<f32>);
+    let features: [Front<'_>; 2] = [
         ("MFCC", &|s| Mfcc { edges: Edges::Reflect, ..Mfcc::default() }.features(s).unwrap()),
         ("log-mel", &|s| {
             LogMel { edges: Edges::Reflect, ..LogMel::default() }.features(s).unwrap()

@@ -147,7 +147,7 @@ mod tests {
         let source = InMemory::new("one", vec![recording(1_000, None)], 0).unwrap();
         let mut part = [0.0; 2];
         source.read(0, 998, &mut part).unwrap();
-        assert_eq!(part, [0.0998, 0.0999]);
+        assert_eq!(part.map(f32::to_bits), [0.0998_f32, 0.0999].map(f32::to_bits));
     }
 
     #[test]
