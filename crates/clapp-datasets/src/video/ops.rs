@@ -34,7 +34,7 @@ pub enum Op {
     Contrast(f32),
     /// `l + f·(x − l)`, with the luma l of the pixel.
     Saturation(f32),
-    /// The hue turns by this many 256ths of a circle.
+    /// The hue turns by this many parts of a circle that has 256.
     Hue(u8),
 }
 
