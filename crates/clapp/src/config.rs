@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use clapp_datasets::ImagePipeline;
 use clapp_encoders::{Context, EncoderConfig};
+use clapp_eval::Report;
 use clapp_rules::{Optimizer, Rule};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Data, Error, Experiment, Schedule, Trainer, data, experiment::check_settings};
 
 /// Where images come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,30 +154,57 @@ impl RunConfig {
                 found: [colours, side],
             });
         }
-        for (name, value) in [
-            ("seeds", self.seeds.len() as u64),
+        let numbers = [
             ("batch", self.batch as u64),
             ("images", self.images),
-            ("metrics_every", self.metrics_every),
-            ("checkpoint_every", self.checkpoint_every),
-            ("checkpoints_kept", self.checkpoints_kept as u64),
             ("few", self.readout.few as u64),
             ("few_draws", self.readout.few_draws as u64),
             ("paper_epochs", self.readout.paper_epochs as u64),
             ("paper_views", self.readout.paper_views as u64),
-        ] {
-            if value == 0 {
-                return Err(Error::Zero { name });
-            }
-        }
-        let repeated = |&(i, seed): &(usize, &u64)| self.seeds[..i].contains(seed);
-        if let Some((_, &seed)) = self.seeds.iter().enumerate().find(repeated) {
-            return Err(Error::SeedTwice { seed, seeds: self.seeds.clone() });
-        }
+        ];
+        check_settings(&self.schedule(), &numbers)?;
         let pool = self.rule.negatives.pool.unwrap_or(self.batch);
         if pool == 0 || !self.batch.is_multiple_of(pool) {
             return Err(Error::Pool { batch: self.batch, pool });
         }
         Ok(())
+    }
+}
+
+/// Classes of every image set so far.
+const CLASSES: usize = 10;
+
+impl Experiment for RunConfig {
+    type Learner = Trainer;
+
+    fn validate(&self) -> Result<(), Error> {
+        Self::validate(self)
+    }
+
+    fn check_data(&self) -> Result<(), Error> {
+        data::check(self)
+    }
+
+    fn name(&self) -> String {
+        format!("{}-{}", self.preset, self.method)
+    }
+
+    fn schedule(&self) -> Schedule<'_> {
+        let Self { seeds, metrics_every, checkpoint_every, checkpoints_kept, .. } = self;
+        Schedule {
+            seeds,
+            metrics_every: *metrics_every,
+            checkpoint_every: *checkpoint_every,
+            checkpoints_kept: *checkpoints_kept,
+        }
+    }
+
+    fn report(&self) -> Report {
+        let name = self.data.name();
+        Report::new(name, name, CLASSES)
+    }
+
+    fn open(&self, seed: u64, device: &Device) -> Result<Trainer, Error> {
+        Trainer::new(self, seed, &Data::open(&self.data, seed)?, device)
     }
 }

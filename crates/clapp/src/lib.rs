@@ -14,6 +14,7 @@
 //! | change | everything that decides what a run computes | [`RunConfig`], [`config`] |
 //! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`Progress`] |
 //! | train | images in, local updates, numbers to watch | [`Trainer`], [`StepMetrics`], [`Data`] |
+//! | extend | a run of an experiment of your own | [`RunOf`], [`Experiment`], [`Learner`] |
 //! | read out | layers × protocols × labels, with controls | [`evaluate()`], [`eval::Report`], [`summary()`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
 //!
@@ -104,9 +105,11 @@ pub mod config;
 mod data;
 mod error;
 mod evaluate;
+mod experiment;
 mod preset;
 mod progress;
 mod run;
+mod saved;
 mod summary;
 mod train;
 
@@ -114,9 +117,10 @@ pub use config::RunConfig;
 pub use data::{Data, Source};
 pub use error::Error;
 pub use evaluate::{RANDOM_ENCODER, RAW_PIXELS, evaluate};
+pub use experiment::{Each, Experiment, Extra, Learner, Schedule, Seen, StepMetrics};
 pub use preset::{Images, METHODS, PRESETS, preset};
 pub use progress::Progress;
-pub use run::{Observer, Outcome, Run, Silent};
+pub use run::{Observer, Outcome, Run, RunOf, Silent};
 pub use summary::summary;
 pub use threads::set_threads;
-pub use train::{StepMetrics, Trainer};
+pub use train::Trainer;

@@ -9,11 +9,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{Observer, StepMetrics};
 
-/// Shows step, images a second, time left, and the numbers of every layer; stops when told to.
+/// Shows step, images or crops a second, time left, and the numbers of every layer; stops when told to.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    images_per_step: u64,
+    per_step: u64,
     stop: Arc<AtomicBool>,
 }
 
@@ -26,7 +26,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, images_per_step: batch as u64, stop }
+        Self { bar, per_step: batch as u64, stop }
     }
 }
 
@@ -66,9 +66,10 @@ impl Observer for Progress {
             self.bar.reset_eta();
         }
         self.bar.set_position(metrics.step);
-        let speed = self.bar.per_sec() * self.images_per_step as f64;
+        let speed = self.bar.per_sec() * self.per_step as f64;
         self.bar.set_message(format!(
-            "{speed:.0} images/s  loss {}  open gates {}  accuracy {}",
+            "{speed:.0} {}/s  loss {}  open gates {}  accuracy {}",
+            metrics.seen.unit(),
             row(&metrics.loss, 2),
             row(&metrics.open_gates, 2),
             row(&metrics.accuracy, 2),

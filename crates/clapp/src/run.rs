@@ -1,19 +1,21 @@
-//! A run from its first image to its table, in a folder that survives a crash.
+//! A run from its first batch to its table, in a folder that survives a crash.
 
 use std::{
-    collections::BTreeMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
-use burn::tensor::{Bytes, DType, Device, Shape, TensorData};
+use burn::tensor::Device;
 use clapp_eval::{Report, figure};
 use clapp_rules::State;
-use clapp_store::{Checkpoints, Dtype, MetricsLog, RunFolder, TensorFile};
+use clapp_store::{Checkpoints, MetricsLog, RunFolder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Data, Error, RunConfig, StepMetrics, Trainer, data, evaluate};
+use crate::{
+    Error, Experiment, Learner, RunConfig, StepMetrics,
+    saved::{check_finite, from_state, to_state},
+};
 
 /// What a caller hears of a run, and whether it goes on.
 pub trait Observer {
@@ -48,17 +50,7 @@ pub enum Outcome {
     },
 }
 
-/// A run and its folder.
-///
-/// ```text
-/// <folder>/config.json                configuration
-/// <folder>/metrics.jsonl              one line every few steps
-/// <folder>/checkpoints/step-…/        weights, moments, progress; checksummed, written atomically
-/// <folder>/table.{json,txt,svg}       read-outs of every layer, with their controls
-/// ```
-///
-/// Stopping at any moment, even by kill, and resuming gives the same files as never stopping, byte for
-/// byte on the CPU.
+/// A run on images.
 ///
 /// # Example
 ///
@@ -71,10 +63,23 @@ pub enum Outcome {
 /// }
 /// # Ok::<(), clapp::Error>(())
 /// ```
+pub type Run = RunOf<RunConfig>;
+
+/// A run of an experiment, and its folder.
+///
+/// ```text
+/// <folder>/config.json                configuration
+/// <folder>/metrics.jsonl              one line every few steps
+/// <folder>/checkpoints/step-…/        weights, moments, progress; checksummed, written atomically
+/// <folder>/table.{json,txt,svg}       read-outs of every layer, with their controls
+/// ```
+///
+/// Stopping at any moment, even by kill, and resuming gives the same files as never stopping, byte for
+/// byte on the CPU. [`Run`] is one on images; an [`Experiment`] of your own gets the same folder.
 #[derive(Debug)]
-pub struct Run {
+pub struct RunOf<E> {
     folder: RunFolder,
-    config: RunConfig,
+    config: E,
 }
 
 /// What a checkpoint remembers beside weights.
@@ -91,18 +96,17 @@ struct Progress {
 const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
 
-impl Run {
+impl<E: Experiment> RunOf<E> {
     /// Starts a new run in a new folder of `parent`.
     ///
     /// # Errors
     ///
     /// If the configuration does not fit together, its data are missing or damaged, or the folder cannot
     /// be written.
-    pub fn create(parent: impl AsRef<Path>, config: RunConfig) -> Result<Self, Error> {
+    pub fn create(parent: impl AsRef<Path>, config: E) -> Result<Self, Error> {
         config.validate()?;
-        data::check(&config)?;
-        let name = format!("{}-{}", config.preset, config.method);
-        let folder = RunFolder::create(parent, &name)?;
+        config.check_data()?;
+        let folder = RunFolder::create(parent, &config.name())?;
         folder.write_json(CONFIG, &config)?;
         Ok(Self { folder, config })
     }
@@ -122,7 +126,7 @@ impl Run {
         let folder = RunFolder::open(folder)?;
         let path = folder.path().join(CONFIG);
         let text = std::fs::read_to_string(&path).map_err(|_| no_run(folder.path()))?;
-        let config: RunConfig = serde_json::from_str(&text).map_err(|source| Error::Json {
+        let config: E = serde_json::from_str(&text).map_err(|source| Error::Json {
             what: "configuration",
             path,
             source,
@@ -133,7 +137,7 @@ impl Run {
 
     /// The configuration.
     #[must_use]
-    pub fn config(&self) -> &RunConfig {
+    pub fn config(&self) -> &E {
         &self.config
     }
 
@@ -172,68 +176,63 @@ impl Run {
                 (progress, Some(to_state(checkpoint.tensors)))
             }
         };
-        let mut report = progress.report.take().unwrap_or_else(|| self.empty_report());
-        for index in progress.seed_index..self.config.seeds.len() {
-            let seed = self.config.seeds[index];
-            observer.stage(&format!("seed {seed}: opening {}", self.config.data.name()));
-            let data = Data::open(&self.config.data, seed)?;
-            let mut trainer = Trainer::new(&self.config, seed, &data, device)?;
+        let mut report = progress.report.take().unwrap_or_else(|| self.config.report());
+        let seeds = self.config.schedule().seeds.iter().enumerate();
+        for (index, seed) in seeds.skip(progress.seed_index) {
+            observer.stage(&format!("seed {seed}: opening {}", report.trained_on));
+            let mut learner = self.config.open(*seed, device)?;
             if let Some(state) = state.take() {
-                trainer.stack_mut().load(&state)?;
-                trainer.set_step(progress.seed_step);
+                learner.restore(&state, progress.seed_step)?;
             }
             let log = match &mut log {
                 Some(log) => log,
                 none => none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?),
             };
-            let save = |trainer: &Trainer, report: &Report| {
-                self.save(&checkpoints, &config_value, index, trainer, report)
+            let save = |learner: &E::Learner| {
+                self.save(&checkpoints, &config_value, index, learner, &report)
             };
-            if !self.train(&mut trainer, index, log, &save, &report, observer)? {
-                let step = index as u64 * trainer.steps() + trainer.step();
+            if !self.train(&mut learner, index, log, &save, observer)? {
+                let step = index as u64 * learner.steps() + learner.step();
                 return Ok(Outcome::Stopped { step });
             }
             observer.stage(&format!("seed {seed}: reading out"));
-            evaluate(&self.config, seed, &data, trainer.stack(), device, &mut report)?;
+            let extra = learner.read_out(&mut report)?;
             self.write_tables(&report)?;
+            for (name, text) in extra {
+                self.folder.write_text(&name, &text)?;
+            }
         }
         Ok(Outcome::Finished(Box::new(report)))
-    }
-
-    fn empty_report(&self) -> Report {
-        let name = self.config.data.name();
-        Report::new(name, name, CLASSES)
     }
 
     /// Trains one seed; `false` if the observer stopped it.
     fn train(
         &self,
-        trainer: &mut Trainer,
+        learner: &mut E::Learner,
         index: usize,
         log: &mut MetricsLog,
-        save: &dyn Fn(&Trainer, &Report) -> Result<(), Error>,
-        report: &Report,
+        save: &dyn Fn(&E::Learner) -> Result<(), Error>,
         observer: &mut dyn Observer,
     ) -> Result<bool, Error> {
-        let steps = trainer.steps();
+        let (steps, schedule) = (learner.steps(), self.config.schedule());
         let before = index as u64 * steps;
-        let total = steps * self.config.seeds.len() as u64;
+        let total = steps * schedule.seeds.len() as u64;
         let mut go_on = true;
-        let each = &mut |trainer: &Trainer, metrics: &StepMetrics| {
-            let step = trainer.step();
+        let each = &mut |learner: &E::Learner, metrics: &StepMetrics| {
+            let step = learner.step();
             let metrics = StepMetrics { step: before + step, ..metrics.clone() };
             let last = step == steps;
-            if last || step == 1 || step.is_multiple_of(self.config.metrics_every) {
+            if last || step == 1 || step.is_multiple_of(schedule.metrics_every) {
                 log.append(&metrics)?;
             }
             go_on = observer.step(total, &metrics);
-            if last || !go_on || step.is_multiple_of(self.config.checkpoint_every) {
+            if last || !go_on || step.is_multiple_of(schedule.checkpoint_every) {
                 log.sync()?;
-                save(trainer, report)?;
+                save(learner)?;
             }
             Ok(go_on)
         };
-        trainer.run(each).map_err(|error| match error {
+        learner.run(each).map_err(|error| match error {
             // Steps of the run, as in metrics and checkpoints, not of the seed.
             Error::NotFinite { layer, step, loss } => {
                 Error::NotFinite { layer, step: before + step, loss }
@@ -248,18 +247,19 @@ impl Run {
         checkpoints: &Checkpoints,
         config: &Value,
         index: usize,
-        trainer: &Trainer,
+        learner: &E::Learner,
         report: &Report,
     ) -> Result<(), Error> {
         let mut state = State::default();
-        trainer.stack().save(&mut state);
-        let step = index as u64 * trainer.steps() + trainer.step();
+        learner.save(&mut state);
+        let step = index as u64 * learner.steps() + learner.step();
         check_finite(&state, step)?;
         let report = (index > 0).then(|| report.clone());
-        let progress = Progress { seed_index: index, seed_step: trainer.step(), report };
+        let progress = Progress { seed_index: index, seed_step: learner.step(), report };
         let progress = self.json(&progress, "progress")?;
         checkpoints.save(step, &from_state(state), &progress, config)?;
-        let kept = NonZeroUsize::new(self.config.checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
+        let kept =
+            NonZeroUsize::new(self.config.schedule().checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
         checkpoints.prune(kept, &[])?;
         Ok(())
     }
@@ -275,46 +275,4 @@ impl Run {
         let path: PathBuf = self.path().to_owned();
         serde_json::to_value(value).map_err(|source| Error::Json { what, path, source })
     }
-}
-
-/// Classes of every image set so far.
-const CLASSES: usize = 10;
-
-/// The last change of a step can spoil weights behind a loss that was still finite: such a state is no
-/// good checkpoint.
-fn check_finite(state: &State, step: u64) -> Result<(), Error> {
-    for (name, data) in &state.tensors {
-        if let Some(value) = data.iter::<f64>().find(|value| !value.is_finite()) {
-            return Err(Error::NotFiniteState { name: name.clone(), step, value });
-        }
-    }
-    Ok(())
-}
-
-fn from_state(state: State) -> BTreeMap<String, TensorFile> {
-    let convert = |data: TensorData| {
-        let shape = data.shape().as_slice().to_vec();
-        let dtype = match data.dtype() {
-            DType::F64 => Dtype::F64,
-            DType::I64 => Dtype::I64,
-            DType::F32 => Dtype::F32,
-            other => panic!("checkpoint: expected f32, f64 or i64 weights, got {other:?}"),
-        };
-        TensorFile::new(dtype, shape, data.as_bytes().to_vec())
-    };
-    state.tensors.into_iter().map(|(name, data)| (name, convert(data))).collect()
-}
-
-fn to_state(tensors: BTreeMap<String, TensorFile>) -> State {
-    let convert = |tensor: TensorFile| {
-        let dtype = match tensor.dtype() {
-            Dtype::F64 => DType::F64,
-            Dtype::I64 => DType::I64,
-            Dtype::U8 => DType::U8,
-            _ => DType::F32,
-        };
-        let shape = Shape::from(tensor.shape().to_vec());
-        TensorData::from_bytes(Bytes::from_bytes_vec(tensor.into_bytes()), shape, dtype)
-    };
-    State { tensors: tensors.into_iter().map(|(name, tensor)| (name, convert(tensor))).collect() }
 }
