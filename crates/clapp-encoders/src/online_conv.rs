@@ -1,7 +1,7 @@
 //! A convolution over time that learns one frame at a time.
 
 use burn::tensor::{Device, Tensor};
-use clapp_rules::{Feedback, OnlineLayer, Optimizer, Outcome};
+use clapp_rules::{Feedback, OnlineLayer, OnlineStep, Optimizer, Outcome};
 
 use crate::Conv1dSpec;
 
@@ -73,7 +73,8 @@ impl OnlineConv1d {
         self.layer.reset();
     }
 
-    /// One frame `[stream, i]`; the activity `[stream, j]` of the layer if its window is complete.
+    /// One frame `[stream, i]`; activity `[stream, j]` and update of the layer if its window is
+    /// complete.
     ///
     /// `outcomes` say whether a saccade happened since the last complete window.
     ///
@@ -85,9 +86,9 @@ impl OnlineConv1d {
         frame: Tensor<2>,
         outcomes: &[Outcome],
         optimizer: &Optimizer,
-    ) -> Option<Tensor<2>> {
+    ) -> Option<OnlineStep> {
         let window = self.slide(frame)?;
-        Some(self.layer.step(window, outcomes, optimizer).activity)
+        Some(self.layer.step(window, outcomes, optimizer))
     }
 
     /// Takes a frame; the window `[stream, k · i]` if it is complete.

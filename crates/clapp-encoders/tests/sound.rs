@@ -204,8 +204,8 @@ fn a_window_that_slides_hears_what_the_whole_recording_gives() {
         let still = Optimizer::Plain { rate: 0.0 };
         for t in 0..frames {
             let frame = x.clone().narrow(1, t, 1).reshape([batch, pre]);
-            let activity = online.step(frame, &vec![Outcome::Fixation; batch], &still);
-            heard.extend(activity.map(host).unwrap_or_default());
+            let step = online.step(frame, &vec![Outcome::Fixation; batch], &still);
+            heard.extend(step.map(|step| host(step.activity)).unwrap_or_default());
         }
         // The last windows need the silence after the recording, which a stream does not know of.
         let complete = &expected[..heard.len()];

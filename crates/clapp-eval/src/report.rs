@@ -15,6 +15,11 @@ pub enum Labels {
     All(usize),
     /// This many of each class.
     PerClass(usize),
+    /// Those of all frames of this many utterances. They are counted and not the frames, because
+    /// utterances that are drawn anew for every seed have other frames.
+    Utterances(usize),
+    /// The same, with the accuracy taken over frames of other classes than silence.
+    UtterancesSpoken(usize),
 }
 
 impl fmt::Display for Labels {
@@ -22,6 +27,10 @@ impl fmt::Display for Labels {
         f.pad(&match self {
             Self::All(samples) => format!("all {samples} labels"),
             Self::PerClass(samples) => format!("{samples} labels a class"),
+            Self::Utterances(utterances) => format!("{utterances} utterances"),
+            Self::UtterancesSpoken(utterances) => {
+                format!("{utterances} utterances, without silence")
+            }
         })
     }
 }

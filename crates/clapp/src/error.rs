@@ -8,27 +8,76 @@ use std::path::PathBuf;
 pub enum Error {
     /// No preset has this name.
     #[error(
-        "preset: expected one of {}, got {name:?} in the configuration; choose one of these",
-        crate::PRESETS
+        "preset: expected one of {known}, got {name:?} in the configuration; choose one of these"
     )]
     Preset {
         /// What was asked for.
         name: String,
+        /// What there is.
+        known: &'static str,
     },
     /// No method has this name.
     #[error(
-        "method: expected one of {}, got {name:?} in the configuration; choose one of these",
-        crate::METHODS
+        "method: expected one of {known}, got {name:?} in the configuration; choose one of these"
     )]
     Method {
         /// What was asked for.
         name: String,
+        /// What there is.
+        known: &'static str,
     },
     /// The paper's settings with other images.
     #[error(
         "preset paper: expected STL-10, got other images in the configuration; give its folder, or use the preset quick"
     )]
     PaperData,
+    /// The paper's settings with embedded talkers.
+    #[error(
+        "preset paper: expected sound files, got the embedded talkers in the configuration; give a folder, or use the preset quick"
+    )]
+    PaperSound,
+    /// The pipeline cuts other crops than the encoder takes.
+    #[error(
+        "configuration: expected crops of {expected} samples for the encoder, got {got} from the pipeline; change one of them"
+    )]
+    Crop {
+        /// Samples that the encoder takes.
+        expected: usize,
+        /// Samples that the pipeline cuts.
+        got: usize,
+    },
+    /// The encoder's last convolution has another rate than labels.
+    #[error(
+        "configuration: expected an encoder of one output per 160 samples, as labels have it, got one per {got}; change the strides"
+    )]
+    Hop {
+        /// Samples from one output to the next.
+        got: usize,
+    },
+    /// Labels cannot be stored, or silence is none of their classes.
+    #[error(
+        "configuration: expected 1 to 256 classes of labels with silence among them, got {classes} and silence {silence}; correct the labels"
+    )]
+    Classes {
+        /// Number of classes.
+        classes: usize,
+        /// Class of silence.
+        silence: usize,
+    },
+    /// An utterance for read-outs has no labels.
+    #[error(
+        "labels: expected labels of every utterance of {}, got none of {id} in {}; correct the list, or skip such utterances",
+        list.display(),
+        labels.as_ref().map_or("the file beside it".into(), |path| path.display().to_string())
+    )]
+    Unlabelled {
+        /// The utterance.
+        id: String,
+        /// File of the labels; none if every utterance has one of its own.
+        labels: Option<PathBuf>,
+        /// The list that names it.
+        list: PathBuf,
+    },
     /// The pipeline makes other images than the encoder takes.
     #[error(
         "configuration: expected images of {} channels and {} pixels a side for the encoder, got {} and {} from the pipeline; change its crop or colour",

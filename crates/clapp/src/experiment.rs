@@ -13,7 +13,8 @@ use crate::Error;
 ///
 /// Two equal experiments give equal results, bit for bit on one machine's CPU: a resumed run is one
 /// whose folder holds the same experiment, compared as JSON. Implemented by
-/// [`RunConfig`](crate::RunConfig); deliberately not by a network, which is what an experiment makes.
+/// [`RunConfig`](crate::RunConfig) for images and [`SoundRunConfig`](crate::SoundRunConfig) for
+/// sound; deliberately not by a network, which is what an experiment makes.
 pub trait Experiment: std::fmt::Debug + Serialize + DeserializeOwned {
     /// What learns.
     type Learner: Learner;
@@ -66,7 +67,8 @@ pub struct Schedule<'a> {
 ///
 /// All that changes from step to step is what [`save`](Self::save) hands out and the number of steps;
 /// everything random is drawn from streams named by seed and step. A learner that resumes at a step
-/// then repeats one that never stopped. Implemented by [`Trainer`](crate::Trainer).
+/// then repeats one that never stopped. Implemented by [`Trainer`](crate::Trainer) for images and
+/// [`SoundTrainer`](crate::SoundTrainer) for sound.
 pub trait Learner: std::fmt::Debug {
     /// Steps of the whole training.
     fn steps(&self) -> u64;

@@ -14,6 +14,7 @@
 //! | change | everything that decides what a run computes | [`RunConfig`], [`config`] |
 //! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`Progress`] |
 //! | train | images in, local updates, numbers to watch | [`Trainer`], [`StepMetrics`], [`Data`] |
+//! | the same with sound | | [`sound_preset()`], [`SoundRunConfig`], [`SoundRun`], [`SoundTrainer`] |
 //! | extend | a run of an experiment of your own | [`RunOf`], [`Experiment`], [`Learner`] |
 //! | read out | layers × protocols × labels, with controls | [`evaluate()`], [`eval::Report`], [`summary()`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
@@ -21,9 +22,9 @@
 //! | module | crate | what it holds |
 //! |---|---|---|
 //! | [`rules`] | `clapp-rules` | score, third factor, updates, the online rule |
-//! | [`encoders`] | `clapp-encoders` | layers that learn locally, VGG-6 |
+//! | [`encoders`] | `clapp-encoders` | layers that learn locally, VGG-6, convolutions over time with a GRU |
 //! | [`backend`] | `clapp-backend` | the primitives of a local step, on every processor |
-//! | [`datasets`] | `clapp-datasets` | STL-10, CIFAR, embedded scenes, the loader |
+//! | [`datasets`] | `clapp-datasets` | STL-10, CIFAR, LibriSpeech, embedded scenes and talkers, loaders |
 //! | [`eval`](mod@eval) | `clapp-eval` | read-outs, tables, figures |
 //! | [`store`] | `clapp-store` | run folders, checkpoints, metrics |
 //! | [`random`] | `clapp-random` | streams of random numbers by name |
@@ -64,6 +65,14 @@
 //! | `clapp-s-above` | the context comes from the layer above |
 //! | `gim` | Greedy InfoMax, layer by layer, as a local rule |
 //!
+//! On sound ([`sound_preset()`]) the widths are 1/64, 1/8 and 1, and the methods:
+//!
+//! | method | what it is |
+//! |---|---|
+//! | `clapp-s` | convolutions over time predict themselves, a GRU that learns by e-prop predicts the last |
+//! | `clapp-s-one-step`, `clapp-s-no-gru` | without memory in its traces; without a GRU |
+//! | `gim` and the same two endings | InfoNCE in the place of the hinge |
+//!
 //! # Run folder
 //!
 //! ```text
@@ -72,6 +81,7 @@
 //!   metrics.jsonl                loss, open gates, accuracy of every layer
 //!   checkpoints/step-000000250/  weights, moments, progress, under SHA-256
 //!   table.{json,txt,svg}         read-outs; rewritten behind every seed
+//!   confusion-seed-2.{csv,svg}   of runs on sound: which phones are taken for which
 //! ```
 //!
 //! A run may be stopped or killed at any moment. [`Run::resume`] then leads to the same files as if it
@@ -110,6 +120,7 @@ mod preset;
 mod progress;
 mod run;
 mod saved;
+mod sound;
 mod summary;
 mod train;
 
@@ -120,7 +131,11 @@ pub use evaluate::{RANDOM_ENCODER, RAW_PIXELS, evaluate};
 pub use experiment::{Each, Experiment, Extra, Learner, Schedule, Seen, StepMetrics};
 pub use preset::{Images, METHODS, PRESETS, preset};
 pub use progress::Progress;
-pub use run::{Observer, Outcome, Run, RunOf, Silent};
+pub use run::{Observer, Outcome, Run, RunOf, Silent, SoundRun};
+pub use sound::{
+    FilesConfig, LOG_MEL, LabelsConfig, MFCC, Place, RatesConfig, SOUND_METHODS, Sound, SoundData,
+    SoundDataConfig, SoundReadoutConfig, SoundRunConfig, SoundTrainer, sound_preset,
+};
 pub use summary::summary;
 pub use threads::set_threads;
 pub use train::Trainer;

@@ -59,7 +59,7 @@ pub fn preset(
         "smoke" => smoke(images)?,
         "quick" => quick(images)?,
         "paper" => paper(images, method)?,
-        _ => return Err(Error::Preset { name: name.to_owned() }),
+        _ => return Err(Error::Preset { name: name.to_owned(), known: PRESETS }),
     };
     config.method = method.to_owned();
     let negatives = config.rule.negatives.count;
@@ -84,7 +84,7 @@ fn rule(method: &str) -> Result<(Rule, Context), Error> {
         "clapp-s-blocked" => (Rule { feedback: Feedback::Blocked, ..Rule::clapp_s() }, same),
         "clapp-s-above" => (Rule::clapp_s(), Context::LayerAbove),
         "clapp-symmetric" => (Rule { feedback: Feedback::Symmetric, ..Rule::clapp() }, same),
-        _ => return Err(Error::Method { name: method.to_owned() }),
+        _ => return Err(Error::Method { name: method.to_owned(), known: METHODS }),
     })
 }
 

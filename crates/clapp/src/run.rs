@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Error, Experiment, Learner, RunConfig, StepMetrics,
+    Error, Experiment, Learner, RunConfig, SoundRunConfig, StepMetrics,
     saved::{check_finite, from_state, to_state},
 };
 
@@ -65,6 +65,21 @@ pub enum Outcome {
 /// ```
 pub type Run = RunOf<RunConfig>;
 
+/// A run on sound.
+///
+/// # Example
+///
+/// ```no_run
+/// use clapp::{Outcome, Silent, Sound, SoundRun, sound_preset};
+/// let config = sound_preset("quick", "clapp-s", &Sound::Synthetic, &[2])?;
+/// let mut run = SoundRun::create("runs", config)?;
+/// if let Outcome::Finished(report) = run.execute(&clapp::device("flex")?, &mut Silent)? {
+///     println!("{report}");
+/// }
+/// # Ok::<(), clapp::Error>(())
+/// ```
+pub type SoundRun = RunOf<SoundRunConfig>;
+
 /// A run of an experiment, and its folder.
 ///
 /// ```text
@@ -75,7 +90,8 @@ pub type Run = RunOf<RunConfig>;
 /// ```
 ///
 /// Stopping at any moment, even by kill, and resuming gives the same files as never stopping, byte for
-/// byte on the CPU. [`Run`] is one on images; an [`Experiment`] of your own gets the same folder.
+/// byte on the CPU. [`Run`] and [`SoundRun`] are those of this crate; an [`Experiment`]
+/// of your own gets the same folder.
 #[derive(Debug)]
 pub struct RunOf<E> {
     folder: RunFolder,

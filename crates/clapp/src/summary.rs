@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clapp_eval::{Labels, Protocol, Report};
+use clapp_eval::{Protocol, Report};
 
 use crate::{RANDOM_ENCODER, RAW_PIXELS};
 
@@ -24,15 +24,12 @@ pub fn summary(report: &Report) -> String {
             continue;
         }
         let Ok(comparison) = report.compare(&trained, RANDOM_ENCODER, series) else { continue };
-        let labels = match series.labels {
-            Labels::All(count) => format!("all {count} labels"),
-            Labels::PerClass(count) => format!("{count} labels a class"),
-        };
         let (last, best) = (comparison.last.1.mean, comparison.best_other.1.mean);
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "{labels}, standardised: {trained} layer {} {last:.1} %; random encoder's best layer {} {best:.1} %: {}; own first layer: {}",
+            "{}, standardised: {trained} layer {} {last:.1} %; random encoder's best layer {} {best:.1} %: {}; own first layer: {}",
+            series.labels,
             comparison.last.0,
             comparison.best_other.0,
             comparison.over_other,

@@ -9,9 +9,10 @@ use std::{
 };
 
 use clapp::{
-    Error, Images, Observer, Outcome, Run, RunConfig, Silent, StepMetrics,
+    Error, Experiment, Images, Observer, Outcome, Run, RunConfig, RunOf, Silent, Sound,
+    SoundDataConfig, SoundRunConfig, StepMetrics,
     config::{DataConfig, ReadoutConfig, SizesConfig},
-    preset,
+    preset, sound_preset,
     store::Checkpoint,
 };
 
@@ -41,6 +42,17 @@ pub fn tiny_stl10(root: &Path) -> RunConfig {
     config
 }
 
+/// The preset `smoke` for sound, smaller: 12 steps a seed, 6 of them an epoch.
+pub fn tiny_sound(method: &str, seeds: &[u64]) -> SoundRunConfig {
+    let mut config = sound_preset("smoke", method, &Sound::Synthetic, seeds).unwrap();
+    config.data = SoundDataConfig::Synthetic { unlabelled: 12, train: 3, test: 3 };
+    (config.batch, config.crops) = (2, 2 * STEPS);
+    (config.metrics_every, config.checkpoint_every) = (2, 5);
+    // 320 ms: 32 outputs of the last layers.
+    (config.encoder.samples, config.pipeline.crop) = (5_120, 5_120);
+    config
+}
+
 /// Bytes of an image of STL-10.
 pub const IMAGE: usize = 3 * 96 * 96;
 
@@ -66,25 +78,28 @@ impl Observer for StopAt {
     }
 }
 
-pub fn execute(run: &mut Run, observer: &mut dyn Observer) -> Result<Outcome, Error> {
+pub fn execute<E: Experiment>(
+    run: &mut RunOf<E>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Error> {
     run.execute(&clapp::device("flex").unwrap(), observer)
 }
 
 /// Starts a run and goes on to its end; the folder.
-pub fn finished(parent: &Path, config: &RunConfig) -> PathBuf {
-    let mut run = Run::create(parent, config.clone()).unwrap();
+pub fn finished<E: Experiment + Clone>(parent: &Path, config: &E) -> PathBuf {
+    let mut run = RunOf::create(parent, config.clone()).unwrap();
     assert!(matches!(execute(&mut run, &mut Silent), Ok(Outcome::Finished(_))));
     run.path().to_owned()
 }
 
 /// Starts a run and stops it behind a step; the folder.
-pub fn stopped(parent: &Path, config: &RunConfig, step: u64) -> PathBuf {
-    let mut run = Run::create(parent, config.clone()).unwrap();
+pub fn stopped<E: Experiment + Clone>(parent: &Path, config: &E, step: u64) -> PathBuf {
+    let mut run = RunOf::create(parent, config.clone()).unwrap();
     assert_stops(&mut run, step);
     run.path().to_owned()
 }
 
-pub fn assert_stops(run: &mut Run, at: u64) {
+pub fn assert_stops<E: Experiment>(run: &mut RunOf<E>, at: u64) {
     match execute(run, &mut StopAt(at)).unwrap() {
         Outcome::Stopped { step } => assert_eq!(step, at),
         Outcome::Finished(_) => panic!("expected a stop at step {at}, got the end"),

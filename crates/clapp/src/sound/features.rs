@@ -1,0 +1,112 @@
+//! Features of whole utterances at the rate of their labels.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use clapp_datasets::sound::{
+    Framing, Scaling, Speakers, SpeechSource, WholeUtterance, whole_utterances,
+};
+use clapp_encoders::SoundEncoder;
+use clapp_eval::{
+    PhoneFrames,
+    sound::{Edges, LogMel, Mfcc},
+};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+use std::sync::Arc;
+
+use crate::Error;
+
+/// Features of every layer for the samples of an utterance, `[output, dim]` each.
+pub(super) type Encode<'a> = dyn Fn(&[f32]) -> Result<Vec<Array2<f32>>, Error> + 'a;
+
+/// Every layer of an encoder, from the lowest to the recurrent one, as many outputs as the last
+/// convolution has.
+pub(super) fn layers(encoder: &SoundEncoder, samples: &[f32], device: &Device) -> Vec<Array2<f32>> {
+    let shape = [1, 1, samples.len()];
+    let wave = Tensor::from_data(TensorData::new(samples.to_vec(), shape), device);
+    let mut layers = Vec::new();
+    encoder.look(wave, &mut |_, grid| layers.push(host(grid)));
+    let outputs = layers.last().map_or(0, Array2::nrows);
+    layers.iter().map(|layer| averaged(layer.view(), outputs)).collect()
+}
+
+/// `[1, time, 1, channel]` → `[time, channel]` on the host.
+fn host(grid: Tensor<4>) -> Array2<f32> {
+    let [_, time, _, channels] = grid.dims();
+    let values = grid.into_data().try_to_vec::<f32>().expect("features are computed in f32");
+    Array2::from_shape_vec((time, channels), values)
+        .expect("a tensor has as many values as its shape says")
+}
+
+/// Brings a layer to another rate: output i is the mean of rows ⌊i L/T⌋ .. ⌈(i + 1) L/T⌉.
+///
+/// # Paper
+/// Adaptive average pooling, as the supervised baseline of Löwe et al. 2019 brings all layers to one
+/// rate.
+fn averaged(rows: ArrayView2<'_, f32>, outputs: usize) -> Array2<f32> {
+    let (length, dim) = rows.dim();
+    if length == outputs {
+        return rows.to_owned();
+    }
+    let mut means = Array2::zeros((outputs, dim));
+    for (i, mut mean) in means.rows_mut().into_iter().enumerate() {
+        let range = i * length / outputs..((i + 1) * length).div_ceil(outputs);
+        let part = rows.slice_axis(Axis(0), Slice::from(range));
+        mean.assign(&part.mean_axis(Axis(0)).expect("every output has a row"));
+    }
+    means
+}
+
+/// Log-mel spectra, one row per label.
+pub(super) fn log_mel(samples: &[f32], framing: Framing) -> Result<Array2<f32>, Error> {
+    Ok(LogMel { edges: edges(framing), ..LogMel::default() }.features(samples)?)
+}
+
+/// MFCC with Δ and ΔΔ, one row per label.
+pub(super) fn mfcc(samples: &[f32], framing: Framing) -> Result<Array2<f32>, Error> {
+    Ok(Mfcc { edges: edges(framing), ..Mfcc::default() }.features(samples)?)
+}
+
+fn edges(framing: Framing) -> Edges {
+    match framing {
+        Framing::Windows => Edges::Cut,
+        Framing::Hops => Edges::Reflect,
+    }
+}
+
+/// Features and labels of all utterances of a source, one set per layer.
+pub(super) fn frames(
+    source: &Arc<dyn SpeechSource>,
+    scaling: Scaling,
+    encode: &Encode<'_>,
+) -> Result<Vec<PhoneFrames>, Error> {
+    let speakers = Speakers::of(source);
+    let mut layers = Vec::new();
+    for utterance in whole_utterances(source.clone(), scaling, 1)? {
+        let WholeUtterance { index, samples, labels } = utterance?;
+        let id = &source.utterance(index).id;
+        // One more number for all whose speaker is not known.
+        let speaker = speakers.number(source, index).unwrap_or(speakers.len());
+        let labels = labels.unwrap_or_default();
+        for (layer, outputs) in encode(&samples)?.into_iter().enumerate() {
+            if layers.len() <= layer {
+                layers.push(PhoneFrames::new(source.classes()));
+            }
+            layers[layer].push(id, speaker, outputs.view(), &labels)?;
+        }
+    }
+    Ok(layers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn layers_of_a_higher_rate_are_averaged() {
+        let rows = array![[1.0, 0.0], [3.0, 0.0], [5.0, 2.0], [7.0, 4.0]];
+        assert_eq!(averaged(rows.view(), 2), array![[2.0, 0.0], [6.0, 3.0]]);
+        assert_eq!(averaged(rows.view(), 4), rows);
+        // Means that overlap: rows 0..2, 1..3, 2..4.
+        assert_eq!(averaged(rows.view(), 3), array![[2.0, 0.0], [4.0, 1.0], [6.0, 3.0]]);
+    }
+}

@@ -1,0 +1,186 @@
+//! Sound files of a run: where they lie, what their labels are.
+
+use std::path::{Path, PathBuf};
+
+use clapp_datasets::sound::{
+    Check, Framing, OnBad, OpenOptions, PhoneLabels, Rates, SpeechFiles, SpeechSource, SplitList,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Sound files to learn from, and labelled ones for read-outs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesConfig {
+    /// Files to learn from; their labels, if any, are never read.
+    pub unlabelled: Place,
+    /// List of the utterances to learn from; all if none.
+    pub learn: Option<PathBuf>,
+    /// Files that the labels are of.
+    pub labelled: Place,
+    /// Labels.
+    pub labels: LabelsConfig,
+    /// What becomes of files of another rate than 16 kHz.
+    pub rates: RatesConfig,
+    /// What becomes of files, lines and names that cannot be used.
+    pub on_bad: OnBad,
+}
+
+/// A folder of sound files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "layout")]
+pub enum Place {
+    /// A part of LibriSpeech in its own layout.
+    Librispeech {
+        /// Folder of the part, or one above it.
+        root: PathBuf,
+        /// The part, such as `train-clean-100`.
+        part: String,
+    },
+    /// All FLAC and WAV files below a folder; the first folder below it names the speaker.
+    Folder {
+        /// The folder.
+        root: PathBuf,
+    },
+}
+
+/// Phone labels of a part of the files: one per 10 ms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelsConfig {
+    /// One file for all, an utterance a line; if none, `name.phones` beside every `name.wav`.
+    pub file: Option<PathBuf>,
+    /// Classes that they count.
+    pub classes: usize,
+    /// The class of silence, if there is one.
+    pub silence: Option<u8>,
+    /// Which samples a label describes.
+    pub framing: Framing,
+    /// List of the utterances that read-outs are fitted on.
+    pub train: PathBuf,
+    /// List of those that they are tested on.
+    pub test: PathBuf,
+}
+
+/// What becomes of files of another rate than 16 kHz.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RatesConfig {
+    /// They are bad files: published numbers are of 16 kHz.
+    #[default]
+    Refuse,
+    /// They are resampled.
+    Resample,
+}
+
+impl Place {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Librispeech { part, .. } => format!("librispeech/{part}"),
+            Self::Folder { root } => root.display().to_string(),
+        }
+    }
+
+    fn open(&self, options: &OpenOptions) -> Result<SpeechFiles, clapp_datasets::Error> {
+        match self {
+            Self::Librispeech { root, part } => SpeechFiles::librispeech(root, part, options),
+            Self::Folder { root } => SpeechFiles::folder(root, options),
+        }
+    }
+}
+
+impl LabelsConfig {
+    /// The published labels of LibriSpeech: 41 classes, 0 is silence; labels and lists under their
+    /// published names in `folder`.
+    ///
+    /// ```
+    /// use clapp::LabelsConfig;
+    /// let labels = LabelsConfig::published("datasets/labels".as_ref());
+    /// assert_eq!(labels.classes, 41);
+    /// assert!(labels.train.ends_with("train_split.txt"));
+    /// ```
+    #[must_use]
+    pub fn published(folder: &Path) -> Self {
+        Self {
+            file: Some(folder.join("converted_aligned_phones.txt")),
+            classes: 41,
+            silence: Some(0),
+            framing: Framing::Windows,
+            train: folder.join("train_split.txt"),
+            test: folder.join("test_split.txt"),
+        }
+    }
+}
+
+impl FilesConfig {
+    /// LibriSpeech below `root`: learns from `part`, reads out with labels of `labelled`.
+    ///
+    /// Where the two are the same part, it learns from the list that read-outs are fitted on, as
+    /// published results do.
+    #[must_use]
+    pub fn librispeech(root: &Path, part: &str, labelled: &str, labels: LabelsConfig) -> Self {
+        let place =
+            |part: &str| Place::Librispeech { root: root.to_owned(), part: part.to_owned() };
+        let learn = (part == labelled).then(|| labels.train.clone());
+        Self { learn, ..Self::of(place(part), place(labelled), labels) }
+    }
+
+    /// Any folder of sound files: learns from all that are not tested on, reads out with labels.
+    #[must_use]
+    pub fn folder(root: &Path, labels: LabelsConfig) -> Self {
+        let place = Place::Folder { root: root.to_owned() };
+        let learn = Some(labels.train.clone());
+        Self { learn, ..Self::of(place.clone(), place, labels) }
+    }
+
+    fn of(unlabelled: Place, labelled: Place, labels: LabelsConfig) -> Self {
+        let (rates, on_bad) = (RatesConfig::Refuse, OnBad::Refuse);
+        Self { unlabelled, learn: None, labelled, labels, rates, on_bad }
+    }
+
+    fn options(&self) -> OpenOptions {
+        let rates = match self.rates {
+            RatesConfig::Refuse => Rates::Refuse,
+            RatesConfig::Resample => Rates::Resample,
+        };
+        // Damage is found before the first step, and once: the index remembers it.
+        OpenOptions { rates, check: Check::Samples, on_bad: self.on_bad, ..OpenOptions::default() }
+    }
+
+    /// Opens the files to learn from.
+    pub(super) fn open_unlabelled(&self) -> Result<SpeechFiles, Error> {
+        let files = self.unlabelled.open(&self.options())?;
+        let Some(list) = &self.learn else { return Ok(files) };
+        Ok(files.select(&SplitList::read(list)?)?)
+    }
+
+    /// Opens the files that read-outs are fitted on, and those that they are tested on.
+    pub(super) fn open_labelled(&self) -> Result<[SpeechFiles; 2], Error> {
+        let LabelsConfig { file, classes, framing, train, test, .. } = &self.labels;
+        let files = self.labelled.open(&self.options())?;
+        let files = match file {
+            Some(file) => {
+                let labels = PhoneLabels::read(file, *classes, self.on_bad)?.framed(*framing);
+                files.with_labels(&labels)?
+            }
+            None => files.with_label_files(*classes, *framing)?,
+        };
+        Ok([self.part(&files, train)?, self.part(&files, test)?])
+    }
+
+    /// The labelled utterances of a list.
+    fn part(&self, files: &SpeechFiles, list: &Path) -> Result<SpeechFiles, Error> {
+        let part = files.select(&SplitList::read(list)?)?;
+        let bare = (0..part.len()).find(|&index| part.labels(index).is_none());
+        let all_bare = (0..part.len()).all(|index| part.labels(index).is_none());
+        match bare {
+            Some(index) if all_bare || self.on_bad == OnBad::Refuse => Err(Error::Unlabelled {
+                id: part.utterance(index).id.clone(),
+                labels: self.labels.file.clone(),
+                list: list.to_owned(),
+            }),
+            _ => Ok(part.labelled()),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Runs on sound: talkers without labels in, phones read out of every layer.
+
+mod config;
+mod data;
+mod features;
+mod files;
+mod preset;
+mod readout;
+mod train;
+
+pub use config::{SoundDataConfig, SoundReadoutConfig, SoundRunConfig};
+pub use data::SoundData;
+pub use files::{FilesConfig, LabelsConfig, Place, RatesConfig};
+pub use preset::{SOUND_METHODS, Sound, sound_preset};
+pub use readout::{LOG_MEL, MFCC};
+pub use train::SoundTrainer;

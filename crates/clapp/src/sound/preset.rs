@@ -1,0 +1,145 @@
+//! Named configurations of runs on sound.
+
+use clapp_datasets::sound::SpeechPipeline;
+use clapp_encoders::{Recurrence, SoundConfig};
+use clapp_rules::{Optimizer, Rule};
+
+use super::{FilesConfig, SoundDataConfig, SoundReadoutConfig, SoundRunConfig};
+use crate::{Error, Experiment, PRESETS};
+
+/// Names of the methods for sound, for messages.
+pub const SOUND_METHODS: &str =
+    "clapp-s, gim, clapp-s-one-step, clapp-s-no-gru, gim-one-step, gim-no-gru";
+
+/// Sound a preset is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// The embedded talkers.
+    Synthetic,
+    /// LibriSpeech, or any folder of sound files.
+    Files(FilesConfig),
+}
+
+/// Builds a configuration from a preset, a method, sound and seeds.
+///
+/// | preset | what it is for |
+/// |---|---|
+/// | `smoke` | seconds; whether everything runs |
+/// | `quick` | minutes on two cores; what the method does |
+/// | `paper` | the published settings; days |
+///
+/// | method | what it is |
+/// |---|---|
+/// | `clapp-s` | every convolution predicts itself; a recurrent layer, which learns by e-prop, predicts the last |
+/// | `gim` | the same with InfoNCE in place of the hinge: Greedy InfoMax layer by layer |
+/// | …`-one-step` | the recurrent layer's traces forget at once |
+/// | …`-no-gru` | no recurrent layer |
+///
+/// # Errors
+///
+/// If preset or method is unknown, or `paper` is asked for with the embedded talkers.
+///
+/// # Example
+///
+/// ```
+/// use clapp::{Sound, sound_preset};
+/// let run = sound_preset("quick", "clapp-s", &Sound::Synthetic, &[2]).unwrap();
+/// assert_eq!(run.rule.prediction_steps, 12);
+/// let none = sound_preset("quick", "clapp-s-no-gru", &Sound::Synthetic, &[2]).unwrap();
+/// assert_eq!(none.encoder.recurrent, None);
+/// ```
+pub fn sound_preset(
+    name: &str,
+    method: &str,
+    sound: &Sound,
+    seeds: &[u64],
+) -> Result<SoundRunConfig, Error> {
+    let mut config = match name {
+        "smoke" => smoke(sound)?,
+        "quick" => quick(sound)?,
+        "paper" => paper(sound)?,
+        _ => return Err(Error::Preset { name: name.to_owned(), known: PRESETS }),
+    };
+    config.method = method.to_owned();
+    let recurrent = &mut config.encoder.recurrent;
+    let rule = if let Some(rule) = method.strip_suffix("-one-step") {
+        recurrent.iter_mut().for_each(|layer| layer.recurrence = Recurrence::OneStep);
+        rule
+    } else if let Some(rule) = method.strip_suffix("-no-gru") {
+        *recurrent = None;
+        rule
+    } else {
+        method
+    };
+    match rule {
+        "clapp-s" => {}
+        "gim" => config.rule.objective = Rule::gim_sound().objective,
+        _ => return Err(Error::Method { name: method.to_owned(), known: SOUND_METHODS }),
+    }
+    config.seeds = seeds.to_vec();
+    config.validate()?;
+    Ok(config)
+}
+
+/// The published settings (Illing et al. 2021, appendix; `audio_traineval.sh` of Löwe et al. 2019).
+fn paper(sound: &Sound) -> Result<SoundRunConfig, Error> {
+    let Sound::Files(files) = sound else {
+        return Err(Error::PaperSound);
+    };
+    Ok(SoundRunConfig {
+        preset: "paper".into(),
+        method: String::new(),
+        data: SoundDataConfig::Files(files.clone()),
+        pipeline: SpeechPipeline::librispeech(),
+        encoder: SoundConfig::paper(1.0)?,
+        rule: Rule::clapp_s_sound(),
+        optimizer: Optimizer::adam(2e-4),
+        batch: 8,
+        // 1,000 epochs of 22,830 utterances, what is left of a batch of 8 dropped.
+        crops: 1_000 * 2_853 * 8,
+        metrics_every: 100,
+        checkpoint_every: 2_853,
+        checkpoints_kept: 2,
+        // All 28,538 utterances would take 400 GB as features of all layers; 500 take 7 GB.
+        readout: SoundReadoutConfig { train: Some(500), test: Some(200), paper_epochs: 20 },
+        seeds: vec![2],
+    })
+}
+
+fn quick(sound: &Sound) -> Result<SoundRunConfig, Error> {
+    let (data, crops) = match sound {
+        Sound::Synthetic => {
+            (SoundDataConfig::Synthetic { unlabelled: 480, train: 48, test: 48 }, 8_000)
+        }
+        Sound::Files(files) => (SoundDataConfig::Files(files.clone()), 16_000),
+    };
+    Ok(SoundRunConfig {
+        preset: "quick".into(),
+        method: String::new(),
+        data,
+        pipeline: SpeechPipeline::librispeech(),
+        encoder: SoundConfig::paper(0.125)?,
+        rule: Rule::clapp_s_sound(),
+        optimizer: Optimizer::adam(1e-3),
+        batch: 8,
+        crops,
+        metrics_every: 10,
+        checkpoint_every: 250,
+        checkpoints_kept: 2,
+        readout: SoundReadoutConfig { train: None, test: None, paper_epochs: 20 },
+        seeds: vec![2],
+    })
+}
+
+fn smoke(sound: &Sound) -> Result<SoundRunConfig, Error> {
+    let mut config = quick(sound)?;
+    config.preset = "smoke".into();
+    config.encoder = SoundConfig::paper(1.0 / 64.0)?;
+    if let SoundDataConfig::Synthetic { unlabelled, train, test } = &mut config.data {
+        (*unlabelled, *train, *test) = (32, 12, 12);
+    }
+    config.crops = 80;
+    (config.checkpoint_every, config.metrics_every) = (5, 1);
+    config.readout.paper_epochs = 2;
+    Ok(config)
+}
