@@ -12,6 +12,10 @@ pub const SOUND_METHODS: &str =
     "clapp-s, gim, clapp-s-one-step, clapp-s-no-gru, gim-one-step, gim-no-gru";
 
 /// Sound a preset is made for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one in a program, and it is taken apart at once"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sound {
     /// The embedded talkers.
