@@ -1,9 +1,10 @@
-//! A network learns while it listens: from a loss of 1 to …, one frame of 10 ms after the other.
+//! From a loss of 1 to about 0.15 in seconds: a network learns while it listens, frame by frame.
 //!
 //! Sixteen ears hear embedded talkers as spectra. Each ear follows a talker for a while (fixation) and
 //! then turns to another (saccade). A convolution over time looks at 40 ms and predicts its next
 //! activity; a recurrent layer predicts that activity from all it has heard. Weights change at every
-//! step, from what is present at the synapse: nothing of the past is kept but one trace a synapse.
+//! step, from what is present at the synapse. Without telling talkers and sounds apart, the loss of a
+//! fifth of saccades cannot fall below 0.4.
 //!
 //! `cargo run --release --example online_speech`
 
