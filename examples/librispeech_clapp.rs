@@ -53,7 +53,8 @@ struct Options {
     #[arg(long, value_name = "DIR", default_value = "runs", help = "Folder of all runs")]
     out: PathBuf,
     /// Go on with the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "preset", "method", "seed", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "preset", "method", "recurrence",
+        "crops", "seed", "out"])]
     resume: Option<PathBuf>,
 }
 

@@ -126,7 +126,7 @@ impl FilesConfig {
         Self { learn, ..Self::of(place(part), place(labelled), labels) }
     }
 
-    /// Any folder of sound files: learns from all that are not tested on, reads out with labels.
+    /// Any folder of sound files: learns, without labels, from the list that read-outs are fitted on.
     #[must_use]
     pub fn folder(root: &Path, labels: LabelsConfig) -> Self {
         let place = Place::Folder { root: root.to_owned() };
