@@ -26,11 +26,10 @@ from comparison import CASES, LAYOUTS, ComparisonError, Report, Runs
 PYTORCH_PROGRAM = machine.ROOT / "benches" / "pytorch_clapp.py"
 
 BUILD = [
-    *("cargo", "build", "--release", "--locked", "--bin", "clapp-bench"),
-    # The workspace without the baselines: the tensor library with the features of the main example, so
-    # that it is built once, and no back-propagation in the program.
-    *("--workspace", "--exclude", "clapp-baselines"),
-    "--message-format=json-render-diagnostics",
+    *("cargo", "build", "--release", "--locked", "--workspace", "--bin", "clapp-bench"),
+    # Its own test brings the features that all tests are built with: the tensor library is built once
+    # for `cargo test --release --workspace`, `cargo bench --workspace` and this.
+    *("--test", "program", "--message-format=json-render-diagnostics"),
 ]
 
 
@@ -49,7 +48,11 @@ def build() -> Path:
             f"cargo: expected a build, got exit code {done.returncode}; its output stands above"
         )
     messages = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
-    programs = [message["executable"] for message in messages if message.get("executable")]
+    programs = [
+        message["executable"]
+        for message in messages
+        if message.get("executable") and message["target"]["kind"] == ["bin"]
+    ]
     if len(programs) != 1:
         raise ComparisonError(f"cargo: expected one program, got {programs}")
     return Path(programs[0])
