@@ -28,6 +28,24 @@ pub struct Confusion {
 }
 
 impl Confusion {
+    /// No sample yet; classes are named by their numbers.
+    #[must_use]
+    pub fn empty(classes: usize) -> Self {
+        let names = (0..classes).map(|class| class.to_string()).collect();
+        Self { counts: Array2::zeros((classes, classes)), names }
+    }
+
+    /// Counts more samples.
+    ///
+    /// # Shapes and panics
+    ///
+    /// As [`metrics::top1`]; also if there are not as many classes.
+    pub fn count(&mut self, scores: ArrayView2<'_, f64>, labels: &[u8]) {
+        let (expected, got) = (self.classes(), scores.ncols());
+        assert!(expected == got, "confusion: expected scores of {expected} classes, got {got}");
+        self.counts += &metrics::confusion(scores, labels);
+    }
+
     /// Counts labels and guesses, see [`metrics::confusion`]; classes are named by their numbers.
     ///
     /// # Shapes and panics
@@ -35,9 +53,9 @@ impl Confusion {
     /// As [`metrics::top1`].
     #[must_use]
     pub fn of(scores: ArrayView2<'_, f64>, labels: &[u8]) -> Self {
-        let counts = metrics::confusion(scores, labels);
-        let names = (0..counts.nrows()).map(|class| class.to_string()).collect();
-        Self { counts, names }
+        let mut confusion = Self::empty(scores.ncols());
+        confusion.count(scores, labels);
+        confusion
     }
 
     /// The same counts with other names.

@@ -20,6 +20,19 @@ pub enum Labels {
     Utterances(usize),
     /// The same, with the accuracy taken over frames of other classes than silence.
     UtterancesSpoken(usize),
+    /// Who speaks, instead of what is said: this many speakers.
+    Speakers(usize),
+}
+
+impl Labels {
+    /// The number of classes, where it is not that of the report.
+    #[must_use]
+    pub fn classes(self) -> Option<usize> {
+        match self {
+            Self::Speakers(speakers) => Some(speakers),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Labels {
@@ -31,6 +44,7 @@ impl fmt::Display for Labels {
             Self::UtterancesSpoken(utterances) => {
                 format!("{utterances} utterances, without silence")
             }
+            Self::Speakers(speakers) => format!("{speakers} speakers"),
         })
     }
 }
@@ -112,6 +126,9 @@ pub struct Report {
     pub classes: usize,
     /// What was measured, in order of recording.
     pub cells: Vec<Cell>,
+    /// What a reader has to know beside the numbers: data left out, read-outs that could not be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Report {
@@ -123,7 +140,15 @@ impl Report {
         classes: usize,
     ) -> Self {
         let (trained_on, evaluated_on) = (trained_on.into(), evaluated_on.into());
-        Self { trained_on, evaluated_on, classes, cells: Vec::new() }
+        Self { trained_on, evaluated_on, classes, cells: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Adds a note, once.
+    pub fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 
     /// Adds the accuracy of one run in percent. Encoders are shown in the order of first recording.

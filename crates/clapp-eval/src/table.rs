@@ -25,6 +25,10 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f, "trained on:   {}", self.trained_on)?;
+        if self.cells.is_empty() {
+            writeln!(f, "evaluated on: nothing")?;
+            return notes(f, &self.notes);
+        }
         writeln!(f, "evaluated on: {} ({} classes)", self.evaluated_on, self.classes)?;
         writeln!(f, "top-1 accuracy in %: mean ± sample standard deviation (number of seeds)\n")?;
         let columns = table[0].len();
@@ -34,8 +38,17 @@ impl fmt::Display for Report {
             let padded = row.iter().zip(&widths).map(|(text, &width)| format!("{text:<width$}"));
             writeln!(f, "{}", padded.collect::<Vec<_>>().join("  ").trim_end())?;
         }
-        Ok(())
+        notes(f, &self.notes)
     }
+}
+
+/// Below the table, a line apart.
+fn notes(f: &mut fmt::Formatter<'_>, notes: &[String]) -> fmt::Result {
+    for (place, note) in notes.iter().enumerate() {
+        let gap = if place == 0 { "\n" } else { "" };
+        writeln!(f, "{gap}note: {note}")?;
+    }
+    Ok(())
 }
 
 /// `72.0 ± 1.4 (2)`, or `72.0 (1)` of a single seed.
@@ -73,6 +86,20 @@ mod tests {
             assert!(line.starts_with("paper ") || line.starts_with("standardised "), "{line}");
             assert!(line.contains(" labels"), "{line}");
         }
+    }
+
+    #[test]
+    fn notes_stand_below_the_table_once_and_in_place_of_none() {
+        let mut noted = report();
+        for _ in 0..2 {
+            noted.note("2 utterances left out");
+        }
+        let text = noted.to_string();
+        assert_eq!(text, format!("{}\nnote: 2 utterances left out\n", report()));
+        let mut empty = Report::new("glyphs", "glyphs", 10);
+        empty.note("no labels");
+        let text = empty.to_string();
+        assert_eq!(text, "trained on:   glyphs\nevaluated on: nothing\n\nnote: no labels\n");
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Skipped {
     }
 
     /// Why, one error each.
-    pub fn iter(&self) -> impl Iterator<Item = &Error> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Error> {
         self.0.iter()
     }
 

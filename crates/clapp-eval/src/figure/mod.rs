@@ -52,6 +52,7 @@ pub fn report(report: &Report) -> String {
         .series()
         .into_iter()
         .map(|series| {
+            let chance = series.labels.classes().map_or(chance, |n| 100.0 / n.max(1) as f64);
             let (mut lines, mut levels) = (Vec::new(), vec![Level::chance(chance)]);
             for (style, encoder) in encoders.iter().enumerate() {
                 match report.layers(encoder, series).as_slice() {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{Error, Features};
 
@@ -28,6 +28,35 @@ pub const MOST_SURPLUS: usize = 3;
 pub fn aligned(outputs: usize, labels: usize) -> Option<Range<usize>> {
     let surplus = outputs.checked_sub(labels)?;
     (surplus <= MOST_SURPLUS).then_some(surplus..outputs)
+}
+
+/// The frames of an utterance that have a label, `[labels, dim]` of `[outputs, dim]`, by [`aligned`]. `id`
+/// is for messages.
+///
+/// # Errors
+///
+/// [`Error::Alignment`] if outputs and labels cannot belong together.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::phones::labelled;
+/// use ndarray::array;
+/// let outputs = array![[0.0], [1.0], [2.0]];
+/// assert_eq!(labelled("a", outputs.view(), &[4])?, array![[2.0]]);
+/// # Ok::<(), clapp_eval::Error>(())
+/// ```
+pub fn labelled<'a>(
+    id: &str,
+    outputs: ArrayView2<'a, f32>,
+    labels: &[u8],
+) -> Result<ArrayView2<'a, f32>, Error> {
+    let Some(range) = aligned(outputs.nrows(), labels.len()) else {
+        let (outputs, labels) = (outputs.nrows(), labels.len());
+        return Err(Error::Alignment { id: id.to_owned(), outputs, labels });
+    };
+    let (_, frames) = outputs.split_at(Axis(0), range.start);
+    Ok(frames)
 }
 
 /// Features and labels of all frames, utterance by utterance.
@@ -81,10 +110,7 @@ impl PhoneFrames {
         outputs: ArrayView2<'_, f32>,
         labels: &[u8],
     ) -> Result<(), Error> {
-        let Some(range) = aligned(outputs.nrows(), labels.len()) else {
-            let (outputs, labels) = (outputs.nrows(), labels.len());
-            return Err(Error::Alignment { id: id.to_owned(), outputs, labels });
-        };
+        let frames = labelled(id, outputs, labels)?;
         if self.utterances.is_empty() {
             self.dim = outputs.ncols();
         }
@@ -93,7 +119,7 @@ impl PhoneFrames {
             let what = "feature dimension of an utterance";
             return Err(Error::Disagreement { what, expected, got });
         }
-        self.values.extend(outputs.slice_axis(Axis(0), Slice::from(range)));
+        self.values.extend(frames);
         self.labels.extend_from_slice(labels);
         self.utterances.push((speaker, self.labels.len()));
         Ok(())

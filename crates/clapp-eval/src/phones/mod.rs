@@ -4,6 +4,6 @@ mod frames;
 mod score;
 mod split;
 
-pub use frames::{MOST_SURPLUS, PhoneFrames, aligned};
+pub use frames::{MOST_SURPLUS, PhoneFrames, aligned, labelled};
 pub use score::{PhoneScore, score};
 pub use split::speaker_folds;

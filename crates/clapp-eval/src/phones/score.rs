@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::ArrayView2;
+
 use crate::phones::PhoneFrames;
 use crate::{Confusion, Error, Readout, metrics};
 
@@ -39,25 +41,55 @@ pub struct PhoneScore {
 /// # Ok::<(), clapp_eval::Error>(())
 /// ```
 pub fn score(readout: &dyn Readout, test: &PhoneFrames) -> Result<PhoneScore, Error> {
-    let features = test.features()?;
-    let scores = readout.scores(features.values());
-    if scores.ncols() != test.classes() {
-        let (expected, got) = (scores.ncols(), test.classes());
-        return Err(Error::Disagreement { what: "number of classes", expected, got });
+    test.features()?;
+    let mut score = PhoneScore::new(test.classes());
+    for ((frames, labels), speaker) in test.utterances().zip(test.speakers()) {
+        score.add(readout, speaker, frames, labels)?;
     }
-    let mut speakers = BTreeMap::new();
-    for (range, speaker) in test.ranges().zip(test.speakers()) {
-        let (frames, right) = speakers.entry(speaker).or_insert((0, 0));
-        for frame in range {
-            *frames += 1;
-            *right +=
-                u64::from(metrics::guess(scores.row(frame)) == usize::from(test.labels()[frame]));
-        }
-    }
-    Ok(PhoneScore { confusion: Confusion::of(scores.view(), test.labels()), speakers })
+    Ok(score)
 }
 
 impl PhoneScore {
+    /// Nothing heard yet.
+    #[must_use]
+    pub fn new(classes: usize) -> Self {
+        Self { confusion: Confusion::empty(classes), speakers: BTreeMap::new() }
+    }
+
+    /// Scores one more utterance, whose features need not be kept.
+    ///
+    /// # Shapes
+    ///
+    /// - `frames`: `[frames, dim]`, those with a label, see [`aligned`](super::aligned)
+    /// - `labels`: `[frames]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disagreement`] if the read-out has other classes.
+    ///
+    /// # Panics
+    ///
+    /// If the read-out was fitted on another dimension, or a label is not below the number of classes.
+    pub fn add(
+        &mut self,
+        readout: &dyn Readout,
+        speaker: usize,
+        frames: ArrayView2<'_, f32>,
+        labels: &[u8],
+    ) -> Result<(), Error> {
+        let scores = readout.scores(frames);
+        if scores.ncols() != self.confusion.classes() {
+            let (expected, got) = (scores.ncols(), self.confusion.classes());
+            return Err(Error::Disagreement { what: "number of classes", expected, got });
+        }
+        self.confusion.count(scores.view(), labels);
+        let (heard, right) = self.speakers.entry(speaker).or_insert((0, 0));
+        *heard += labels.len() as u64;
+        let guesses = scores.rows().into_iter().map(metrics::guess);
+        *right += guesses.zip(labels).filter(|&(guess, &l)| guess == usize::from(l)).count() as u64;
+        Ok(())
+    }
+
     /// Percentage of frames whose phone is found.
     #[must_use]
     pub fn accuracy(&self) -> f64 {

@@ -18,6 +18,7 @@ const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
 /// The linear layer while it learns.
+#[derive(Debug)]
 pub(super) struct Layer {
     weight: Parameter, // [classes, dim]
     bias: Parameter,   // [1, classes]
@@ -87,6 +88,7 @@ impl Layer {
 }
 
 /// Values with gradient and Adam's moments.
+#[derive(Debug)]
 struct Parameter {
     value: Array2<f32>,
     gradient: Array2<f32>,

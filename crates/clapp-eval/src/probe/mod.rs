@@ -21,7 +21,7 @@ use crate::{Error, Features, metrics};
 pub use block::{BlockClassifier, BlockProbe, StepOutcome, TestClips, TrainedBlock, temporal_mean};
 pub use linear::LinearReadout;
 pub use paper::PaperProbe;
-pub use phone::PhoneProbe;
+pub use phone::{PhoneProbe, PhoneTraining};
 pub use speaker::{SpeakerProbe, mean_over_time};
 pub use standardised::{Solution, StandardisedProbe, Strength};
 

@@ -1,8 +1,10 @@
 //! The paper's phone classifier: one utterance a step.
 
+use ndarray::ArrayView2;
+
 use super::layer::Layer;
 use super::paper::Trained;
-use super::{Protocol, at_least_one, positive};
+use super::{LinearReadout, Protocol, at_least_one, positive};
 use crate::Error;
 use crate::phones::PhoneFrames;
 
@@ -73,18 +75,71 @@ impl PhoneProbe {
     /// [`Error::Setting`] for 0 epochs or a learning rate not finite and above 0; [`Error::Empty`]
     /// without a frame.
     pub fn train(&self, train: &PhoneFrames, seed: u64) -> Result<Trained, Error> {
-        at_least_one("epochs", self.epochs)?;
-        positive("learning rate", f64::from(self.learning_rate))?;
         let features = train.features()?;
-        let mut layer = Layer::xavier_normal(features.dim(), features.classes(), seed);
+        let mut learner = self.begin(features.dim(), features.classes(), seed)?;
         let mut losses = Vec::with_capacity(self.epochs);
         for _ in 0..self.epochs {
-            let total: f64 = train
-                .utterances()
-                .map(|(x, labels)| layer.step_on(x, labels, self.learning_rate))
-                .sum();
+            let total: f64 = train.utterances().map(|(x, labels)| learner.step(x, labels)).sum();
             losses.push(total / features.len() as f64);
         }
-        Ok(Trained { readout: layer.readout(), losses })
+        Ok(Trained { readout: learner.readout(), losses })
+    }
+
+    /// The classifier before its first step, for utterances that come one after the other and are not
+    /// kept: [`train`](Self::train) is `epochs` passes of [`PhoneTraining::step`] over them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for 0 epochs or a learning rate not finite and above 0.
+    pub fn begin(&self, dim: usize, classes: usize, seed: u64) -> Result<PhoneTraining, Error> {
+        at_least_one("epochs", self.epochs)?;
+        positive("learning rate", f64::from(self.learning_rate))?;
+        let layer = Layer::xavier_normal(dim, classes, seed);
+        Ok(PhoneTraining { layer, learning_rate: self.learning_rate })
+    }
+}
+
+/// A [`PhoneProbe`] while it learns.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::{PhoneFrames, PhoneProbe};
+/// use ndarray::array;
+///
+/// let (x, labels) = (array![[-1.0], [1.0]], [0, 1]);
+/// let probe = PhoneProbe { epochs: 3, ..PhoneProbe::default() };
+/// let mut learner = probe.begin(1, 2, 7)?;
+/// (0..3).for_each(|_| _ = learner.step(x.view(), &labels));
+///
+/// let mut kept = PhoneFrames::new(2);
+/// kept.push("a", 0, x.view(), &labels)?;
+/// assert_eq!(learner.readout(), probe.train(&kept, 7)?.readout);
+/// # Ok::<(), clapp_eval::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct PhoneTraining {
+    layer: Layer,
+    learning_rate: f32,
+}
+
+impl PhoneTraining {
+    /// One step on an utterance; returns its summed loss before the step.
+    ///
+    /// # Shapes
+    ///
+    /// - `frames`: `[frames, dim]`, those with a label; `labels`: `[frames]`
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit, or a label is not below the number of classes.
+    pub fn step(&mut self, frames: ArrayView2<'_, f32>, labels: &[u8]) -> f64 {
+        self.layer.step_on(frames, labels, self.learning_rate)
+    }
+
+    /// The read-out as it is now.
+    #[must_use]
+    pub fn readout(&self) -> LinearReadout {
+        self.layer.readout()
     }
 }
