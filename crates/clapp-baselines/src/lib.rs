@@ -10,7 +10,8 @@
 //! | L = Σ_k (⟨max(0, 1 − u⁺)⟩ + ⟨max(0, 1 + u⁻)⟩) / K | hinge over a patch grid | [`oracle::loss_of_scores`] |
 //! | L = −⟨log(π₀ + ε)⟩ | InfoNCE over a patch grid | [`oracle::loss_of_scores`] |
 //! | ∂L/∂W, ∂L/∂b, ∂L/∂W_pred, ∂L/∂W_retro | gradients of every module | [`Oracle::gradients`] |
-//! | L(z = h_L, c = gru(h_L)), end to end | CPC and Hinge Loss CPC for sound; back-propagation through time | [`sound::SoundNetwork`] |
+//! | L(z = h_L, c = gru(h_L)), end to end | CPC and Hinge Loss CPC for sound | [`sound::SoundNetwork`], [`sound::step_end_to_end`] |
+//! | ΔW = Σ_t m_t dh_t/dW | back-propagation through time, from the rule's own modulation | [`sound::through_time`] |
 //! | −⟨log softmax(W c + b)⟩ | supervised and greedy supervised phones | [`sound::PhoneLearner`] |
 //! | L = scale/K Σ_k L(S_k), S_k = ⟨W_k c_i, z_j⟩ | hinge or cross-entropy over all pairs of a batch of clips | [`film::all_pairs_loss`] |
 //! | ∂L/∂ of W, b, g, s and W_pred | the same for video, batch normalisation included; CPC end to end | [`film::FilmOracle`], [`film::FilmTrainer`] |
@@ -57,8 +58,9 @@
 //!
 //! # Features
 //!
-//! None. This is the only crate of the workspace with automatic differentiation, and no other crate
-//! depends on it: what trains a network with CLAPP has no back-propagation in its dependency tree.
+//! None. This is the only crate of the workspace with automatic differentiation. No other crate depends
+//! on it but `clapp`, with a feature of that name that is off by default: what trains a network with
+//! CLAPP has no back-propagation in its dependency tree.
 //!
 //! # Citation
 //!

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_baselines::{
     disagreement,
-    sound::{GruWeights, PhoneLearner, SoundNetwork, Stop, gru},
+    sound::{GruWeights, PhoneLearner, SoundNetwork, Stop, gru, through_time},
 };
 use clapp_encoders::{
     GruUpdate, LocalActivity, LocalGru, LocalLayer, Recurrence, RecurrentPlan, SoundConfig,
@@ -96,7 +96,9 @@ fn assert_equals_gradients(rule: &Rule, recurrence: Recurrence, target: TargetSi
         Recurrence::EProp => Stop::InGates,
         Recurrence::OneStep => Stop::Everywhere,
     };
-    let gradients = SoundNetwork::layer_wise(&encoder, rule, stop).gradients(&waves(), &draws);
+    let gradients =
+        |stop| SoundNetwork::layer_wise(&encoder, rule, stop).gradients(&waves(), &draws);
+    let (gradients, through) = (gradients(stop), gradients(Stop::Nowhere));
     let (contrast, mut l) = (rule.contrast(), 0);
     let mut draw = |l: usize, _| draws[l].clone();
     encoder.visit(contrast.as_ref(), waves(), rule, &mut draw, &mut |learner, _| {
@@ -114,8 +116,11 @@ fn assert_equals_gradients(rule: &Rule, recurrence: Recurrence, target: TargetSi
                 learnt.update
             }
             SoundLearner::Recurrent(layer, learnt) => {
-                let delta = layer.delta(&learnt.activity, learnt.modulation);
+                let delta = layer.delta(&learnt.activity, learnt.modulation.clone());
                 assert_gru(&name, &delta, expected.recurrent.as_ref().expect("has one"));
+                // The same signals, passed back through time.
+                let delta = through_time(layer, &learnt.activity, learnt.modulation);
+                assert_gru(&name, &delta, through[l].recurrent.as_ref().expect("has one"));
                 learnt.update
             }
         };

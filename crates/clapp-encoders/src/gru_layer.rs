@@ -116,6 +116,12 @@ pub struct GruActivity {
 }
 
 impl GruActivity {
+    /// What the layer heard, `[batch, time, input]`.
+    #[must_use]
+    pub fn input(&self) -> Tensor<3> {
+        self.input.clone().swap_dims(0, 1)
+    }
+
     /// h⁻ of every step.
     fn before(&self) -> Tensor<3> {
         let [time, batch, units] = self.states.dims();

@@ -3,21 +3,23 @@
 //!
 //! | method | what | modules |
 //! |---|---|---|
-//! | CPC | InfoNCE at the recurrent layer, end to end | [`SoundNetwork::end_to_end`] |
+//! | CPC | InfoNCE at the recurrent layer, end to end | [`step_end_to_end`], [`SoundNetwork::end_to_end`] |
 //! | Hinge Loss CPC | the hinge there | the same with [`Rule::clapp_s_sound`](clapp_rules::Rule::clapp_s_sound) |
-//! | layer-wise GIM, CLAPP-s with BPTT | a loss at every layer; the recurrent layer through time | [`SoundNetwork::layer_wise`] |
+//! | CLAPP-s and layer-wise GIM with BPTT | local convolutions; the recurrent layer through time | [`step_through_time`], [`SoundNetwork::layer_wise`] |
 //! | supervised, greedy supervised | phones, end to end or at every layer | [`PhoneLearner`] |
 //!
 //! Convolutions and recurrence are written here once more, with burn's plain operations, so that they can
 //! judge those of `clapp-encoders`.
 
 mod frames;
+mod in_place;
 mod layers;
 mod network;
 mod phones;
 mod weights;
 
 pub use frames::{adaptive_frames, cross_entropy};
+pub use in_place::{step_end_to_end, step_through_time, through_time};
 pub use layers::{GruWeights, Stop, convolve, gru};
 pub use network::{SoundGradients, SoundModule, SoundNetwork};
 pub use phones::{Head, PhoneLearner, PhoneStep};

@@ -1,8 +1,10 @@
 //! Phones with labels: supervised learning end to end, or greedily at every layer.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor};
 use clapp_encoders::{LocalConv1d, LocalGru, SoundEncoder};
-use clapp_rules::{Optimizer, Synapses};
+use clapp_rules::{Optimizer, State, StateError, Synapses};
 
 use super::{
     frames::{adaptive_frames, cross_entropy},
@@ -20,12 +22,11 @@ pub struct Head {
     pub bias: Synapses<1>,
 }
 
-/// Layers between two gradient stops, and what reads them out.
+/// Layers between two gradient stops: some convolutions, and the recurrent layer or not.
 #[derive(Clone, Debug)]
-struct Part {
-    convolutions: Vec<LocalConv1d>,
-    recurrent: Option<LocalGru>,
-    head: Head,
+struct Span {
+    convolutions: Range<usize>,
+    recurrent: bool,
 }
 
 /// An encoder of sound that learns phones from labels.
@@ -59,7 +60,10 @@ struct Part {
 /// ```
 #[derive(Clone, Debug)]
 pub struct PhoneLearner {
-    parts: Vec<Part>,
+    /// The encoder; its lateral weights take no part.
+    pub encoder: SoundEncoder,
+    spans: Vec<Span>,
+    heads: Vec<Head>,
 }
 
 /// What one step of [`PhoneLearner`] was like.
@@ -80,9 +84,9 @@ impl PhoneLearner {
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
-        let convolutions = encoder.convolutions.layers.clone();
-        let recurrent = encoder.recurrent.as_ref().map(|top| top.gru.clone());
-        Self { parts: vec![Part::new(convolutions, recurrent, classes, device, random)] }
+        let convolutions = 0..encoder.convolutions.layers.len();
+        let all = Span { convolutions, recurrent: encoder.recurrent.is_some() };
+        Self::new(encoder, vec![all], classes, device, random)
     }
 
     /// One read-out at every layer, each trained with that layer alone.
@@ -93,16 +97,29 @@ impl PhoneLearner {
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
-        let layers = encoder.convolutions.layers.iter();
-        let mut parts: Vec<Part> = layers
-            .map(|layer| Part::new(vec![layer.clone()], None, classes, device, random))
-            .collect();
-        if let Some(top) = &encoder.recurrent {
-            let recurrent = Some(top.gru.clone());
-            let head = Head::init(top.gru.units(), classes, device, random);
-            parts.push(Part { convolutions: Vec::new(), recurrent, head });
+        let layers = encoder.convolutions.layers.len();
+        let mut spans: Vec<Span> =
+            (0..layers).map(|l| Span { convolutions: l..l + 1, recurrent: false }).collect();
+        if encoder.recurrent.is_some() {
+            spans.push(Span { convolutions: layers..layers, recurrent: true });
         }
-        Self { parts }
+        Self::new(encoder, spans, classes, device, random)
+    }
+
+    fn new(
+        encoder: &SoundEncoder,
+        spans: Vec<Span>,
+        classes: usize,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Self {
+        let encoder = encoder.clone();
+        let heads = spans.iter().map(|span| {
+            let channels = span.channels(&encoder);
+            Head::init(channels, classes, device, random)
+        });
+        let heads = heads.collect();
+        Self { encoder, spans, heads }
     }
 
     /// One step of learning.
@@ -126,10 +143,11 @@ impl PhoneLearner {
             labels.len()
         );
         let frames = labels.len() / batch;
-        let tracked: Vec<Weights> = self.parts.iter().map(Part::tracked).collect();
-        let leaves =
-            |part: &Part| (leaf(&part.head.weight.weight()), leaf(&part.head.bias.weight()));
-        let heads: Vec<_> = self.parts.iter().map(leaves).collect();
+        let weights =
+            |span: &Span| Weights::tracked(span.layers(&self.encoder), span.gru(&self.encoder));
+        let tracked: Vec<Weights> = self.spans.iter().map(weights).collect();
+        let leaves = |head: &Head| (leaf(&head.weight.weight()), leaf(&head.bias.weight()));
+        let heads: Vec<_> = self.heads.iter().map(leaves).collect();
         let mut below = waves.clone().inner().autodiff().swap_dims(1, 2);
         let (mut losses, mut accuracies) = (Vec::new(), Vec::new());
         for (weights, head) in tracked.iter().zip(&heads) {
@@ -142,11 +160,15 @@ impl PhoneLearner {
             below = output;
         }
         let gradients = Tensor::cat(losses.clone(), 0).sum().backward();
-        for ((part, weights), (weight, bias)) in self.parts.iter_mut().zip(&tracked).zip(&heads) {
-            let layers = weights.gradients(&gradients);
-            descend(&mut part.convolutions, part.recurrent.as_mut(), layers, optimizer);
-            part.head.weight.learn(-gradient(weight, &gradients), optimizer);
-            part.head.bias.learn(-gradient(bias, &gradients), optimizer);
+        let spans = self.spans.iter().zip(&mut self.heads).zip(tracked.iter().zip(&heads));
+        for ((span, head), (weights, (weight, bias))) in spans {
+            let stack = &mut self.encoder.convolutions;
+            let top = self.encoder.recurrent.as_mut().filter(|_| span.recurrent);
+            let (layers, gru) = (span.convolutions.clone(), top.map(|top| &mut top.gru));
+            let changes = weights.gradients(&gradients);
+            descend(&mut stack.layers[layers], gru, changes, optimizer);
+            head.weight.learn(-gradient(weight, &gradients), optimizer);
+            head.bias.learn(-gradient(bias, &gradients), optimizer);
         }
         PhoneStep { losses: losses.iter().map(number).collect(), accuracies }
     }
@@ -158,15 +180,38 @@ impl PhoneLearner {
     #[must_use]
     pub fn logits(&self, waves: &Tensor<3>, frames: usize) -> Vec<Tensor<3>> {
         let mut below = waves.clone().swap_dims(1, 2);
-        let mut all = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            let weights = Weights::of(&part.convolutions, part.recurrent.as_ref());
+        let mut all = Vec::with_capacity(self.spans.len());
+        for (span, head) in self.spans.iter().zip(&self.heads) {
+            let weights = Weights::of(span.layers(&self.encoder), span.gru(&self.encoder));
             let (output, context) = weights.forward(below, Stop::Nowhere);
-            let head = (part.head.weight.weight(), part.head.bias.weight());
+            let head = (head.weight.weight(), head.bias.weight());
             all.push(read_out(&head, context, frames));
             below = output;
         }
         all
+    }
+
+    /// Adds everything that learns to `state`.
+    pub fn save(&self, state: &mut State) {
+        self.encoder.save(state);
+        for (place, head) in self.heads.iter().enumerate() {
+            head.weight.save(&format!("head{}.weight", place + 1), state);
+            head.bias.save(&format!("head{}.bias", place + 1), state);
+        }
+    }
+
+    /// Restores what [`save`](Self::save) added.
+    ///
+    /// # Errors
+    ///
+    /// If a tensor is missing or has another shape.
+    pub fn load(&mut self, state: &State) -> Result<(), StateError> {
+        self.encoder.load(state)?;
+        for (place, head) in self.heads.iter_mut().enumerate() {
+            head.weight.load(&format!("head{}.weight", place + 1), state)?;
+            head.bias.load(&format!("head{}.bias", place + 1), state)?;
+        }
+        Ok(())
     }
 }
 
@@ -188,23 +233,19 @@ impl Head {
     }
 }
 
-impl Part {
-    fn new(
-        convolutions: Vec<LocalConv1d>,
-        recurrent: Option<LocalGru>,
-        classes: usize,
-        device: &Device,
-        random: &mut dyn rand::Rng,
-    ) -> Self {
-        let last = convolutions.last().map(|layer| layer.bias.weight().dims()[0]);
-        let units = recurrent.as_ref().map(LocalGru::units);
-        let channels = units.or(last).expect("an encoder has layers");
-        let head = Head::init(channels, classes, device, random);
-        Self { convolutions, recurrent, head }
+impl Span {
+    fn layers<'a>(&self, encoder: &'a SoundEncoder) -> &'a [LocalConv1d] {
+        &encoder.convolutions.layers[self.convolutions.clone()]
     }
 
-    fn tracked(&self) -> Weights {
-        Weights::tracked(&self.convolutions, self.recurrent.as_ref())
+    fn gru<'a>(&self, encoder: &'a SoundEncoder) -> Option<&'a LocalGru> {
+        encoder.recurrent.as_ref().filter(|_| self.recurrent).map(|top| &top.gru)
+    }
+
+    /// Channels of its last layer.
+    fn channels(&self, encoder: &SoundEncoder) -> usize {
+        let last = self.layers(encoder).last().map(|layer| layer.bias.weight().dims()[0]);
+        self.gru(encoder).map(LocalGru::units).or(last).expect("an encoder has layers")
     }
 }
 
