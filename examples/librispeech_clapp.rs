@@ -1,11 +1,12 @@
 //! A network listens to talkers without labels; its layers come to tell phones apart.
 //!
-//! Without arguments: embedded talkers, a few minutes on two cores. Phones are read out of every layer,
-//! beside the same network at random, log-mel spectra and MFCC. `--help` lists what else it does.
+//! Without arguments: embedded talkers, a few minutes on two cores. Phones and speakers are read out of every
+//! layer, beside the same network at random, log-mel spectra and MFCC. `--help` lists what else it does.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use clapp::datasets::download::{Archive, download};
 use clapp::datasets::sound::{Framing, OnBad};
 use clapp::{Error, FilesConfig, LabelsConfig, Outcome, Progress, Sound, SoundRun, sound_preset};
 
@@ -13,69 +14,68 @@ use clapp::{Error, FilesConfig, LabelsConfig, Outcome, Progress, Sound, SoundRun
 #[command(about = "Trains CLAPP on speech and reads phones out of every layer")]
 struct Options {
     /// Folder of LibriSpeech, or of any FLAC and WAV files [default: embedded talkers]
-    #[arg(long, value_name = "DIR", requires = "labels")]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Folder of converted_aligned_phones.txt, train_split.txt, test_split.txt
+    #[arg(long, requires = "data", help = "Fetch train-clean-100, 6.4 GB, into that folder first")]
+    download: bool,
+    /// Folder of converted_aligned_phones.txt, train_split.txt, test_split.txt; else nothing is read out
     #[arg(long, value_name = "DIR", requires = "data")]
     labels: Option<PathBuf>,
     /// Part of LibriSpeech to learn from; "folder" takes all sound files below the data folder
     #[arg(long, default_value = "train-clean-100")]
     part: String,
-    /// Part of LibriSpeech that the labels are of [default: the same]
-    #[arg(long)]
+    #[arg(long, help = "Part of LibriSpeech that the labels are of [default: the same]")]
     labelled: Option<String>,
-    /// Classes of the labels; class 0 is silence
-    #[arg(long, default_value_t = 41)]
+    #[arg(long, default_value_t = 41, help = "Classes of the labels; class 0 is silence")]
     classes: usize,
-    /// Labels are of 10 ms side by side, not of windows of 25 ms
-    #[arg(long)]
+    #[arg(long, help = "Labels are of 10 ms side by side, not of windows of 25 ms")]
     hops: bool,
-    /// Leave out files, lines and names that cannot be used
-    #[arg(long)]
+    #[arg(long, help = "Leave out files, lines and names that cannot be used")]
     skip_bad: bool,
     #[arg(long, default_value = "quick", help = format!("One of {}", clapp::PRESETS))]
     preset: String,
     #[arg(long, default_value = "clapp-s", help = format!("One of {}", clapp::SOUND_METHODS))]
     method: String,
     /// How far credit of the recurrent layer reaches back in time; none leaves the layer out
-    #[arg(long, default_value = "e-prop", value_parser = ["e-prop", "one-step", "none"])]
+    #[arg(long, default_value = "e-prop", value_parser = ["e-prop", "one-step", "none", "bptt"])]
     recurrence: String,
-    /// flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", help = "flex, ndarray, wgpu[:N] or cuda[:N], if built")]
     device: String,
     #[arg(long, value_delimiter = ',', default_value = "2", help = "Seeds; a run for each")]
     seed: Vec<u64>,
-    /// Crops of 1.28 s to hear without labels [default: the preset's]
-    #[arg(long)]
+    #[arg(long, help = "Crops of 1.28 s to hear [default: the preset's]")]
     crops: Option<u64>,
     #[arg(long, default_value_t = 0, help = "Threads; 0 is one per core")]
     threads: usize,
     #[arg(long, value_name = "DIR", default_value = "runs", help = "Folder of all runs")]
     out: PathBuf,
-    /// Go on with the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "preset", "method", "recurrence",
-        "crops", "seed", "out"])]
+    #[arg(long, value_name = "DIR", help = "Go on with the run in this folder", conflicts_with_all =
+        ["data", "preset", "method", "recurrence", "crops", "seed", "out"])]
     resume: Option<PathBuf>,
 }
 
-fn start(options: &Options) -> Result<SoundRun, Error> {
-    let mut sound = Sound::Synthetic;
-    if let (Some(root), Some(labels)) = (&options.data, &options.labels) {
-        let framing = if options.hops { Framing::Hops } else { Framing::Windows };
-        let classes = options.classes;
-        let labels = LabelsConfig { classes, framing, ..LabelsConfig::published(labels) };
-        let labelled = options.labelled.as_ref().unwrap_or(&options.part);
-        let mut files = match options.part.as_str() {
-            "folder" => FilesConfig::folder(root, labels),
-            part => FilesConfig::librispeech(root, part, labelled, labels),
-        };
-        files.on_bad = if options.skip_bad { OnBad::Skip } else { OnBad::Refuse };
-        sound = Sound::Files(files);
+fn sound(options: &Options) -> Result<Sound, Error> {
+    let Some(root) = &options.data else { return Ok(Sound::Synthetic) };
+    if options.download {
+        let archive = Archive::librispeech();
+        download(&archive, root, &mut |p| eprint!("\r{} of {}", p.received, p.total))?;
     }
-    let endings = [("e-prop", ""), ("one-step", "-one-step"), ("none", "-no-gru")];
-    let ending = endings.iter().find(|(name, _)| *name == options.recurrence).map_or("", |e| e.1);
-    let method = format!("{}{ending}", options.method);
-    let mut config = sound_preset(&options.preset, &method, &sound, &options.seed)?;
+    let framing = if options.hops { Framing::Hops } else { Framing::Windows };
+    let labels = options.labels.as_deref().map(LabelsConfig::published);
+    let labels = labels.map(|labels| LabelsConfig { classes: options.classes, framing, ..labels });
+    let labelled = options.labelled.as_ref().unwrap_or(&options.part);
+    let mut files = match options.part.as_str() {
+        "folder" => FilesConfig::folder(root, labels),
+        part => FilesConfig::librispeech(root, part, labelled, labels),
+    };
+    files.on_bad = if options.skip_bad { OnBad::Skip } else { OnBad::Refuse };
+    Ok(Sound::Files(files))
+}
+
+fn start(options: &Options) -> Result<SoundRun, Error> {
+    let ending = format!("-{}", options.recurrence).replace("-e-prop", "");
+    let method = format!("{}{}", options.method, ending.replace("-none", "-no-gru"));
+    let mut config = sound_preset(&options.preset, &method, &sound(options)?, &options.seed)?;
     config.crops = options.crops.unwrap_or(config.crops);
     SoundRun::create(&options.out, config)
 }

@@ -26,6 +26,14 @@ pub enum Error {
         /// What there is.
         known: &'static str,
     },
+    /// A method with automatic differentiation in a build without it.
+    #[error(
+        "method: expected the feature baselines for {learning}, got a build without it; build with --features baselines"
+    )]
+    Differentiation {
+        /// How it learns.
+        learning: crate::Learning,
+    },
     /// The paper's settings with other images.
     #[error(
         "preset paper: expected STL-10, got other images in the configuration; give its folder, or use the preset quick"
@@ -77,6 +85,28 @@ pub enum Error {
         labels: Option<PathBuf>,
         /// The list that names it.
         list: PathBuf,
+    },
+    /// A method needs labels, and there are none.
+    #[error(
+        "labels: expected labels to learn from for {learning}, got none in the configuration; give them, or choose another method"
+    )]
+    NoLabels {
+        /// How it learns.
+        learning: crate::Learning,
+    },
+    /// Crops of an utterance reach beyond its labels.
+    #[error(
+        "labels: expected a label for every output of a crop of {crop} samples, got fewer for {id} of {samples} samples in {place}; leave out utterances that are hardly longer than a crop, or skip them"
+    )]
+    Uncovered {
+        /// The utterance.
+        id: String,
+        /// Its samples.
+        samples: usize,
+        /// Samples of a crop.
+        crop: usize,
+        /// Name of the data.
+        place: String,
     },
     /// The pipeline makes other images than the encoder takes.
     #[error(

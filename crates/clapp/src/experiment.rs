@@ -95,6 +95,12 @@ pub trait Learner: std::fmt::Debug {
     /// If data cannot be read, a loss is not finite, or `each` fails.
     fn run(&mut self, each: &mut Each<'_, Self>) -> Result<(), Error>;
 
+    /// What a reader of the run has to know of its data, such as what was left out of them; told before
+    /// the first step, and below the table. Nothing unless said otherwise.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Reads out every layer, with the controls, into `report`; hands out what else is worth a file.
     ///
     /// # Errors
@@ -119,12 +125,31 @@ pub struct StepMetrics {
     /// What was seen or heard with this seed.
     #[serde(flatten)]
     pub seen: Seen,
-    /// Loss of every layer.
+    /// Loss of every layer, or of the one loss that all layers learn from.
     pub loss: Vec<f64>,
-    /// Fraction of open gates of every layer.
+    /// Fraction of open gates of every layer; empty where there are no gates.
     pub open_gates: Vec<f64>,
-    /// Contrastive accuracy of every layer.
+    /// Contrastive accuracy of every layer, or with labels that of its read-out; may be empty.
     pub accuracy: Vec<f64>,
+}
+
+/// What a step says of every layer that has a loss; what a method does not have stays empty.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
+    pub loss: Vec<f64>,
+    pub open_gates: Vec<f64>,
+    pub accuracy: Vec<f64>,
+}
+
+impl Numbers {
+    pub(crate) fn of(monitors: &[Monitor]) -> Self {
+        let layers = |number: fn(&Monitor) -> f64| monitors.iter().map(number).collect();
+        Self {
+            loss: layers(|monitor| monitor.loss),
+            open_gates: layers(|monitor| monitor.open_gates),
+            accuracy: layers(|monitor| monitor.accuracy),
+        }
+    }
 }
 
 impl StepMetrics {
@@ -139,21 +164,26 @@ impl StepMetrics {
         seed: u64,
         seen: Seen,
     ) -> Result<Self, Error> {
-        for (layer, monitor) in monitors.iter().enumerate() {
-            if !monitor.loss.is_finite() {
-                let (layer, loss) = (layer + 1, monitor.loss);
-                return Err(Error::NotFinite { layer, step, loss });
-            }
+        Self::checked(Numbers::of(monitors), step, seed, seen)
+    }
+
+    /// The same for numbers of any kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] if a loss is no number.
+    pub(crate) fn checked(
+        numbers: Numbers,
+        step: u64,
+        seed: u64,
+        seen: Seen,
+    ) -> Result<Self, Error> {
+        let Numbers { loss, open_gates, accuracy } = numbers;
+        if let Some(layer) = loss.iter().position(|loss| !loss.is_finite()) {
+            let (layer, loss) = (layer + 1, loss[layer]);
+            return Err(Error::NotFinite { layer, step, loss });
         }
-        let layers = |number: fn(&Monitor) -> f64| monitors.iter().map(number).collect();
-        Ok(Self {
-            step,
-            seed,
-            seen,
-            loss: layers(|monitor| monitor.loss),
-            open_gates: layers(|monitor| monitor.open_gates),
-            accuracy: layers(|monitor| monitor.accuracy),
-        })
+        Ok(Self { step, seed, seen, loss, open_gates, accuracy })
     }
 }
 

@@ -28,6 +28,7 @@
 //! | [`eval`](mod@eval) | `clapp-eval` | read-outs, tables, figures |
 //! | [`store`] | `clapp-store` | run folders, checkpoints, metrics |
 //! | [`random`] | `clapp-random` | streams of random numbers by name |
+//! | `baselines` | `clapp-baselines` | what CLAPP is compared with; by a feature of the same name |
 //!
 //! # Quick start
 //!
@@ -71,7 +72,13 @@
 //! |---|---|
 //! | `clapp-s` | convolutions over time predict themselves, a GRU that learns by e-prop predicts the last |
 //! | `clapp-s-one-step`, `clapp-s-no-gru` | without memory in its traces; without a GRU |
-//! | `gim` and the same two endings | InfoNCE in the place of the hinge |
+//! | `clapp-s-bptt` | the GRU learns by back-propagation through time \* |
+//! | `gim` and the same three endings | InfoNCE in the place of the hinge |
+//! | `cpc`, `hinge-cpc` | one loss at the GRU, back-propagated through all layers \* |
+//! | `supervised`, `greedy-supervised` | phones from labels: all layers from one read-out, or each from its own \* |
+//!
+//! \* with the feature `baselines`. Phones are read out of every layer, and speakers where two of them have
+//! labelled utterances enough, beside the random encoder, log-mel spectra and MFCC.
 //!
 //! # Run folder
 //!
@@ -94,6 +101,8 @@
 //! - `flex` (default), `ndarray`, `wgpu`, `cuda`: where tensors are computed, by the names that
 //!   [`device()`] takes. For the final program to choose.
 //! - `download`: fetches official archives, see `datasets::download`.
+//! - `baselines`: methods with back-propagation, to compare with. Without it there is no automatic
+//!   differentiation in the dependency tree, and such methods are refused with the way to build them.
 //!
 //! # Citation
 //!
@@ -102,6 +111,8 @@
 
 pub use clapp_backend as backend;
 pub use clapp_backend::device;
+#[cfg(feature = "baselines")]
+pub use clapp_baselines as baselines;
 pub use clapp_datasets as datasets;
 pub use clapp_encoders as encoders;
 pub use clapp_eval as eval;
@@ -116,6 +127,7 @@ mod data;
 mod error;
 mod evaluate;
 mod experiment;
+mod learning;
 mod preset;
 mod progress;
 mod run;
@@ -129,6 +141,7 @@ pub use data::{Data, Source};
 pub use error::Error;
 pub use evaluate::{RANDOM_ENCODER, RAW_PIXELS, evaluate};
 pub use experiment::{Each, Experiment, Extra, Learner, Schedule, Seen, StepMetrics};
+pub use learning::Learning;
 pub use preset::{Images, METHODS, PRESETS, preset};
 pub use progress::Progress;
 pub use run::{Observer, Outcome, Run, RunOf, Silent, SoundRun};

@@ -67,13 +67,15 @@ impl Observer for Progress {
         }
         self.bar.set_position(metrics.step);
         let speed = self.bar.per_sec() * self.per_step as f64;
-        self.bar.set_message(format!(
-            "{speed:.0} {}/s  loss {}  open gates {}  accuracy {}",
-            metrics.seen.unit(),
-            row(&metrics.loss, 2),
-            row(&metrics.open_gates, 2),
-            row(&metrics.accuracy, 2),
-        ));
+        let mut message = format!("{speed:.0} {}/s", metrics.seen.unit());
+        let StepMetrics { loss, open_gates, accuracy, .. } = metrics;
+        for (name, numbers) in [("loss", loss), ("open gates", open_gates), ("accuracy", accuracy)]
+        {
+            if !numbers.is_empty() {
+                message += &format!("  {name} {}", row(numbers, 2));
+            }
+        }
+        self.bar.set_message(message);
         !self.stop.load(Ordering::Relaxed)
     }
 

@@ -197,6 +197,10 @@ impl<E: Experiment> RunOf<E> {
         for (index, seed) in seeds.skip(progress.seed_index) {
             observer.stage(&format!("seed {seed}: opening {}", report.trained_on));
             let mut learner = self.config.open(*seed, device)?;
+            for note in learner.notes() {
+                observer.stage(&format!("note: {note}"));
+                report.note(note);
+            }
             if let Some(state) = state.take() {
                 learner.restore(&state, progress.seed_step)?;
             }

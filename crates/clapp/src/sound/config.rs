@@ -8,7 +8,7 @@ use clapp_rules::{Optimizer, Rule};
 use serde::{Deserialize, Serialize};
 
 use super::{FilesConfig, SoundData, SoundTrainer};
-use crate::{Error, Experiment, Schedule, experiment::check_settings};
+use crate::{Error, Experiment, Learning, Schedule, experiment::check_settings};
 
 /// Where sound comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ use crate::{Error, Experiment, Schedule, experiment::check_settings};
 pub enum SoundDataConfig {
     /// The embedded synthetic talkers: nothing to download.
     Synthetic {
-        /// Utterances without labels.
+        /// Utterances to learn from; with labels for a method that needs them.
         unlabelled: usize,
         /// Labelled utterances for read-outs.
         train: usize,
@@ -37,13 +37,19 @@ impl SoundDataConfig {
         }
     }
 
-    /// Classes that labels count.
+    /// Classes that labels count; 0 without labels.
     #[must_use]
     pub fn classes(&self) -> usize {
         match self {
             Self::Synthetic { .. } => synthetic::CLASSES,
-            Self::Files(files) => files.labels.classes,
+            Self::Files(files) => files.labels.as_ref().map_or(0, |labels| labels.classes),
         }
+    }
+
+    /// Whether there are labels to read out.
+    #[must_use]
+    pub fn labelled(&self) -> bool {
+        !matches!(self, Self::Files(FilesConfig { labels: None, .. }))
     }
 
     /// The class of silence, without which accuracies are reported too.
@@ -51,7 +57,7 @@ impl SoundDataConfig {
     pub fn silence(&self) -> Option<u8> {
         match self {
             Self::Synthetic { .. } => Some(synthetic::SILENCE),
-            Self::Files(files) => files.labels.silence,
+            Self::Files(files) => files.labels.as_ref()?.silence,
         }
     }
 }
@@ -63,8 +69,15 @@ pub struct SoundReadoutConfig {
     pub train: Option<usize>,
     /// Utterances that they are tested on.
     pub test: Option<usize>,
+    /// Utterances whose features stay in memory, the first ones; all if none. The standardised read-out
+    /// is fitted on these. If there are more, the paper's encodes all of them anew in every epoch.
+    #[serde(default)]
+    pub kept: Option<usize>,
     /// Epochs of the paper's read-out.
     pub paper_epochs: usize,
+    /// Epochs of the read-out of speakers; none leaves speakers out.
+    #[serde(default)]
+    pub speaker_epochs: Option<usize>,
 }
 
 /// A run on sound: data, encoder, rule, optimizer, length.
@@ -84,6 +97,9 @@ pub struct SoundRunConfig {
     pub encoder: SoundConfig,
     /// Plasticity rule, with the window that it looks at.
     pub rule: Rule,
+    /// How the rule's signals, or labels, reach the weights.
+    #[serde(default)]
+    pub learning: Learning,
     /// Optimizer of every layer.
     pub optimizer: Optimizer,
     /// Crops in a batch.
@@ -106,6 +122,7 @@ impl Experiment for SoundRunConfig {
     type Learner = SoundTrainer;
 
     fn validate(&self) -> Result<(), Error> {
+        self.learning.check()?;
         self.encoder.validate(&self.rule)?;
         let (expected, got) = (self.encoder.samples, self.pipeline.crop);
         if expected != got {
@@ -115,14 +132,19 @@ impl Experiment for SoundRunConfig {
             return Err(Error::Hop { got: self.encoder.hop() });
         }
         let (classes, silence) = (self.data.classes(), self.data.silence().map_or(0, usize::from));
-        if !(1..=256).contains(&classes) || silence >= classes {
+        if self.data.labelled() && (!(1..=256).contains(&classes) || silence >= classes) {
             return Err(Error::Classes { classes, silence });
+        }
+        if self.learning.needs_labels() && !self.data.labelled() {
+            return Err(Error::NoLabels { learning: self.learning });
         }
         let numbers = [
             ("batch", self.batch as u64),
             ("crops", self.crops),
             ("paper_epochs", self.readout.paper_epochs as u64),
             ("readout.train", self.readout.train.unwrap_or(1) as u64),
+            ("readout.kept", self.readout.kept.unwrap_or(1) as u64),
+            ("speaker_epochs", self.readout.speaker_epochs.unwrap_or(1) as u64),
             ("readout.test", self.readout.test.unwrap_or(1) as u64),
         ];
         check_settings(&self.schedule(), &numbers)?;

@@ -6,7 +6,7 @@ use clapp_datasets::sound::{
 };
 use clapp_encoders::SoundEncoder;
 use clapp_eval::{
-    PhoneFrames,
+    phones,
     sound::{Edges, LogMel, Mfcc},
 };
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -72,28 +72,76 @@ fn edges(framing: Framing) -> Edges {
     }
 }
 
-/// Features and labels of all utterances of a source, one set per layer.
-pub(super) fn frames(
-    source: &Arc<dyn SpeechSource>,
+/// An utterance as the layers of an encoder show it.
+pub(super) struct Encoded {
+    /// Its index in its part.
+    pub(super) index: usize,
+    /// Any number that stands for who speaks.
+    pub(super) speaker: usize,
+    /// One class a frame.
+    pub(super) labels: Vec<u8>,
+    /// Frames of every layer that have a label, `[frame, dim]`.
+    pub(super) layers: Vec<Array2<f32>>,
+}
+
+/// Labelled utterances, encoded one after the other.
+pub(super) struct Part<'a> {
+    source: Arc<dyn SpeechSource>,
     scaling: Scaling,
-    encode: &Encode<'_>,
-) -> Result<Vec<PhoneFrames>, Error> {
-    let speakers = Speakers::of(source);
-    let mut layers = Vec::new();
-    for utterance in whole_utterances(source.clone(), scaling, 1)? {
-        let WholeUtterance { index, samples, labels } = utterance?;
-        let id = &source.utterance(index).id;
-        // One more number for all whose speaker is not known.
-        let speaker = speakers.number(source, index).unwrap_or(speakers.len());
-        let labels = labels.unwrap_or_default();
-        for (layer, outputs) in encode(&samples)?.into_iter().enumerate() {
-            if layers.len() <= layer {
-                layers.push(PhoneFrames::new(source.classes()));
-            }
-            layers[layer].push(id, speaker, outputs.view(), &labels)?;
-        }
+    encode: &'a Encode<'a>,
+    speakers: Speakers,
+    /// How many of the first utterances stay in memory.
+    keep: usize,
+    kept: Vec<Encoded>,
+}
+
+impl<'a> Part<'a> {
+    /// `keep` of its first utterances will stay in memory.
+    pub(super) fn new(
+        source: &Arc<dyn SpeechSource>,
+        scaling: Scaling,
+        keep: usize,
+        encode: &'a Encode<'a>,
+    ) -> Self {
+        let (source, speakers) = (source.clone(), Speakers::of(source));
+        Self { source, scaling, encode, speakers, keep, kept: Vec::new() }
     }
-    Ok(layers)
+
+    /// Those that stayed in memory in the passes so far.
+    pub(super) fn kept(&self) -> &[Encoded] {
+        &self.kept
+    }
+
+    /// Hands out all utterances in order. They are encoded anew in every pass unless all stay in memory.
+    pub(super) fn each(
+        &mut self,
+        see: &mut dyn FnMut(&Encoded) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.kept.len() == self.source.len() {
+            return self.kept.iter().try_for_each(see);
+        }
+        for utterance in whole_utterances(self.source.clone(), self.scaling, 1)? {
+            let encoded = self.encoded(utterance?)?;
+            see(&encoded)?;
+            if encoded.index < self.keep && encoded.index == self.kept.len() {
+                self.kept.push(encoded);
+            }
+        }
+        Ok(())
+    }
+
+    fn encoded(&self, utterance: WholeUtterance) -> Result<Encoded, Error> {
+        let WholeUtterance { index, samples, labels } = utterance;
+        let id = &self.source.utterance(index).id;
+        // One more number for all whose speaker is not known.
+        let speaker = self.speakers.number(&self.source, index).unwrap_or(self.speakers.len());
+        let labels = labels.unwrap_or_default();
+        let layers = (self.encode)(&samples)?;
+        let aligned =
+            |outputs: &Array2<f32>| Ok(phones::labelled(id, outputs.view(), &labels)?.to_owned());
+        let layers = layers.iter().map(aligned).collect::<Result<_, Error>>()?;
+        Ok(Encoded { index, speaker, labels, layers })
+    }
 }
 
 #[cfg(test)]

@@ -12,14 +12,14 @@ use crate::Error;
 /// Sound files to learn from, and labelled ones for read-outs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesConfig {
-    /// Files to learn from; their labels, if any, are never read.
+    /// Files to learn from, without labels.
     pub unlabelled: Place,
     /// List of the utterances to learn from; all if none.
     pub learn: Option<PathBuf>,
     /// Files that the labels are of.
     pub labelled: Place,
-    /// Labels.
-    pub labels: LabelsConfig,
+    /// Labels; without them nothing is read out.
+    pub labels: Option<LabelsConfig>,
     /// What becomes of files of another rate than 16 kHz.
     pub rates: RatesConfig,
     /// What becomes of files, lines and names that cannot be used.
@@ -117,26 +117,38 @@ impl FilesConfig {
     /// LibriSpeech below `root`: learns from `part`, reads out with labels of `labelled`.
     ///
     /// Where the two are the same part, it learns from the list that read-outs are fitted on, as
-    /// published results do.
+    /// published results do. Without labels it learns from all of `part`, and nothing is read out.
+    ///
+    /// ```
+    /// use clapp::FilesConfig;
+    /// let files = FilesConfig::librispeech("datasets".as_ref(), "train-clean-100", "dev-clean", None);
+    /// assert!(files.learn.is_none() && files.labels.is_none());
+    /// ```
     #[must_use]
-    pub fn librispeech(root: &Path, part: &str, labelled: &str, labels: LabelsConfig) -> Self {
+    pub fn librispeech(
+        root: &Path,
+        part: &str,
+        labelled: &str,
+        labels: impl Into<Option<LabelsConfig>>,
+    ) -> Self {
         let place =
             |part: &str| Place::Librispeech { root: root.to_owned(), part: part.to_owned() };
-        let learn = (part == labelled).then(|| labels.train.clone());
-        Self { learn, ..Self::of(place(part), place(labelled), labels) }
+        Self::of(place(part), place(labelled), labels.into())
     }
 
-    /// Any folder of sound files: learns, without labels, from the list that read-outs are fitted on.
+    /// Any folder of sound files: learns, without labels, from the list that read-outs are fitted on, or
+    /// from all of the folder if there are none.
     #[must_use]
-    pub fn folder(root: &Path, labels: LabelsConfig) -> Self {
+    pub fn folder(root: &Path, labels: impl Into<Option<LabelsConfig>>) -> Self {
         let place = Place::Folder { root: root.to_owned() };
-        let learn = Some(labels.train.clone());
-        Self { learn, ..Self::of(place.clone(), place, labels) }
+        Self::of(place.clone(), place, labels.into())
     }
 
-    fn of(unlabelled: Place, labelled: Place, labels: LabelsConfig) -> Self {
+    fn of(unlabelled: Place, labelled: Place, labels: Option<LabelsConfig>) -> Self {
+        let listed = labels.as_ref().filter(|_| unlabelled == labelled);
+        let learn = listed.map(|labels| labels.train.clone());
         let (rates, on_bad) = (RatesConfig::Refuse, OnBad::Refuse);
-        Self { unlabelled, learn: None, labelled, labels, rates, on_bad }
+        Self { unlabelled, learn, labelled, labels, rates, on_bad }
     }
 
     fn options(&self) -> OpenOptions {
@@ -149,38 +161,90 @@ impl FilesConfig {
     }
 
     /// Opens the files to learn from.
-    pub(super) fn open_unlabelled(&self) -> Result<SpeechFiles, Error> {
+    pub(super) fn open_unlabelled(&self, notes: &mut Vec<String>) -> Result<SpeechFiles, Error> {
         let files = self.unlabelled.open(&self.options())?;
-        let Some(list) = &self.learn else { return Ok(files) };
-        Ok(files.select(&SplitList::read(list)?)?)
+        left_out(notes, files.name(), files.skipped().iter());
+        match &self.learn {
+            None => Ok(files),
+            Some(list) => listed(&files, list, notes),
+        }
     }
 
     /// Opens the files that read-outs are fitted on, and those that they are tested on.
-    pub(super) fn open_labelled(&self) -> Result<[SpeechFiles; 2], Error> {
-        let LabelsConfig { file, classes, framing, train, test, .. } = &self.labels;
+    pub(super) fn open_labelled(
+        &self,
+        labels: &LabelsConfig,
+        notes: &mut Vec<String>,
+    ) -> Result<[SpeechFiles; 2], Error> {
+        let LabelsConfig { file, classes, framing, train, test, .. } = labels;
         let files = self.labelled.open(&self.options())?;
+        left_out(notes, files.name(), files.skipped().iter());
+        let before = files.skipped().len();
         let files = match file {
             Some(file) => {
                 let labels = PhoneLabels::read(file, *classes, self.on_bad)?.framed(*framing);
+                left_out(notes, &file.display().to_string(), labels.skipped().iter());
                 files.with_labels(&labels)?
             }
             None => files.with_label_files(*classes, *framing)?,
         };
-        Ok([self.part(&files, train)?, self.part(&files, test)?])
+        left_out(notes, files.name(), files.skipped().iter().skip(before));
+        let mut part = |list| self.part(&files, labels, list, notes);
+        Ok([part(train)?, part(test)?])
     }
 
     /// The labelled utterances of a list.
-    fn part(&self, files: &SpeechFiles, list: &Path) -> Result<SpeechFiles, Error> {
-        let part = files.select(&SplitList::read(list)?)?;
-        let bare = (0..part.len()).find(|&index| part.labels(index).is_none());
-        let all_bare = (0..part.len()).all(|index| part.labels(index).is_none());
-        match bare {
-            Some(index) if all_bare || self.on_bad == OnBad::Refuse => Err(Error::Unlabelled {
+    fn part(
+        &self,
+        files: &SpeechFiles,
+        labels: &LabelsConfig,
+        list: &Path,
+        notes: &mut Vec<String>,
+    ) -> Result<SpeechFiles, Error> {
+        let part = listed(files, list, notes)?;
+        let bare = (0..part.len()).filter(|&index| part.labels(index).is_none());
+        let bare: Vec<Error> = bare
+            .map(|index| Error::Unlabelled {
                 id: part.utterance(index).id.clone(),
-                labels: self.labels.file.clone(),
+                labels: labels.file.clone(),
                 list: list.to_owned(),
-            }),
-            _ => Ok(part.labelled()),
+            })
+            .collect();
+        if bare.len() < part.len() && self.on_bad == OnBad::Skip {
+            left_out(notes, part.name(), bare.iter());
+            return Ok(part.labelled());
         }
+        bare.into_iter().next().map_or(Ok(part), Err)
+    }
+}
+
+/// The utterances of a list, in its order.
+fn listed(files: &SpeechFiles, list: &Path, notes: &mut Vec<String>) -> Result<SpeechFiles, Error> {
+    let part = files.select(&SplitList::read(list)?)?;
+    left_out(notes, &list.display().to_string(), part.skipped().iter());
+    Ok(part)
+}
+
+/// Reasons that a note gives; the others are counted.
+const REASONS: usize = 3;
+
+/// Notes how many of something were left out, with the first reasons.
+pub(super) fn left_out<E: std::fmt::Display>(
+    notes: &mut Vec<String>,
+    place: &str,
+    errors: impl ExactSizeIterator<Item = E>,
+) {
+    let count = errors.len();
+    if count == 0 {
+        return;
+    }
+    let reasons: Vec<String> = errors.take(REASONS).map(|error| format!("\n  {error}")).collect();
+    let more = match count.saturating_sub(REASONS) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    let note = format!("{count} left out of {place}:{}{more}", reasons.concat());
+    if !notes.contains(&note) {
+        notes.push(note);
     }
 }

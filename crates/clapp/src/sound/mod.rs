@@ -4,8 +4,10 @@ mod config;
 mod data;
 mod features;
 mod files;
+mod network;
 mod preset;
 mod readout;
+mod speakers;
 mod train;
 
 pub use config::{SoundDataConfig, SoundReadoutConfig, SoundRunConfig};

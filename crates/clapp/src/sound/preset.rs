@@ -5,11 +5,11 @@ use clapp_encoders::{Recurrence, SoundConfig};
 use clapp_rules::{Optimizer, Rule};
 
 use super::{FilesConfig, SoundDataConfig, SoundReadoutConfig, SoundRunConfig};
-use crate::{Error, Experiment, PRESETS};
+use crate::{Error, Experiment, Learning, PRESETS};
 
 /// Names of the methods for sound, for messages.
-pub const SOUND_METHODS: &str =
-    "clapp-s, gim, clapp-s-one-step, clapp-s-no-gru, gim-one-step, gim-no-gru";
+pub const SOUND_METHODS: &str = "clapp-s, clapp-s-one-step, clapp-s-no-gru, clapp-s-bptt, gim, \
+    gim-one-step, gim-no-gru, gim-bptt, cpc, hinge-cpc, supervised, greedy-supervised";
 
 /// Sound a preset is made for.
 #[expect(
@@ -38,10 +38,17 @@ pub enum Sound {
 /// | `gim` | the same with InfoNCE in place of the hinge: Greedy InfoMax layer by layer |
 /// | …`-one-step` | the recurrent layer's traces forget at once |
 /// | …`-no-gru` | no recurrent layer |
+/// | …`-bptt` | the recurrent layer learns by back-propagation through time \* |
+/// | `cpc`, `hinge-cpc` | one loss at the recurrent layer, back-propagated through all layers \* |
+/// | `supervised`, `greedy-supervised` | phones from labels, with a read-out on top, or on every layer \* |
+///
+/// \* needs the feature `baselines`. Two more rows of the paper's table are controls of every run: the
+/// random encoder and MFCC.
 ///
 /// # Errors
 ///
-/// If preset or method is unknown, or `paper` is asked for with the embedded talkers.
+/// If preset or method is unknown, the build lacks what the method needs, or `paper` is asked for with
+/// the embedded talkers.
 ///
 /// # Example
 ///
@@ -64,6 +71,14 @@ pub fn sound_preset(
         "paper" => paper(sound)?,
         _ => return Err(Error::Preset { name: name.to_owned(), known: PRESETS }),
     };
+    method_of(&mut config, method)?;
+    config.seeds = seeds.to_vec();
+    config.validate()?;
+    Ok(config)
+}
+
+/// Sets what a method decides: rule, recurrent layer, and how signals reach the weights.
+fn method_of(config: &mut SoundRunConfig, method: &str) -> Result<(), Error> {
     config.method = method.to_owned();
     let recurrent = &mut config.encoder.recurrent;
     let rule = if let Some(rule) = method.strip_suffix("-one-step") {
@@ -72,18 +87,33 @@ pub fn sound_preset(
     } else if let Some(rule) = method.strip_suffix("-no-gru") {
         *recurrent = None;
         rule
+    } else if let Some(rule) = method.strip_suffix("-bptt") {
+        config.learning = Learning::ThroughTime;
+        rule
     } else {
         method
     };
-    match rule {
-        "clapp-s" => {}
-        "gim" => config.rule.objective = Rule::gim_sound().objective,
+    config.learning = match (rule, config.learning) {
+        ("clapp-s" | "gim", learning) => learning,
+        ("cpc" | "hinge-cpc", _) if rule == method => Learning::EndToEnd,
+        ("supervised", _) if rule == method => Learning::Supervised,
+        ("greedy-supervised", _) if rule == method => Learning::GreedySupervised,
         _ => return Err(Error::Method { name: method.to_owned(), known: SOUND_METHODS }),
+    };
+    if matches!(rule, "gim" | "cpc") {
+        config.rule.objective = Rule::gim_sound().objective;
     }
-    config.seeds = seeds.to_vec();
-    config.validate()?;
-    Ok(config)
+    Ok(())
 }
+
+/// The published read-outs, of all labelled utterances.
+const READOUT: SoundReadoutConfig = SoundReadoutConfig {
+    train: None,
+    test: None,
+    kept: None,
+    paper_epochs: 20,
+    speaker_epochs: Some(50),
+};
 
 /// The published settings (Illing et al. 2021, appendix; `audio_traineval.sh` of Löwe et al. 2019).
 fn paper(sound: &Sound) -> Result<SoundRunConfig, Error> {
@@ -97,6 +127,7 @@ fn paper(sound: &Sound) -> Result<SoundRunConfig, Error> {
         pipeline: SpeechPipeline::librispeech(),
         encoder: SoundConfig::paper(1.0)?,
         rule: Rule::clapp_s_sound(),
+        learning: Learning::Local,
         optimizer: Optimizer::adam(2e-4),
         batch: 8,
         // 1,000 epochs of 22,830 utterances, what is left of a batch of 8 dropped.
@@ -104,8 +135,8 @@ fn paper(sound: &Sound) -> Result<SoundRunConfig, Error> {
         metrics_every: 100,
         checkpoint_every: 2_853,
         checkpoints_kept: 2,
-        // All 28,538 utterances would take 400 GB as features of all layers; 500 take 7 GB.
-        readout: SoundReadoutConfig { train: Some(500), test: Some(200), paper_epochs: 20 },
+        // All utterances would take 400 GB as features of all layers; 500 take 7 GB.
+        readout: SoundReadoutConfig { kept: Some(500), ..READOUT },
         seeds: vec![2],
     })
 }
@@ -124,13 +155,14 @@ fn quick(sound: &Sound) -> Result<SoundRunConfig, Error> {
         pipeline: SpeechPipeline::librispeech(),
         encoder: SoundConfig::paper(0.125)?,
         rule: Rule::clapp_s_sound(),
+        learning: Learning::Local,
         optimizer: Optimizer::adam(1e-3),
         batch: 8,
         crops,
         metrics_every: 10,
         checkpoint_every: 250,
         checkpoints_kept: 2,
-        readout: SoundReadoutConfig { train: None, test: None, paper_epochs: 20 },
+        readout: READOUT,
         seeds: vec![2],
     })
 }
@@ -144,6 +176,6 @@ fn smoke(sound: &Sound) -> Result<SoundRunConfig, Error> {
     }
     config.crops = 80;
     (config.checkpoint_every, config.metrics_every) = (5, 1);
-    config.readout.paper_epochs = 2;
+    (config.readout.paper_epochs, config.readout.speaker_epochs) = (2, Some(2));
     Ok(config)
 }

@@ -1,13 +1,12 @@
 //! Learning from sound: crops in, local updates, numbers to watch out.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use clapp_datasets::sound::{SpeechBatch, SpeechLoader};
 use clapp_encoders::SoundEncoder;
 use clapp_eval::Report;
-use clapp_random::{Purpose, stream};
-use clapp_rules::{State, StateError, Update};
+use clapp_rules::{State, StateError};
 
-use super::{SoundData, SoundRunConfig, readout::read_out};
+use super::{SoundData, SoundRunConfig, files::left_out, network::Network, readout::read_out};
 use crate::{
     Error, Experiment, Learner, Seen, StepMetrics,
     experiment::{Each, Extra, run_epochs},
@@ -15,13 +14,13 @@ use crate::{
 
 /// A network that learns from sound.
 ///
-/// All that changes is the encoder and the number of steps taken; everything random is drawn from
+/// All that changes is the network and the number of steps taken; everything random is drawn from
 /// streams named by seed and step, so a trainer that resumes at a step repeats one that never stopped.
 #[derive(Debug)]
 pub struct SoundTrainer {
     config: SoundRunConfig,
     seed: u64,
-    encoder: SoundEncoder,
+    network: Network,
     data: SoundData,
     loader: SpeechLoader,
     device: Device,
@@ -41,30 +40,25 @@ impl SoundTrainer {
         device: &Device,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let encoder = config.encoder.init(&config.rule, seed, device)?;
+        let network = Network::open(config, seed, device)?;
         let loader = data.loader(config, seed)?;
         let (config, data, device) = (config.clone(), data.clone(), device.clone());
-        Ok(Self { config, seed, encoder, data, loader, device, step: 0 })
+        Ok(Self { config, seed, network, data, loader, device, step: 0 })
     }
 
     /// The network.
     #[must_use]
     pub fn encoder(&self) -> &SoundEncoder {
-        &self.encoder
+        self.network.encoder()
     }
 
     /// One step.
     fn learn(&mut self, batch: SpeechBatch) -> Result<StepMetrics, Error> {
-        let (seed, rule, step) = (self.seed, self.config.rule, self.step);
-        let waves = Tensor::from_data(TensorData::new(batch.samples, batch.shape), &self.device);
-        let mut draw = |layer: usize, shape| {
-            rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
-        };
-        let updates = self.encoder.step(waves, &rule, &self.config.optimizer, &mut draw);
+        let place = [self.seed, self.step];
+        let numbers = self.network.step(&self.config, batch, place, &self.device);
         self.step += 1;
-        let monitors: Vec<_> = updates.iter().map(Update::monitor).collect();
         let seen = Seen::Crops(self.step * self.config.batch as u64);
-        StepMetrics::of(&monitors, self.step, seed, seen)
+        StepMetrics::checked(numbers, self.step, self.seed, seen)
     }
 }
 
@@ -78,11 +72,11 @@ impl Learner for SoundTrainer {
     }
 
     fn save(&self, state: &mut State) {
-        self.encoder.save(state);
+        self.network.save(state);
     }
 
     fn restore(&mut self, state: &State, step: u64) -> Result<(), StateError> {
-        self.encoder.load(state)?;
+        self.network.load(state)?;
         self.step = step;
         Ok(())
     }
@@ -93,7 +87,13 @@ impl Learner for SoundTrainer {
         run_epochs(self, per_epoch, open, Self::learn, each)
     }
 
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.data.notes.clone();
+        left_out(&mut notes, "crops", self.loader.skipped().iter());
+        notes
+    }
+
     fn read_out(&self, report: &mut Report) -> Result<Extra, Error> {
-        read_out(&self.config, self.seed, &self.data, &self.encoder, &self.device, report)
+        read_out(&self.config, self.seed, &self.data, self.encoder(), &self.device, report)
     }
 }

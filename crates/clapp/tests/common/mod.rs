@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // every test uses a part
 
+pub mod recordings;
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -1,0 +1,214 @@
+//! Who speaks: crops of labelled utterances as samples, speakers as classes.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use clapp_datasets::sound::{HOP, SpeechSource};
+use clapp_eval::{
+    Features, Protocol, SpeakerProbe, StandardisedProbe,
+    phones::MOST_SURPLUS,
+    probe::{self, mean_over_time},
+};
+use ndarray::Array2;
+
+use super::{SoundData, features::Encoded};
+use crate::Error;
+
+/// The most speakers that labels of features can count.
+const MOST: usize = 256;
+
+/// Which utterances speakers are learnt from, and which they are told apart on.
+///
+/// If two speakers or more are in both labelled parts, they are learnt from one and told apart on the
+/// other, as in the published lists. Parts that share no speaker are taken together, and the utterances
+/// of every speaker taken in turns for either.
+pub(super) struct SpeakerParts {
+    speakers: usize,
+    /// Of every utterance of the two parts: its speaker, and whether it is one to fit on (0) or to
+    /// test on (1).
+    places: [Vec<Option<(u8, usize)>>; 2],
+    /// Outputs of a crop.
+    crop: usize,
+}
+
+impl SpeakerParts {
+    /// Divides the utterances that have `crop` samples; or says why speakers cannot be read out.
+    pub(super) fn of(crop: usize, parts: &[impl SpeechSource; 2]) -> Result<Self, String> {
+        // Frames at the rate of labels are up to three fewer than outputs.
+        let enough = crop + MOST_SURPLUS * HOP;
+        // By name: utterances of both parts, in order.
+        let mut spoken: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
+        for (part, source) in parts.iter().enumerate() {
+            for index in 0..source.len() {
+                let utterance = source.utterance(index);
+                let Some(speaker) = &utterance.speaker else { continue };
+                if utterance.samples >= enough {
+                    spoken.entry(speaker).or_default().push((part, index));
+                }
+            }
+        }
+        let in_part = |utterances: &[(usize, usize)], part| utterances.iter().any(|u| u.0 == part);
+        let in_both = |u: &Vec<(usize, usize)>| in_part(u, 0) && in_part(u, 1);
+        let shared = spoken.values().filter(|u| in_both(u)).count() >= 2;
+        spoken.retain(
+            |_, utterances| if shared { in_both(utterances) } else { utterances.len() >= 2 },
+        );
+        let speakers = spoken.len();
+        if !(2..=MOST).contains(&speakers) {
+            return Err(format!(
+                "speakers were not read out: expected 2 to {MOST} who have two labelled utterances of a crop or more, got {speakers}"
+            ));
+        }
+        let mut places = parts.each_ref().map(|part| vec![None; part.len()]);
+        for (speaker, utterances) in spoken.values().enumerate() {
+            for (turn, &(part, index)) in utterances.iter().enumerate() {
+                let role = if shared { part } else { turn % 2 };
+                places[part][index] = Some((speaker as u8, role));
+            }
+        }
+        Ok(Self { speakers, places, crop: crop / HOP })
+    }
+
+    pub(super) fn speakers(&self) -> usize {
+        self.speakers
+    }
+
+    /// What a reader has to know beside the numbers.
+    pub(super) fn note(&self, data: &SoundData) -> String {
+        let count = |role| {
+            let places = self.places.iter().flatten().flatten();
+            places.filter(|place| place.1 == role).count()
+        };
+        format!(
+            "{} speakers of {} are read out of means over {:.2} s, from {} utterances of theirs and on {} others",
+            self.speakers,
+            data.names[1],
+            (self.crop * HOP) as f64 / 16_000.0,
+            count(0),
+            count(1),
+        )
+    }
+}
+
+/// Means over the crops of some utterances, side by side and without a rest, of every layer.
+pub(super) struct SpeakerCrops<'a> {
+    parts: &'a SpeakerParts,
+    /// By role: speakers of all crops.
+    labels: [Vec<u8>; 2],
+    /// By layer and role: means one after the other.
+    layers: Vec<[Vec<f32>; 2]>,
+}
+
+impl<'a> SpeakerCrops<'a> {
+    pub(super) fn new(parts: &'a SpeakerParts) -> Self {
+        Self { parts, labels: Default::default(), layers: Vec::new() }
+    }
+
+    /// Adds the crops of an utterance of a part (0 or 1).
+    pub(super) fn hear(&mut self, part: usize, utterance: &Encoded) {
+        let Some((speaker, role)) = self.parts.places[part][utterance.index] else { return };
+        self.layers.resize_with(utterance.layers.len(), Default::default);
+        for (means, frames) in self.layers.iter_mut().zip(&utterance.layers) {
+            for crop in frames.exact_chunks((self.parts.crop, frames.ncols())) {
+                means[role].extend(mean_over_time(crop));
+            }
+        }
+        let crops = utterance.labels.len() / self.parts.crop;
+        self.labels[role].extend(std::iter::repeat_n(speaker, crops));
+    }
+
+    /// Percentage of crops whose speaker a read-out of a layer finds.
+    pub(super) fn accuracy(
+        &self,
+        layer: usize,
+        protocol: Protocol,
+        epochs: usize,
+        seed: u64,
+    ) -> Result<f64, Error> {
+        let [fit, test] = [self.features(layer, 0)?, self.features(layer, 1)?];
+        Ok(match protocol {
+            Protocol::Paper => {
+                let probe = SpeakerProbe { epochs, ..SpeakerProbe::default() };
+                let trained = probe.train(seed, |_| Cow::Borrowed(&fit))?;
+                probe.accuracy(&trained.readout, &test)
+            }
+            _ => probe::accuracy(&StandardisedProbe::default(), &fit, &test, seed)?,
+        })
+    }
+
+    fn features(&self, layer: usize, role: usize) -> Result<Features, Error> {
+        let (means, labels) = (&self.layers[layer][role], self.labels[role].clone());
+        let dim = means.len() / labels.len().max(1);
+        let values = Array2::from_shape_vec((labels.len(), dim), means.clone())
+            .expect("every crop has one mean of a layer's dimension");
+        Ok(Features::new(values, labels)?.with_classes(self.parts.speakers)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clapp_datasets::sound::{InMemory, Recording, Utterance};
+    use ndarray::Array2;
+
+    const CROP: usize = 4 * HOP;
+
+    /// Utterances by speaker; those in capitals are a sample too short.
+    fn part(speakers: &str) -> InMemory {
+        let recording = |(index, speaker): (usize, char)| {
+            let samples = CROP + 3 * HOP - usize::from(speaker.is_uppercase());
+            let speaker = Some(speaker.to_lowercase().to_string());
+            let utterance = Utterance { id: index.to_string(), speaker, chapter: None, samples: 0 };
+            Recording { utterance, samples: vec![0.1; samples], labels: None }
+        };
+        let recordings = speakers.chars().enumerate().map(recording).collect();
+        InMemory::new("speakers", recordings, 0).unwrap()
+    }
+
+    fn parts(train: &str, test: &str) -> Result<SpeakerParts, String> {
+        SpeakerParts::of(CROP, &[part(train), part(test)])
+    }
+
+    #[test]
+    fn speakers_of_both_parts_are_learnt_from_one_and_told_apart_on_the_other() {
+        let parts = parts("bcaaD", "adb").unwrap();
+        assert_eq!(parts.speakers, 2);
+        let [a, b] = [0, 1];
+        assert_eq!(parts.places[0], [Some((b, 0)), None, Some((a, 0)), Some((a, 0)), None]);
+        assert_eq!(parts.places[1], [Some((a, 1)), None, Some((b, 1))]);
+    }
+
+    #[test]
+    fn without_common_speakers_the_utterances_of_each_are_taken_in_turns() {
+        let parts = parts("aabaCc", "dd").unwrap();
+        assert_eq!(parts.speakers, 2);
+        let [a, d] = [0, 1];
+        let train = [Some((a, 0)), Some((a, 1)), None, Some((a, 0)), None, None];
+        assert_eq!(parts.places[0], train);
+        assert_eq!(parts.places[1], [Some((d, 0)), Some((d, 1))]);
+    }
+
+    #[test]
+    fn fewer_than_two_speakers_are_not_told_apart() {
+        for (train, test) in [("abc", "def"), ("aab", "c"), ("AABB", "ab")] {
+            let note = parts(train, test).err().expect("there is nobody to tell apart");
+            assert!(note.contains("expected 2 to 256 who have two"), "{note}");
+        }
+    }
+
+    #[test]
+    fn a_sample_is_the_mean_over_a_crop_and_the_rest_is_left() {
+        let parts = parts("ab", "ab").unwrap();
+        let mut crops = SpeakerCrops::new(&parts);
+        for (part, utterance) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            // Nine frames of a ramp: two crops of four, and one frame.
+            let ramp = Array2::from_shape_fn((9, 1), |(t, _)| (10 * utterance + t) as f32);
+            let (speaker, labels) = (utterance, vec![0; 9]);
+            crops.hear(part, &Encoded { index: utterance, speaker, labels, layers: vec![ramp] });
+        }
+        let features = crops.features(0, 1).unwrap();
+        assert_eq!(features.values().iter().copied().collect::<Vec<_>>(), [1.5, 5.5, 11.5, 15.5]);
+        assert_eq!(features.labels(), [0, 0, 1, 1]);
+        let accuracy = crops.accuracy(0, Protocol::Standardised, 1, 2).unwrap();
+        assert!((accuracy - 100.0).abs() < 1e-9);
+    }
+}
