@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A tiny run of the main example: does its folder hold what it should, and does a run that is resumed
+# A tiny run of an example with runs: does its folder hold what it should, and does a run that is resumed
 # from the middle end as the uninterrupted one did, byte for byte?
 #
 #   .ci/smoke.sh BINARY FOLDER
 set -euo pipefail
 binary=$(realpath "$1")
-work=$(realpath "$2")/smoke
+name=$(basename "$binary")
+work=$(realpath "$2")/smoke-$name
 mkdir -p "$work"
 
 complain() {
@@ -26,7 +27,7 @@ digests() {
 
 # Runs leave their folder below the current one.
 (cd "$work" && timeout 600 "$binary" --preset smoke) ||
-  complain "stl10_clapp --preset smoke: expected exit code 0, got $?"
+  complain "$name --preset smoke: expected exit code 0, got $?"
 config=$(find "$work" -name config.json | head -n 1)
 [ -n "$config" ] || complain "run folder: expected a config.json below the current folder, got none"
 run=$(dirname "$config")
@@ -43,7 +44,7 @@ printf 'run folder: %s\ncheckpoints: %s\n' "$(ls -m "$run")" "${names[*]}"
 
 # A run that is complete has nothing left to do, and says so without an error.
 (cd "$work" && timeout 600 "$binary" --resume "$run") ||
-  complain "stl10_clapp --resume of a complete run: expected exit code 0, got $?"
+  complain "$name --resume of a complete run: expected exit code 0, got $?"
 [ "$(digests "$run" "$last")" = "$expected" ] ||
   complain "resume of a complete run: expected checkpoint $last as it was, got another"
 
@@ -56,7 +57,7 @@ half=$work/half
 cp -r "$run" "$half"
 rm -rf "$half/checkpoints/$last"* "$half"/table.*
 (cd "$work" && timeout 600 "$binary" --resume "$half") ||
-  complain "stl10_clapp --resume from ${names[-2]}: expected exit code 0, got $?"
+  complain "$name --resume from ${names[-2]}: expected exit code 0, got $?"
 got=$(digests "$half" "$last")
 if [ "$got" != "$expected" ]; then
   printf 'uninterrupted:\n%s\nresumed:\n%s\n' "$expected" "$got"
