@@ -12,7 +12,7 @@ use clapp::{
     Experiment, LOG_MEL, Learner, Learning, MFCC, RANDOM_ENCODER, Sound, SoundData,
     SoundDataConfig, SoundRun, StepMetrics,
     datasets::sound::{OnBad, SpeechSource},
-    eval::Report,
+    eval::{Labels, Protocol, Report, Series},
     rules::State,
     sound_preset,
     store::read_metrics,
@@ -30,8 +30,19 @@ fn assert_stops_leave_no_trace(method: &str) -> Vec<StepMetrics> {
     let folder = finished(root.path(), &config);
     let report = Report::load(&folder.join("table.json")).unwrap();
     assert_eq!(report.encoders(), [method, RANDOM_ENCODER, LOG_MEL, MFCC]);
-    for series in report.series() {
+    let own = |series: &Series| series.protocol == Protocol::Own;
+    let (own, probes): (Vec<Series>, Vec<Series>) = report.series().into_iter().partition(own);
+    for series in probes {
         assert_eq!(report.layers(method, series).len(), 6, "{series}: every layer is read out");
+    }
+    // With labels: every head that was trained, all frames and spoken ones.
+    let heads = own.iter().map(|&series| report.layers(method, series));
+    let heads: Vec<Vec<usize>> =
+        heads.map(|l| l.iter().map(|&(layer, _)| layer).collect()).collect();
+    match method {
+        "supervised" => assert_eq!(heads, [vec![6], vec![6]]),
+        "greedy-supervised" => assert_eq!(heads, vec![vec![1, 2, 3, 4, 5, 6]; 2]),
+        _ => assert!(heads.is_empty(), "{method}: {heads:?}"),
     }
     let again = stopped(root.path(), &config, 1);
     assert_stops(&mut SoundRun::resume(&again).unwrap(), 7);
@@ -169,4 +180,21 @@ fn every_comparison_takes_the_width_and_optimizer_of_the_method_it_is_compared_w
             let SoundDataConfig::Synthetic { .. } = config.data else { panic!("{method}") };
         }
     }
+}
+
+/// Layers that are told what they hear name phones of talkers that they have not heard.
+#[test]
+fn read_outs_of_greedy_supervised_layers_learn_phones() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = tiny_sound("greedy-supervised", &[2]);
+    config.data = SoundDataConfig::Synthetic { unlabelled: 48, train: 3, test: 12 };
+    (config.batch, config.crops) = (8, 8 * 120);
+    (config.metrics_every, config.checkpoint_every) = (40, 120);
+    config.optimizer = clapp::rules::Optimizer::adam(5e-3);
+    let report = Report::load(&finished(root.path(), &config).join("table.json")).unwrap();
+    let series = Series { protocol: Protocol::Own, labels: Labels::UtterancesSpoken(48) };
+    let layers = report.layers("greedy-supervised", series);
+    let best = layers.iter().map(|(_, summary)| summary.mean).fold(0.0, f64::max);
+    // One of 16 spoken classes by chance.
+    assert!(best > 2.0 * 100.0 / 16.0, "{layers:?}");
 }

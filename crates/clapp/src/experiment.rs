@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use clapp_eval::Report;
-use clapp_rules::{Monitor, State, StateError};
+use clapp_rules::{Monitor, State, StateError, Update};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Error;
@@ -142,6 +142,10 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
+    pub(crate) fn of_updates(updates: &[Update]) -> Self {
+        Self::of(&updates.iter().map(Update::monitor).collect::<Vec<_>>())
+    }
+
     pub(crate) fn of(monitors: &[Monitor]) -> Self {
         let layers = |number: fn(&Monitor) -> f64| monitors.iter().map(number).collect();
         Self {

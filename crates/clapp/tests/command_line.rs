@@ -10,50 +10,17 @@ mod common;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use clapp::Run;
 use common::{
-    IMAGE, assert_same, assert_says, files, finished, results, stopped, tiny, tiny_stl10,
-    write_stl10,
+    IMAGE, assert_same, assert_says, files, finished,
+    program::{call, find, refused},
+    results, stopped, tiny, tiny_stl10, write_stl10,
 };
 
 fn program() -> Option<PathBuf> {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let name = format!("stl10_clapp{}", std::env::consts::EXE_SUFFIX);
-    let program = profile.join("examples").join(name);
-    if !program.is_file() {
-        eprintln!("skipped: no {}; cargo build --release --examples", program.display());
-        return None;
-    }
-    Some(program)
-}
-
-/// Runs the program in `folder`: whether it succeeded, and what it printed on both outputs.
-fn call(program: &Path, folder: &Path, arguments: &[&str]) -> (bool, String, String) {
-    let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.success(), text(output.stdout), text(output.stderr))
-}
-
-/// The error line of a call that fails and changes no file that was there.
-fn refused(program: &Path, folder: &Path, arguments: &[&str]) -> String {
-    let before = files(folder);
-    let (success, out, err) = call(program, folder, arguments);
-    assert!(!success, "{arguments:?}: expected a failure, got {out}{err}");
-    let mut after = files(folder);
-    // A new run has a folder of its own, with no more than its configuration.
-    let fresh: Vec<_> = after.keys().filter(|name| !before.contains_key(*name)).cloned().collect();
-    for name in fresh {
-        let start = Path::new("runs");
-        assert!(name.starts_with(start) && name.ends_with("config.json"), "{}", name.display());
-        after.remove(&name);
-    }
-    assert_same(&after, &before, &format!("{arguments:?}"));
-    let line = err.lines().find_map(|line| line.strip_prefix("error: "));
-    line.unwrap_or_else(|| panic!("expected a line \"error: …\", got {err}")).to_owned()
+    find("stl10_clapp")
 }
 
 fn root() -> tempfile::TempDir {

@@ -77,12 +77,33 @@ impl PhoneScore {
         frames: ArrayView2<'_, f32>,
         labels: &[u8],
     ) -> Result<(), Error> {
-        let scores = readout.scores(frames);
+        self.count(speaker, readout.scores(frames).view(), labels)
+    }
+
+    /// Counts one more utterance that was scored elsewhere.
+    ///
+    /// # Shapes
+    ///
+    /// - `scores`: `[frames, classes]`; `labels`: `[frames]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disagreement`] if there are other classes.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many labels as frames, or one is not below the number of classes.
+    pub fn count(
+        &mut self,
+        speaker: usize,
+        scores: ArrayView2<'_, f64>,
+        labels: &[u8],
+    ) -> Result<(), Error> {
         if scores.ncols() != self.confusion.classes() {
             let (expected, got) = (scores.ncols(), self.confusion.classes());
             return Err(Error::Disagreement { what: "number of classes", expected, got });
         }
-        self.confusion.count(scores.view(), labels);
+        self.confusion.count(scores, labels);
         let (heard, right) = self.speakers.entry(speaker).or_insert((0, 0));
         *heard += labels.len() as u64;
         let guesses = scores.rows().into_iter().map(metrics::guess);

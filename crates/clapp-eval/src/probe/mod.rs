@@ -41,6 +41,8 @@ pub enum Protocol {
     /// The authors' for a block of the video encoder: batch norm, dropout and a linear layer trained
     /// with Adam: [`BlockProbe`].
     Block,
+    /// A read-out that was trained together with its encoder, from labels: not a [`Probe`].
+    Own,
 }
 
 impl fmt::Display for Protocol {
@@ -50,6 +52,7 @@ impl fmt::Display for Protocol {
             Self::Paper => "paper",
             Self::Knn => "k-NN",
             Self::Block => "block",
+            Self::Own => "own head",
         })
     }
 }

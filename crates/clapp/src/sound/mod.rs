@@ -1,10 +1,14 @@
 //! Runs on sound: talkers without labels in, phones read out of every layer.
 
+#[cfg(feature = "baselines")]
+mod compared;
 mod config;
 mod data;
 mod features;
 mod files;
 mod network;
+#[cfg(feature = "baselines")]
+mod own;
 mod preset;
 mod readout;
 mod speakers;

@@ -4,11 +4,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clapp_datasets::sound::SpeechBatch;
 use clapp_encoders::{DrawPairs, SoundEncoder};
 use clapp_random::{Purpose, stream};
-use clapp_rules::{Draws, GridShape, Rule, State, StateError, Update};
+use clapp_rules::{Draws, GridShape, Rule, State, StateError};
 
 use super::SoundRunConfig;
 #[cfg(feature = "baselines")]
-use crate::Learning;
+use super::compared;
 use crate::{Error, experiment::Numbers};
 
 /// An encoder of sound with what teaches it.
@@ -27,17 +27,8 @@ impl Network {
         config.learning.check()?;
         let encoder = config.encoder.init(&config.rule, seed, device)?;
         #[cfg(feature = "baselines")]
-        if config.learning.needs_labels() {
-            use clapp_baselines::sound::PhoneLearner;
-            let classes = config.data.classes();
-            // The place behind the recurrent layer's weights (0) and lateral weights (1).
-            let address = [config.encoder.layers.len() as u64, 2, 0, 0];
-            let mut random = stream(seed, Purpose::Initialisation, address);
-            let start = match config.learning {
-                Learning::Supervised => PhoneLearner::end_to_end,
-                _ => PhoneLearner::greedy,
-            };
-            return Ok(Self::Phones(start(&encoder, classes, device, &mut random)));
+        if let Some(learner) = compared::learner(config, &encoder, seed, device) {
+            return Ok(Self::Phones(learner));
         }
         Ok(Self::Encoder(encoder))
     }
@@ -105,25 +96,9 @@ fn contrast(
     waves: Tensor<3>,
     draw: &mut DrawPairs<'_>,
 ) -> Numbers {
-    let SoundRunConfig { rule, optimizer, .. } = config;
-    let updates = match config.learning {
-        #[cfg(feature = "baselines")]
-        Learning::ThroughTime => {
-            clapp_baselines::sound::step_through_time(encoder, waves, rule, optimizer, draw)
-        }
-        #[cfg(feature = "baselines")]
-        Learning::EndToEnd => {
-            let [batch, _, samples] = waves.dims();
-            let (layers, frames) = (config.encoder.channels(), config.encoder.frames(samples));
-            let time = frames.last().copied().unwrap_or_default();
-            // The pairs that the last layer draws when it learns alone.
-            let draws = draw(layers.len() - 1, GridShape { batch, time, site: 1 });
-            let step = clapp_baselines::sound::step_end_to_end;
-            let loss = step(encoder, &waves, rule, optimizer, draws);
-            return Numbers { loss: vec![loss], ..Numbers::default() };
-        }
-        // What this build lacks was refused when the network was opened.
-        _ => encoder.step(waves, rule, optimizer, draw),
-    };
-    Numbers::of(&updates.iter().map(Update::monitor).collect::<Vec<_>>())
+    #[cfg(feature = "baselines")]
+    if let Some(numbers) = compared::step(config, encoder, &waves, draw) {
+        return numbers;
+    }
+    Numbers::of_updates(&encoder.step(waves, &config.rule, &config.optimizer, draw))
 }

@@ -94,6 +94,13 @@ impl Learner for SoundTrainer {
     }
 
     fn read_out(&self, report: &mut Report) -> Result<Extra, Error> {
-        read_out(&self.config, self.seed, &self.data, self.encoder(), &self.device, report)
+        let extra =
+            read_out(&self.config, self.seed, &self.data, self.encoder(), &self.device, report)?;
+        #[cfg(feature = "baselines")]
+        if let Network::Phones(learner) = &self.network {
+            let Self { config, seed, data, device, .. } = self;
+            super::own::read_out(config, *seed, data, learner, device, report)?;
+        }
+        Ok(extra)
     }
 }

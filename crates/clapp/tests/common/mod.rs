@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // every test uses a part
 
+pub mod program;
 pub mod recordings;
 
 use std::{

@@ -1,0 +1,54 @@
+//! Methods with back-propagation: what takes the place of the local rules.
+
+use burn::tensor::{Device, Tensor};
+use clapp_baselines::sound::{PhoneLearner, step_end_to_end, step_through_time};
+use clapp_encoders::{DrawPairs, SoundEncoder};
+use clapp_random::{Purpose, stream};
+use clapp_rules::GridShape;
+
+use super::SoundRunConfig;
+use crate::{Learning, experiment::Numbers};
+
+/// The learner of a method that learns from labels.
+pub(super) fn learner(
+    config: &SoundRunConfig,
+    encoder: &SoundEncoder,
+    seed: u64,
+    device: &Device,
+) -> Option<PhoneLearner> {
+    let start = match config.learning {
+        Learning::Supervised => PhoneLearner::end_to_end,
+        Learning::GreedySupervised => PhoneLearner::greedy,
+        _ => return None,
+    };
+    // Behind the weights (0) and the lateral weights (1) of the last layer.
+    let address = [config.encoder.layers.len() as u64, 2, 0, 0];
+    let mut random = stream(seed, Purpose::Initialisation, address);
+    Some(start(encoder, config.data.classes(), device, &mut random))
+}
+
+/// One step of a method that contrasts; none if layers learn by their own rules.
+pub(super) fn step(
+    config: &SoundRunConfig,
+    encoder: &mut SoundEncoder,
+    waves: &Tensor<3>,
+    draw: &mut DrawPairs<'_>,
+) -> Option<Numbers> {
+    let SoundRunConfig { rule, optimizer, .. } = config;
+    match config.learning {
+        Learning::ThroughTime => {
+            let updates = step_through_time(encoder, waves.clone(), rule, optimizer, draw);
+            Some(Numbers::of_updates(&updates))
+        }
+        Learning::EndToEnd => {
+            let [batch, _, samples] = waves.dims();
+            let (layers, frames) = (config.encoder.channels(), config.encoder.frames(samples));
+            let time = frames.last().copied().unwrap_or_default();
+            // The pairs that the last layer draws when it learns alone.
+            let draws = draw(layers.len() - 1, GridShape { batch, time, site: 1 });
+            let loss = step_end_to_end(encoder, waves, rule, optimizer, draws);
+            Some(Numbers { loss: vec![loss], ..Numbers::default() })
+        }
+        _ => None,
+    }
+}
