@@ -1,4 +1,7 @@
 //! Who speaks: crops of labelled utterances as samples, speakers as classes.
+//!
+//! Löwe et al. 2019 draw a new crop of every utterance in every epoch and encode it alone. Here an
+//! utterance is encoded once, whole, for phones and speakers alike, and its crops lie side by side.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
