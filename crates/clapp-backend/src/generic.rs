@@ -12,6 +12,10 @@ use crate::ops::{
     AdamCoefficients, AdamOutput, Contract, ConvOutput, ConvSpec, HebbianOutput, Pool,
 };
 
+mod gru;
+
+pub(crate) use gru::{gru_credit, gru_states};
+
 /// Position of the maximum inside a pooled block, in burn's own encoding.
 const WINNER_TYPE: IntDType = IntDType::I32;
 
@@ -233,6 +237,15 @@ pub(crate) fn block_product<B: Backend>(
         B::float_matmul(rows, matrix)
     });
     B::float_cat(products.collect(), 0)
+}
+
+/// `sums[places r] += rows[r]`.
+pub(crate) fn add_rows<B: Backend>(
+    sums: FloatTensor<B>,
+    rows: FloatTensor<B>,
+    places: IntTensor<B>,
+) -> FloatTensor<B> {
+    B::float_select_assign(sums, 0, places, rows, IndexingUpdateOp::Add)
 }
 
 pub(crate) fn block_outer<B: Backend>(

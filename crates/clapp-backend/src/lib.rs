@@ -13,6 +13,8 @@
 //! | scores of pairs | u = (W_pred c) · z | [`pair_scores`] |
 //! | targets weighted by γ | g = Σ γ z | [`pair_gather`] |
 //! | predictions sent to targets | m = Σ γ (W_pred c) | [`pair_scatter`] |
+//! | recurrent layer | h = (1 − ζ) n + ζ h⁻ | [`gru_states`] |
+//! | its credit by e-prop | λ_t = m_t + ζ_{t+1} λ_{t+1}, times slope | [`gru_credit`] |
 //! | optimizer steps | W ← W + … | [`adam`], [`sgd`] |
 //!
 //! ```
@@ -51,6 +53,7 @@ mod device;
 #[cfg(feature = "flex")]
 mod flex;
 mod generic;
+mod gru;
 #[cfg(feature = "flex")]
 pub mod kernels;
 // Upstream deprecates burn-ndarray; it stays selectable here, and tested.
@@ -61,12 +64,13 @@ pub mod roofline;
 mod tensor;
 
 pub use device::{DeviceError, device};
+pub use gru::{GruCredit, GruStates, gru_credit, gru_states};
 pub use ops::{
-    AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, HebbianOutput,
-    LocalOps, Pool,
+    AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, GruCreditOutput,
+    GruOutput, HebbianOutput, LocalOps, Pool, Reach,
 };
 pub use tensor::{
-    Activity, ConvActivity, Hebbian, adam, block_outer, block_product, conv1d_hebbian,
-    conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map, conv3d_hebbian,
-    linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
+    Activity, ConvActivity, Hebbian, adam, block_outer, block_product, block_product_onto,
+    conv1d_hebbian, conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map,
+    conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
 };

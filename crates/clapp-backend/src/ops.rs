@@ -162,6 +162,37 @@ pub struct AdamOutput<B: Backend> {
     pub second: FloatTensor<B>,
 }
 
+/// What happens in a recurrent layer (backend primitives).
+#[derive(Debug, ExtensionType)]
+pub struct GruOutput<B: Backend> {
+    /// r and ζ beside each other, `[stream, time, 2 · unit]`.
+    pub gates: FloatTensor<B>,
+    /// n, `[stream, time, unit]`.
+    pub candidates: FloatTensor<B>,
+    /// v = W_hn h⁻ + b_hn, `[stream, time, unit]`.
+    pub recalled: FloatTensor<B>,
+    /// h, `[stream, time, unit]`.
+    pub states: FloatTensor<B>,
+}
+
+/// What arrives at the gates of a recurrent layer deserves (backend primitives).
+#[derive(Debug, ExtensionType)]
+pub struct GruCreditOutput<B: Backend> {
+    /// λ (δ_r, δ_ζ, δ_n), `[stream, time, 3 · unit]`.
+    pub driven: FloatTensor<B>,
+    /// λ (δ_r, δ_ζ, δ_n r), `[stream, time, 3 · unit]`.
+    pub recalled: FloatTensor<B>,
+}
+
+/// How far back a modulation of a recurrent layer reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// To what each neuron's own memory ζ h has kept of its past: e-prop.
+    Memory,
+    /// Not beyond the present step.
+    Present,
+}
+
 /// Primitives of a layer-local learning step.
 ///
 /// Every method has a body composed of burn's own operations, so a backend needs nothing more than
@@ -282,6 +313,20 @@ pub trait LocalOps: Backend {
         generic::block_product::<Self>(rows, index, weight, &blocks, contract)
     }
 
+    /// `sums[places r] + Σ W_k x[index r]` over the rows `r` of all blocks; `blocks[k]` rows each.
+    fn block_product_onto(
+        sums: FloatTensor<Self>,
+        rows: FloatTensor<Self>,
+        index: IntTensor<Self>,
+        weight: FloatTensor<Self>,
+        blocks: Vec<usize>,
+        contract: Contract,
+        places: IntTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let product = generic::block_product::<Self>(rows, index, weight, &blocks, contract);
+        generic::add_rows::<Self>(sums, product, places)
+    }
+
     /// `W_k = Σ_r a[index_a r] b[index_b r]ᵀ` over the rows `r` of block `k`.
     fn block_outer(
         a: FloatTensor<Self>,
@@ -291,6 +336,29 @@ pub trait LocalOps: Backend {
         blocks: Vec<usize>,
     ) -> FloatTensor<Self> {
         generic::block_outer::<Self>([a, b], [index_a, index_b], &blocks)
+    }
+
+    /// A recurrent layer through recordings that begin in silence: `driven` `[stream, time, 3 · unit]`
+    /// is what arrives from its input.
+    fn gru_states(
+        driven: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> GruOutput<Self> {
+        generic::gru_states::<Self>(driven, weight, bias)
+    }
+
+    /// Modulation of the states, filtered backward by the update gate, times the slope of every gate.
+    fn gru_credit(
+        gates: FloatTensor<Self>,
+        candidates: FloatTensor<Self>,
+        recalled: FloatTensor<Self>,
+        states: FloatTensor<Self>,
+        modulation: FloatTensor<Self>,
+        reach: Reach,
+    ) -> GruCreditOutput<Self> {
+        let seen = GruOutput { gates, candidates, recalled, states };
+        generic::gru_credit::<Self>(seen, modulation, reach)
     }
 
     /// One Adam step along `delta`.

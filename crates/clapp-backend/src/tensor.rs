@@ -501,6 +501,71 @@ pub fn block_outer(
     ))
 }
 
+/// [`block_product`] added to rows that are there: what all prediction steps send back.
+///
+/// ```text
+/// sums[places r] ← sums[places r] + W_k x[index r]        for every row r of block k
+/// ```
+///
+/// # Shapes
+/// - `rows`: `[any, channels]` and their index `[sum of blocks]`; `weight`: `[blocks, outer, inner]`
+/// - `sums`: `[any, outer or inner]`; `places`: `[sum of blocks]`, rows of `sums`
+///
+/// Hand `sums` over by value: a backend that owns them alone adds in place. It is fastest where the
+/// places of a block ascend.
+///
+/// # Panics
+///
+/// If the lengths of `index`, `places`, `blocks` and `weight` do not fit.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Int, Tensor};
+/// use clapp_backend::{Contract, block_product_onto};
+/// let device = Device::flex();
+/// let rows = Tensor::<2>::from_floats([[1.0, 2.0], [3.0, 4.0]], &device);
+/// let index = Tensor::<1, Int>::from_ints([0, 1, 1], &device);
+/// let weight = Tensor::<3>::from_floats([[[1.0, 0.0]], [[1.0, 1.0]]], &device);
+/// let sums = Tensor::<2>::from_floats([[10.0], [20.0]], &device);
+/// let places = Tensor::<1, Int>::from_ints([0, 1, 1], &device);
+/// let sums = block_product_onto(sums, (rows, index), weight, &[2, 1], Contract::Inner, places);
+/// assert_eq!(sums.into_data().try_to_vec::<f32>().unwrap(), [11.0, 30.0]);
+/// ```
+#[must_use]
+pub fn block_product_onto(
+    sums: Tensor<2>,
+    (rows, index): (Tensor<2>, Tensor<1, Int>),
+    weight: Tensor<3>,
+    blocks: &[usize],
+    contract: Contract,
+    places: Tensor<1, Int>,
+) -> Tensor<2> {
+    let ([_, channels], [matrices, outer, inner]) = (rows.dims(), weight.dims());
+    let (depth, outputs) = match contract {
+        Contract::Inner => (inner, outer),
+        Contract::Outer => (outer, inner),
+    };
+    let found = [channels, sums.dims()[1]];
+    assert_eq!(
+        found,
+        [depth, outputs],
+        "block product: expected rows and sums of {:?} channels, got {found:?}",
+        [depth, outputs]
+    );
+    check_blocks(matrices, blocks, &index);
+    check_blocks(matrices, blocks, &places);
+    Tensor::from_dispatch(<Dispatch as LocalOps>::block_product_onto(
+        sums.into_dispatch(),
+        rows.into_dispatch(),
+        index.into_dispatch(),
+        weight.into_dispatch(),
+        blocks.to_vec(),
+        contract,
+        places.into_dispatch(),
+    ))
+}
+
 fn check_blocks(matrices: usize, blocks: &[usize], index: &Tensor<1, Int>) {
     let (rows, [indexed]) = (blocks.iter().sum::<usize>(), index.dims());
     assert_eq!(blocks.len(), matrices, "blocks: expected one for each of {matrices} matrices");

@@ -9,10 +9,10 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use clapp_backend::{
-    Activity, AdamCoefficients, Arithmetic, Contract, ConvSpec, Hebbian, Pool, adam, block_outer,
-    block_product, conv1d_hebbian, conv2d_hebbian, conv2d_local, conv2d_local_hebbian,
-    conv2d_local_hebbian_map, conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter,
-    pair_scores, sgd,
+    Activity, AdamCoefficients, Arithmetic, Contract, ConvSpec, Hebbian, Pool, Reach, adam,
+    block_outer, block_product, block_product_onto, conv1d_hebbian, conv2d_hebbian, conv2d_local,
+    conv2d_local_hebbian, conv2d_local_hebbian_map, conv3d_hebbian, gru_credit, gru_states,
+    linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
 };
 
 /// ‖a − b‖ / (‖a‖ + ‖b‖) in single precision, sums of a few thousand terms. Above 1e-6 it would be
@@ -118,7 +118,31 @@ impl Step<'_> {
         let own = Tensor::arange(0..29, (self.device, DType::I32));
         let back = block_product(y.clone(), own.clone(), weight, &blocks, Contract::Outer);
         self.keep("block product, outer", &back);
-        self.keep("block outer", &block_outer((y, own), (rows, index), &blocks));
+        self.keep("block outer", &block_outer((y.clone(), own.clone()), (rows, index), &blocks));
+        let weight = self.values(71, [3, 18, 33]);
+        // Ascending in every block, and not.
+        for places in
+            [(0..9).chain(1..21).collect::<Vec<i32>>(), (0..29).map(|r| r * 5 % 22).collect()]
+        {
+            let places =
+                Tensor::from_data(TensorData::new(places, [29]), (self.device, DType::I32));
+            let (sums, rows) = (self.values(72, [22, 33]), (y.clone(), own.clone()));
+            let onto =
+                block_product_onto(sums, rows, weight.clone(), &blocks, Contract::Outer, places);
+            self.keep("block product onto", &onto);
+        }
+    }
+
+    fn recurrence(&mut self) {
+        let driven = self.values(80, [5, 6, 3 * 17]);
+        let (weight, bias) = (self.values(81, [3 * 17, 17]) * 0.25, self.values(82, [3 * 17]));
+        let run = gru_states(driven, weight, bias);
+        self.keep("gru states", &run.states);
+        for reach in [Reach::Memory, Reach::Present] {
+            let credit = gru_credit(&run, self.values(83, [5, 6, 17]), reach);
+            self.keep("gru credit of the input", &credit.driven);
+            self.keep("gru credit of the past", &credit.recalled);
+        }
     }
 
     fn optimizers(&mut self) {
@@ -153,6 +177,7 @@ fn step(device: &Device, dtype: DType, arithmetic: Arithmetic) -> Vec<(String, V
     step.products();
     step.pairs();
     step.blocks();
+    step.recurrence();
     step.optimizers();
     step.results
 }

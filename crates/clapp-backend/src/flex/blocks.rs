@@ -15,16 +15,42 @@ pub(super) fn product(
     blocks: &[usize],
     contract: Contract,
 ) -> FlexTensor {
-    let [_, outer, inner]: [usize; 3] = weight.shape().dims();
-    let (contract, outputs) = match contract {
-        Contract::Inner => (kernels::Contract::Inner, outer),
-        Contract::Outer => (kernels::Contract::Outer, inner),
-    };
+    let (contract, outputs) = contracted(&weight, contract);
     let rows = indexed(&rows, &index);
     let count = rows.index.len();
     let mut y = Buffer::<f32>::new(count * outputs);
     kernels::block_product(rows, slice(&weight), blocks, contract, y.as_mut());
     y.into_tensor(Shape::from([count, outputs]))
+}
+
+/// `sums[places r] += W_k x[index r]`, in place where nobody else has `sums`.
+pub(super) fn product_onto(
+    mut sums: FlexTensor,
+    [rows, index]: [&FlexTensor; 2],
+    weight: &FlexTensor,
+    blocks: &[usize],
+    contract: Contract,
+    places: &FlexTensor,
+) -> FlexTensor {
+    let (contract, _) = contracted(weight, contract);
+    let places = places.as_slice().expect("made contiguous before");
+    let to = sums.storage_mut();
+    kernels::block_product_onto(indexed(rows, index), slice(weight), blocks, contract, places, to);
+    sums
+}
+
+/// Whether every block's places ascend.
+pub(super) fn ascend(places: &FlexTensor, blocks: &[usize]) -> bool {
+    kernels::places_ascend(places.as_slice().expect("made contiguous before"), blocks)
+}
+
+/// The contraction as the kernels name it, and the channels of a result.
+fn contracted(weight: &FlexTensor, contract: Contract) -> (kernels::Contract, usize) {
+    let [_, outer, inner]: [usize; 3] = weight.shape().dims();
+    match contract {
+        Contract::Inner => (kernels::Contract::Inner, outer),
+        Contract::Outer => (kernels::Contract::Outer, inner),
+    }
 }
 
 pub(super) fn outer(

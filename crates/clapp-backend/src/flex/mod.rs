@@ -4,6 +4,7 @@
 //! Single precision takes the kernels; any other takes burn's own operations.
 
 mod blocks;
+mod gru;
 mod memory;
 mod pairs;
 
@@ -19,8 +20,8 @@ use crate::{
     generic,
     kernels::{self, ConvPlan, ConvShape, Lanes, Modulation, Path},
     ops::{
-        AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, HebbianOutput,
-        LocalOps, Pool,
+        AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, GruCreditOutput,
+        GruOutput, HebbianOutput, LocalOps, Pool, Reach,
     },
 };
 
@@ -77,10 +78,9 @@ impl LocalOps for Flex {
         let (input, modulation) = (contiguous(input), contiguous(modulation));
         let winners = contiguous(winners);
         let codes = winners.as_slice::<u8>().expect("a local convolution wrote them contiguously");
-        let map = (modulation.shape().num_dims() == 3).then(|| from_rows(&plan, &modulation));
-        let modulation = match &map {
-            Some(map) => Modulation::Map(slice(map)),
-            None => Modulation::PerPatch(slice(&modulation)),
+        let modulation = match modulation.shape().num_dims() {
+            3 => Modulation::Rows(slice(&modulation)),
+            _ => Modulation::PerPatch(slice(&modulation)),
         };
         hebbian(&plan, slice(&input), codes, modulation, weight.shape())
     }
@@ -203,6 +203,26 @@ impl LocalOps for Flex {
         blocks::product(contiguous(rows), contiguous(index), contiguous(weight), &blocks, contract)
     }
 
+    fn block_product_onto(
+        sums: FloatTensor<Self>,
+        rows: FloatTensor<Self>,
+        index: IntTensor<Self>,
+        weight: FloatTensor<Self>,
+        blocks: Vec<usize>,
+        contract: Contract,
+        places: IntTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let (index, places) = (contiguous(index), contiguous(places));
+        let single = rows.dtype() == DType::F32
+            && [&index, &places].iter().all(|rows| rows.dtype() == DType::I32);
+        if !single || !blocks::ascend(&places, &blocks) {
+            let product = Self::block_product(rows, index, weight, blocks, contract);
+            return generic::add_rows::<Self>(sums, product, places);
+        }
+        let (rows, weight) = (contiguous(rows), contiguous(weight));
+        blocks::product_onto(whole(sums), [&rows, &index], &weight, &blocks, contract, &places)
+    }
+
     fn block_outer(
         a: FloatTensor<Self>,
         index_a: IntTensor<Self>,
@@ -214,6 +234,36 @@ impl LocalOps for Flex {
             return generic::block_outer::<Self>([a, b], [index_a, index_b], &blocks);
         }
         blocks::outer([a, b].map(contiguous), [index_a, index_b].map(contiguous), &blocks)
+    }
+
+    fn gru_states(
+        driven: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> GruOutput<Self> {
+        if driven.dtype() != DType::F32 {
+            return generic::gru_states::<Self>(driven, weight, bias);
+        }
+        gru::states(&contiguous(driven), &contiguous(weight), &contiguous(bias))
+    }
+
+    fn gru_credit(
+        gates: FloatTensor<Self>,
+        candidates: FloatTensor<Self>,
+        recalled: FloatTensor<Self>,
+        states: FloatTensor<Self>,
+        modulation: FloatTensor<Self>,
+        reach: Reach,
+    ) -> GruCreditOutput<Self> {
+        let seen = GruOutput { gates, candidates, recalled, states };
+        if modulation.dtype() != DType::F32 {
+            return generic::gru_credit::<Self>(seen, modulation, reach);
+        }
+        let GruOutput { gates, candidates, recalled, states } = seen;
+        let [gates, candidates, recalled, states] =
+            [gates, candidates, recalled, states].map(contiguous);
+        let seen = GruOutput { gates, candidates, recalled, states };
+        gru::credit(&seen, &contiguous(modulation), reach)
     }
 
     fn adam(
@@ -287,17 +337,6 @@ fn hebbian(
     let update = kernels::Update { dw: dw.as_mut(), db: db.as_mut() };
     plan.hebbian(input, winners, modulation, update);
     HebbianOutput { weight: dw.into_tensor(shape), bias: db.into_tensor(Shape::from([channels])) }
-}
-
-/// Rows `[n, h·w, c]` in the layout of the plan's output.
-fn from_rows(plan: &ConvPlan, rows: &FlexTensor) -> FlexTensor {
-    let [n, area, channels]: [usize; 3] = rows.shape().dims();
-    if plan.output_lanes == Lanes::One {
-        return rows.clone().transpose(1, 2).to_contiguous();
-    }
-    let mut lines = Buffer::<f32>::new(n * area * channels);
-    kernels::rows_to_lines(channels, area, slice(rows), lines.as_mut());
-    lines.into_tensor(Shape::from([n, channels, area]))
 }
 
 fn width_of(lanes: Lanes) -> usize {

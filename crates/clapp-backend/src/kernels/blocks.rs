@@ -34,7 +34,7 @@ pub struct IndexedRows<'a> {
 
 impl IndexedRows<'_> {
     /// Lines of one row.
-    fn lines(&self) -> usize {
+    pub(super) fn lines(&self) -> usize {
         self.channels.div_ceil(LANES)
     }
 
@@ -45,7 +45,7 @@ impl IndexedRows<'_> {
         line_of(&self.values[first..][..self.channels], line)
     }
 
-    fn check(&self, name: &str) {
+    pub(super) fn check(&self, name: &str) {
         let count = self.values.len() / self.channels.max(1);
         let fits = |&row: &i32| usize::try_from(row).is_ok_and(|row| row < count);
         if let Some(row) = self.index.iter().find(|row| !fits(row)) {
@@ -137,7 +137,7 @@ pub(super) fn block_outer_with(
 }
 
 /// First row of every block.
-fn starts(blocks: &[usize]) -> impl Iterator<Item = Range<usize>> + '_ {
+pub(super) fn starts(blocks: &[usize]) -> impl Iterator<Item = Range<usize>> + '_ {
     blocks.iter().scan(0, |next, &rows| {
         let first = *next;
         *next += rows;
@@ -154,68 +154,82 @@ struct Product<'a> {
     y: &'a mut [f32],
 }
 
+/// Tiles of one task: a panel of weights serves all of them.
+const TASK_TILES: usize = 8;
+
 impl Kernel for Product<'_> {
     type Output = ();
 
     fn run<S: Simd>(self, simd: S) {
         let Self { rows, weight, blocks, contract, outputs, y } = self;
-        let depth = rows.channels;
-        let tile_len = rows.lines() * TILE_ROWS;
-        let tiles = |block: &Range<usize>| block.len().div_ceil(TILE_ROWS);
-        let all_tiles: usize = starts(blocks).map(|block| tiles(&block)).sum();
-        let panels = outputs.div_ceil(PANEL);
-        let [packed_len, raised_len] = [all_tiles * tile_len, all_tiles * TILE_LINES * panels];
-        with_shared(packed_len + raised_len, |shared| {
-            let (packed, mut raised) = shared.split_at_mut(packed_len);
-            // The rows of every tile side by side, read by all panels.
-            let tile_rows: Vec<Range<usize>> = starts(blocks)
-                .flat_map(|block| {
-                    let end = block.end;
-                    block.step_by(TILE_ROWS).map(move |row| row..(row + TILE_ROWS).min(end))
-                })
-                .collect();
-            packed.par_chunks_mut(tile_len).zip(&tile_rows).for_each(|(tile, range)| {
-                simd.vectorize(PackTile { rows, range: range.clone(), tile });
-            });
-            let packed = &*packed;
-            let mut tasks = Vec::with_capacity(blocks.len() * panels);
-            let mut first = 0;
+        let (depth, panels) = (rows.channels, outputs.div_ceil(PANEL));
+        let packed_len = 2 * depth * panels;
+        with_shared(blocks.len() * packed_len, |packed| {
+            // Without depth there is nothing to pack, and every result is zero.
+            let matrices =
+                packed.chunks_mut(packed_len.max(1)).zip(weight.chunks((depth * outputs).max(1)));
+            for (packed, weight) in matrices {
+                pack_panels(simd, weight, contract, [outputs, depth], packed);
+            }
+            let mut tasks = vec![];
+            let mut rest = y;
             for (k, block) in starts(blocks).enumerate() {
-                let count = tiles(&block);
-                let packed = &packed[first * tile_len..][..count * tile_len];
-                let weight = &weight[k * depth * outputs..][..depth * outputs];
-                let (part, rest) = raised.split_at_mut(count * TILE_LINES * panels);
-                raised = rest;
-                first += count;
-                let parts = part.chunks_mut((count * TILE_LINES).max(1));
-                tasks.extend(parts.enumerate().map(|(panel, out)| PanelTask {
-                    weights: PanelWeights { weight, contract, outputs, depth, panel },
-                    packed,
-                    out,
+                let (part, next) = rest.split_at_mut(block.len() * outputs);
+                rest = next;
+                let weight = &packed[k * packed_len..][..packed_len];
+                let parts = part.chunks_mut(TASK_TILES * TILE_ROWS * outputs).enumerate();
+                tasks.extend(parts.map(|(part, y)| ProductTask {
+                    rows,
+                    first: block.start + part * TASK_TILES * TILE_ROWS,
+                    weight,
+                    outputs,
+                    y,
                 }));
             }
             tasks.into_par_iter().with_max_len(1).for_each(|task| task.run(simd));
-            let raised = &shared[packed_len..];
-            place_rows(blocks, raised, outputs, y);
         });
     }
 }
 
-/// Copies results `[block][panel][tile][14 rows]` pairs of lines to rows.
-fn place_rows(blocks: &[usize], raised: &[Line], outputs: usize, y: &mut [f32]) {
-    let panels = outputs.div_ceil(PANEL);
-    let (mut rest, mut first) = (y, 0);
-    for &rows in blocks {
-        let (part, next) = rest.split_at_mut(rows * outputs);
-        rest = next;
-        let count = rows.div_ceil(TILE_ROWS);
-        let raised = &raised[first * TILE_LINES * panels..];
-        first += count;
-        part.par_chunks_mut(TILE_ROWS * outputs).enumerate().for_each(|(tile, rows)| {
-            for (row, y) in rows.chunks_mut(outputs).enumerate() {
-                for (panel, y) in y.chunks_mut(PANEL).enumerate() {
-                    let at = (panel * count + tile) * TILE_LINES + 2 * row;
-                    put_pair(&raised[at..].as_chunks().0[0], y);
+/// Some rows of one block, through all panels of its matrix.
+struct ProductTask<'a> {
+    rows: IndexedRows<'a>,
+    /// Place of the first row in the index.
+    first: usize,
+    weight: &'a [Line],
+    outputs: usize,
+    y: &'a mut [f32],
+}
+
+impl ProductTask<'_> {
+    fn run<S: Simd>(self, simd: S) {
+        let Self { rows, first, weight, outputs, y } = self;
+        let end = first + y.len() / outputs;
+        let tile_len = rows.lines() * TILE_ROWS;
+        let mut out = [Line::ZERO; TILE_LINES];
+        with_scratch(|scratch| {
+            let tiles = (end - first).div_ceil(TILE_ROWS);
+            let packed = grown(&mut scratch.input, tiles * tile_len);
+            for (tile, lines) in packed.chunks_mut(tile_len.max(1)).enumerate() {
+                let row = first + tile * TILE_ROWS;
+                let range = row..(row + TILE_ROWS).min(end);
+                simd.vectorize(PackTile { rows, range, tile: lines });
+            }
+            let packed = &*packed;
+            for panel in 0..outputs.div_ceil(PANEL) {
+                let b = &weight[2 * rows.channels * panel..][..2 * rows.channels];
+                let next_b = weight.get(2 * rows.channels * (panel + 1)..).unwrap_or(&[]);
+                let share = b.len().div_ceil(tiles);
+                let columns = panel * PANEL..((panel + 1) * PANEL).min(outputs);
+                for (tile, y) in y.chunks_mut(TILE_ROWS * outputs).enumerate() {
+                    let a = &packed[tile * tile_len..][..tile_len];
+                    let next_a = packed.get((tile + 1) * tile_len..).unwrap_or(packed);
+                    let next_b = next_b.get(tile * share..).unwrap_or(&[]);
+                    let next_b = &next_b[..share.min(next_b.len())];
+                    simd.vectorize(TileProduct { a, b, out: &mut out, next_a, next_b });
+                    for (y, lines) in y.chunks_mut(outputs).zip(out.as_chunks::<2>().0) {
+                        put_pair(lines, &mut y[columns.clone()]);
+                    }
                 }
             }
         });
@@ -223,10 +237,10 @@ fn place_rows(blocks: &[usize], raised: &[Line], outputs: usize, y: &mut [f32]) 
 }
 
 /// IndexedRows of one tile, as [`TileProduct`] wants them.
-struct PackTile<'a> {
-    rows: IndexedRows<'a>,
-    range: Range<usize>,
-    tile: &'a mut [Line],
+pub(super) struct PackTile<'a> {
+    pub rows: IndexedRows<'a>,
+    pub range: Range<usize>,
+    pub tile: &'a mut [Line],
 }
 
 impl Kernel for PackTile<'_> {
@@ -254,27 +268,19 @@ struct PanelWeights<'a> {
     panel: usize,
 }
 
-/// One panel of one block.
-struct PanelTask<'a> {
-    weights: PanelWeights<'a>,
-    packed: &'a [Line],
-    out: &'a mut [Line],
-}
-
-impl PanelTask<'_> {
-    fn run<S: Simd>(self, simd: S) {
-        let Self { weights, packed, out } = self;
-        let tile_len = weights.depth.div_ceil(LANES) * TILE_ROWS;
-        with_scratch(|scratch| {
-            let b = grown(&mut scratch.input, 2 * weights.depth);
-            simd.vectorize(PackPanel { weights, b });
-            for (tile, out) in out.chunks_mut(TILE_LINES).enumerate() {
-                let a = &packed[tile * tile_len..][..tile_len];
-                let next_a = packed.get((tile + 1) * tile_len..).unwrap_or(&[]);
-                simd.vectorize(TileProduct { a, b, out, next_a, next_b: &[] });
-            }
-        });
-    }
+/// Packs all panels of one matrix, `[panel][depth]` pairs of lines; `sizes` are outputs and depth.
+pub(super) fn pack_panels<S: Simd>(
+    simd: S,
+    weight: &[f32],
+    contract: Contract,
+    sizes: [usize; 2],
+    packed: &mut [Line],
+) {
+    let [outputs, depth] = sizes;
+    packed.par_chunks_mut((2 * depth).max(1)).enumerate().for_each(|(panel, b)| {
+        let weights = PanelWeights { weight, contract, outputs, depth, panel };
+        simd.vectorize(PackPanel { weights, b });
+    });
 }
 
 /// `b[d]` = the 32 weights of depth d.

@@ -3,9 +3,9 @@
 use super::direct::Direct;
 use super::filter::{Four, Two};
 use super::forward::{Inputs, forward};
-use super::hebbian::{Evidence, active_patches, bias_update, hebbian};
+use super::hebbian::{Evidence, active_patches, active_rows, bias_update, hebbian};
 use super::line::{Line, pack, unpack};
-use super::scheme::{Modulation, Outputs, Scheme};
+use super::scheme::{Active, Modulation, Outputs, Scheme};
 use super::shape::{ConvPlan, Lanes, Path};
 use super::simd::{Kernel, Simd};
 use super::winograd::Winograd;
@@ -75,7 +75,8 @@ impl ConvPlan {
     /// db[o]       = Σ_{n,p} m[n,o,(p)] · 1[winner]
     /// ```
     /// A mean over the map is the caller's: divide the modulation by h'·w'. Both results are
-    /// written, not added. Patches whose modulation is zero everywhere cost nothing.
+    /// written, not added. Patches whose modulation is zero everywhere cost nothing; of
+    /// [`Modulation::Rows`] on the direct path, rows that are.
     ///
     /// # Shapes
     /// - `x`: `[n, c_in, h, w]` in the input layout
@@ -96,7 +97,9 @@ impl ConvPlan {
             Modulation::PerPatch(m) => {
                 check_len("modulation", self.shape.n * self.shape.c_out, m.len());
             }
-            Modulation::Map(m) => check_len("modulation map", self.output_len(), m.len()),
+            Modulation::Map(m) | Modulation::Rows(m) => {
+                check_len("modulation map", self.output_len(), m.len());
+            }
         }
         let from = Evidence { x, winners, modulation };
         if self.uses_winograd() {
@@ -165,7 +168,7 @@ impl ConvPlan {
         let mut lines =
             Line::zeros(if let Modulation::Map(m) = from.modulation { m.len() } else { 0 });
         let modulation = match from.modulation {
-            Modulation::PerPatch(m) => Modulation::PerPatch(m),
+            Modulation::PerPatch(_) | Modulation::Rows(_) => from.modulation,
             Modulation::Map(m) => {
                 pack::<f32>(channels, area, m, bytemuck::cast_slice_mut(&mut lines));
                 Modulation::Map(bytemuck::cast_slice(&lines))
@@ -247,8 +250,19 @@ impl Kernel for Hebbian<'_> {
 impl<S: Simd> SchemeVisitor for With<S, Hebbian<'_>> {
     fn visit<W: Scheme>(self, scheme: &W) {
         let Hebbian { plan, from, out } = self.1;
-        let active = active_patches(&plan, from.modulation);
-        hebbian(self.0, scheme, from, &active, out.dw);
-        bias_update(self.0, &plan, from, &active, out.db);
+        let (patches, rows);
+        let active = match from.modulation {
+            // A row of the product is one of the modulation: neither a tile nor a pooled block.
+            Modulation::Rows(m) if W::FREQUENCIES == 1 && plan.pool.side() == 1 => {
+                rows = active_rows(plan.shape.c_out, m);
+                Active::Sites(&rows)
+            }
+            Modulation::PerPatch(m) | Modulation::Map(m) | Modulation::Rows(m) => {
+                patches = active_patches(&plan, m);
+                Active::Patches(&patches)
+            }
+        };
+        hebbian(self.0, scheme, from, active, out.dw);
+        bias_update(self.0, &plan, from, active, out.db);
     }
 }

@@ -192,6 +192,9 @@ impl Direct {
             let strengths = match job.modulation {
                 Modulation::PerPatch(m) => m.as_chunks().0[patch * map[0] / LANES + line],
                 Modulation::Map(m) => m.as_chunks().0[at],
+                Modulation::Rows(m) => {
+                    m.as_chunks().0[(patch * map[1] + pixel) * map[0] / LANES + line]
+                }
             };
             return (codes, strengths);
         }
@@ -203,6 +206,7 @@ impl Direct {
             strengths[lane] = match job.modulation {
                 Modulation::PerPatch(m) => m[patch * map[0] + channel],
                 Modulation::Map(m) => m[at],
+                Modulation::Rows(m) => m[(patch * map[1] + pixel) * map[0] + channel],
             };
         }
         (codes, strengths)
@@ -233,6 +237,31 @@ impl Direct {
         for lane in 0..count {
             job.out.y[at + lane * map[1]] = values[lane];
             job.out.winners[at + lane * map[1]] = codes[lane];
+        }
+    }
+}
+
+impl Direct {
+    /// Raises sums `[tap, channel]` to rows `[channel, tap]`, sixteen rows by sixteen channels at a time.
+    #[inline(always)]
+    fn raise_lines<S: Simd>(&self, simd: S, job: UpdateJob<'_, '_>) {
+        let (taps, channels) = (self.plan.shape.taps(), job.blocks * LANES);
+        for (line, rows) in job.rows.chunks_mut(LANES).enumerate() {
+            let from = &job.c[line / 2 * job.strides[1] + line % 2..];
+            for block in 0..job.blocks {
+                for tap in 0..taps {
+                    let first = tap * channels + block * LANES;
+                    let lines = std::array::from_fn(|channel| &from[2 * (first + channel)].0);
+                    let mut columns = [ZEROS; LANES];
+                    simd.transpose(lines, &mut columns);
+                    for (row, column) in rows.iter_mut().zip(&columns) {
+                        let row = &mut row[block * LANES * taps..][..LANES * taps];
+                        for (to, value) in row.chunks_exact_mut(taps).zip(column) {
+                            to[tap] = *value;
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -324,11 +353,14 @@ impl Scheme for Direct {
     }
 
     #[inline(always)]
-    fn raise_update<S: Simd>(&self, _simd: S, job: UpdateJob<'_, '_>) {
+    fn raise_update<S: Simd>(&self, simd: S, job: UpdateJob<'_, '_>) {
+        if self.plan.input_lanes == Lanes::Sixteen {
+            return self.raise_lines(simd, job);
+        }
         for (o, row) in job.rows.iter_mut().enumerate() {
             let from = &job.c[o / PANEL * job.strides[1] + o % PANEL / LANES..];
-            for k in 0..self.depth(job.blocks) {
-                row[self.column(k, job.blocks)] = from[2 * k].0[o % LANES];
+            for (k, value) in row.iter_mut().enumerate().take(self.depth(job.blocks)) {
+                *value = from[2 * k].0[o % LANES];
             }
         }
     }

@@ -4,7 +4,9 @@ use rayon::prelude::*;
 
 use super::line::{Line, Scratch, grown, with_scratch, with_shared};
 use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
-use super::scheme::{InputJob, OutputJob, Outputs, Placement, Rows, Scheme, Step, WeightsJob};
+use super::scheme::{
+    Active, InputJob, OutputJob, Outputs, Placement, Rows, Scheme, Step, WeightsJob,
+};
 use super::simd::Simd;
 use super::tile::WRITE_AHEAD;
 
@@ -87,7 +89,7 @@ fn task<S: Simd, W: Scheme>(
     for first in (0..rows).step_by(pass) {
         let range = first..(first + pass).min(rows);
         let tiles = range.len().div_ceil(TILE_ROWS);
-        let rows = Rows { active: None, per_patch: scheme.rows(), range };
+        let rows = Rows { active: Active::All, per_patch: scheme.rows(), range };
         let job = InputJob { x: from.x, rows: rows.clone(), blocks: 0..blocks, place, v };
         simd.vectorize(Step(scheme, job));
         for panel in 0..plan.panels() {

@@ -8,7 +8,7 @@ use super::line::{Line, Scratch, grown, line_of, with_scratch, with_shared};
 use super::product::{HALF, Onto, OuterProduct};
 use super::rectify::SILENT;
 use super::scheme::{
-    InputJob, Modulation, ModulationJob, Placement, Rows, Scheme, Step, UpdateJob,
+    Active, InputJob, Modulation, ModulationJob, Placement, Rows, Scheme, Step, UpdateJob,
 };
 use super::shape::{ConvPlan, LANES, Lanes};
 use super::simd::{Kernel, Simd};
@@ -18,6 +18,9 @@ use super::tile::WRITE_AHEAD;
 const SUM_LINES: usize = 36 * 64 * LANES;
 /// Tasks worth having: enough for the cores of a workstation. Part of the summation order.
 const TASKS: usize = 16;
+
+/// Rows of a slice of the direct path. Part of the summation order.
+const SLICE_ROWS: usize = 1024;
 
 /// What a weight update is made of.
 #[derive(Clone, Copy)]
@@ -31,15 +34,20 @@ pub(super) struct Evidence<'a> {
 }
 
 /// Computes `dw`; the sums run over patches in an order that depends on nothing but the shape and
-/// on which patches are modulated at all.
+/// on what is modulated at all.
 pub(super) fn hebbian<S: Simd, W: Scheme>(
     simd: S,
     scheme: &W,
     from: Evidence<'_>,
-    active: &[u32],
+    active: Active<'_>,
     dw: &mut [f32],
 ) {
-    let cut = Cut::new(scheme, active.len());
+    let rows = match active {
+        Active::All => scheme.plan().shape.n * scheme.rows(),
+        Active::Patches(list) => list.len() * scheme.rows(),
+        Active::Sites(list) => list.len(),
+    };
+    let cut = Cut::new(scheme, rows);
     let lines = (cut.slices - 1) * dw.len().div_ceil(LANES);
     with_shared(lines, |spare| {
         let spare: &mut [f32] = bytemuck::cast_slice_mut(spare);
@@ -96,7 +104,7 @@ struct Block {
 }
 
 impl Cut {
-    fn new<W: Scheme>(scheme: &W, patches: usize) -> Self {
+    fn new<W: Scheme>(scheme: &W, rows: usize) -> Self {
         let plan = scheme.plan();
         let per_block = W::FREQUENCIES * scheme.chunks(1) * LANES;
         // A square of input and output lines whose sums fit.
@@ -107,8 +115,9 @@ impl Cut {
         let panels = [panels, per_task(panels, (side / 2).max(1))];
         let tasks = blocks[0].div_ceil(blocks[1]) * panels[0].div_ceil(panels[1]);
         let chunk_rows = if W::FREQUENCIES == 9 { 196 } else { 112 };
-        let rows = patches * scheme.rows();
-        let slices = TASKS.div_ceil(tasks).min(rows.div_ceil(chunk_rows)).max(1);
+        // A slice has sums of its own to write and to add: it must be worth them.
+        let fewest = if W::FREQUENCIES == 1 { SLICE_ROWS } else { chunk_rows };
+        let slices = TASKS.div_ceil(tasks).min(rows.div_ceil(fewest)).max(1);
         let columns = [scheme.columns(), plan.shape.c_in * plan.shape.taps()];
         Self { columns, blocks, panels, chunk_rows, rows, slices }
     }
@@ -142,7 +151,7 @@ fn task<S: Simd, W: Scheme>(
     simd: S,
     scheme: &W,
     from: Evidence<'_>,
-    active: &[u32],
+    active: Active<'_>,
     block: Block,
     update: &mut [&mut [f32]],
     scratch: &mut Scratch,
@@ -164,7 +173,7 @@ fn task<S: Simd, W: Scheme>(
         let onto = if first == rows.start { Onto::Zero } else { Onto::Sums };
         let range = first..(first + chunk_rows).min(rows.end);
         let count = range.len();
-        let rows = Rows { active: Some(active), per_patch: scheme.rows(), range };
+        let rows = Rows { active, per_patch: scheme.rows(), range };
         let (x, blocks) = (from.x, blocks.clone());
         simd.vectorize(Step(scheme, InputJob { x, rows: rows.clone(), blocks, place, v }));
         let Evidence { winners, modulation, .. } = from;
@@ -236,21 +245,28 @@ impl Sums<'_> {
 }
 
 /// The patches with any modulation other than zero, in order.
-pub(super) fn active_patches(plan: &ConvPlan, modulation: Modulation<'_>) -> Vec<u32> {
-    let (m, len) = match modulation {
-        Modulation::PerPatch(m) => (m, plan.shape.c_out),
-        Modulation::Map(m) => (m, plan.shape.c_out * plan.out_area()),
-    };
+pub(super) fn active_patches(plan: &ConvPlan, modulation: &[f32]) -> Vec<u32> {
+    let patches = modulation.chunks_exact((modulation.len() / plan.shape.n.max(1)).max(1));
     let any = |(_, patch): &(usize, &[f32])| patch.iter().any(|&m| m != 0.0);
-    m.chunks_exact(len).enumerate().filter(any).map(|(n, _)| n as u32).collect()
+    patches.enumerate().filter(any).map(|(n, _)| n as u32).collect()
 }
+
+/// The rows of `channels` with any modulation other than zero, in order.
+pub(super) fn active_rows(channels: usize, modulation: &[f32]) -> Vec<u32> {
+    let any = |(_, row): &(usize, &[f32])| row.iter().any(|&m| m != 0.0);
+    let rows = modulation.par_chunks_exact(channels).with_min_len(MIN_ROWS).enumerate();
+    rows.filter(any).map(|(row, _)| row as u32).collect()
+}
+
+/// Rows that one task looks through.
+const MIN_ROWS: usize = 512;
 
 /// The bias update `db[o] = Σ_{n,p} m[n,o,(p)] · 1[winner]`, each channel summed in order.
 pub(super) fn bias_update<S: Simd>(
     simd: S,
     plan: &ConvPlan,
     from: Evidence<'_>,
-    active: &[u32],
+    active: Active<'_>,
     db: &mut [f32],
 ) {
     db.par_chunks_mut(LANES).enumerate().for_each(|(line, db)| {
@@ -262,7 +278,7 @@ pub(super) fn bias_update<S: Simd>(
 struct BiasLine<'a> {
     plan: &'a ConvPlan,
     from: Evidence<'a>,
-    active: &'a [u32],
+    active: Active<'a>,
     line: usize,
     db: &'a mut [f32],
 }
@@ -280,22 +296,44 @@ impl Kernel for BiasLine<'_> {
 }
 
 impl BiasLine<'_> {
+    /// Pixels that count, patch by patch: all of a patch, or one site.
+    #[inline(always)]
+    fn pixels(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let (n, area) = (self.plan.shape.n, self.plan.out_area());
+        let count = match self.active {
+            Active::All => n,
+            Active::Patches(list) | Active::Sites(list) => list.len(),
+        };
+        let active = self.active;
+        (0..count).map(move |at| match active {
+            Active::All => (at, 0..area),
+            Active::Patches(list) => (list[at] as usize, 0..area),
+            Active::Sites(list) => {
+                let site = list[at] as usize;
+                (site / area, site % area..site % area + 1)
+            }
+        })
+    }
+
     #[inline(always)]
     fn lines<S: Simd>(self, simd: S) {
         let (channels, area) = (self.plan.shape.c_out, self.plan.out_area());
         let (winners, _) = self.from.winners.as_chunks::<LANES>();
         let mut total = simd.zero();
-        for &patch in self.active {
-            let first = (patch as usize * channels / LANES + self.line) * area;
+        for (patch, pixels) in self.pixels() {
+            let first = (patch * channels / LANES + self.line) * area;
             let mut sum = simd.zero();
-            for (pixel, codes) in winners[first..][..area].iter().enumerate() {
+            for pixel in pixels {
                 let strength = match self.from.modulation {
                     Modulation::PerPatch(m) => {
-                        simd.load(&line_of(&m[patch as usize * channels..], self.line))
+                        simd.load(&line_of(&m[patch * channels..], self.line))
                     }
                     Modulation::Map(m) => simd.load(&m.as_chunks::<LANES>().0[first + pixel]),
+                    Modulation::Rows(m) => {
+                        simd.load(&line_of(&m[(patch * area + pixel) * channels..], self.line))
+                    }
                 };
-                let silent = simd.codes_equal(codes, SILENT as u8);
+                let silent = simd.codes_equal(&winners[first + pixel], SILENT as u8);
                 sum = simd.add(sum, simd.select(silent, simd.zero(), strength));
             }
             total = simd.add(total, sum);
@@ -308,18 +346,20 @@ impl BiasLine<'_> {
     #[inline(always)]
     fn plain(self) {
         let (channels, area) = (self.plan.shape.c_out, self.plan.out_area());
-        for (lane, db) in self.db.iter_mut().enumerate() {
-            let channel = self.line * LANES + lane;
-            *db = 0.0;
-            for &patch in self.active {
-                let first = (patch as usize * channels + channel) * area;
+        let mut sums = [0.0; LANES];
+        for (patch, pixels) in self.pixels() {
+            for (lane, sum) in sums.iter_mut().enumerate().take(self.db.len()) {
+                let channel = self.line * LANES + lane;
+                let first = (patch * channels + channel) * area;
                 let strength = |pixel: usize| match self.from.modulation {
-                    Modulation::PerPatch(m) => m[patch as usize * channels + channel],
+                    Modulation::PerPatch(m) => m[patch * channels + channel],
                     Modulation::Map(m) => m[first + pixel],
+                    Modulation::Rows(m) => m[(patch * area + pixel) * channels + channel],
                 };
                 let wins = |&pixel: &usize| self.from.winners[first + pixel] != SILENT as u8;
-                *db += (0..area).filter(wins).map(strength).sum::<f32>();
+                *sum += pixels.clone().filter(wins).map(strength).sum::<f32>();
             }
         }
+        self.db.copy_from_slice(&sums[..self.db.len()]);
     }
 }

@@ -93,22 +93,6 @@ pub fn lines_to_rows(channels: usize, area: usize, lines: &[f32], rows: &mut [f3
     });
 }
 
-/// Reorders rows `[n, area, c]` as `[n, c/16, area, 16]`.
-///
-/// # Panics
-/// If `channels` is not a multiple of 16 or the lengths differ.
-pub fn rows_to_lines(channels: usize, area: usize, rows: &[f32], lines: &mut [f32]) {
-    check_blocks(channels, area, rows.len(), lines.len());
-    let blocks = channels / LANES;
-    let (rows, _) = rows.as_chunks::<LANES>();
-    lines.par_chunks_mut((LANES * area).max(1)).enumerate().for_each(|(map, to)| {
-        let (patch, block) = (map / blocks, map % blocks);
-        for (pixel, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            *to = rows[(patch * area + pixel) * blocks + block];
-        }
-    });
-}
-
 fn check_blocks(channels: usize, area: usize, from: usize, to: usize) {
     assert!(channels.is_multiple_of(LANES), "channels: expected a multiple of 16, got {channels}");
     assert_eq!(from, to, "change of layout: expected equal lengths");

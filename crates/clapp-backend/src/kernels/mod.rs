@@ -6,7 +6,10 @@
 //! | forward | `z = pool(ReLU(w ∗ x + b))`, mean over the map, winners | [`ConvPlan::forward`] |
 //! | update | `Δw = Σ m · 1[winner] · x` | [`ConvPlan::hebbian`] |
 //! | prediction | `ŷ = W_k x` for the rows of every prediction step k | [`block_product`] |
+//! | the way back | `m += W_k x`, row by row | [`block_product_onto`] |
 //! | its update | `W_k = Σ a bᵀ` | [`block_outer`] |
+//! | recurrence | `h = (1 − ζ) n + ζ h⁻` through all steps of time | [`gru_states`] |
+//! | its credit | `λ_t = m_t + ζ_{t+1} λ_{t+1}`, times slope | [`gru_credit`] |
 //! | optimizer | Adam, gradient ascent or descent | [`adam`], [`sgd`] |
 //!
 //! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any
@@ -22,9 +25,12 @@ mod call;
 mod direct;
 mod filter;
 mod forward;
+mod function;
+mod gru;
 mod hebbian;
 mod instruction;
 mod line;
+mod onto;
 mod optimizer;
 mod pairs;
 mod peak;
@@ -43,11 +49,13 @@ mod x86;
 
 pub use blocks::{Contract, IndexedRows, block_outer, block_product};
 pub use call::{Activity, Update};
+pub use gru::{GruShape, GruStates, Reach, gru_credit, gru_states};
 pub use instruction::{
     INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError, environment_instruction_set,
     instruction_set, set_instruction_set,
 };
-pub use line::{Line, lines_to_rows, pack, rows_to_lines, unpack};
+pub use line::{Line, lines_to_rows, pack, unpack};
+pub use onto::{block_product_onto, places_ascend};
 pub use optimizer::{AdamCoefficients, adam, sgd};
 pub use pairs::{Pairs, pair_gather, pair_scatter, pair_scores};
 pub(crate) use peak::{FMA_LANES, fma_rounds};

@@ -68,8 +68,10 @@ pub(super) fn pair_gather_with(
     sums: &mut [f32],
 ) {
     pairs.check(z.len() / pairs.channels.max(1), "pair gather");
+    // No terms past the last row, which is asked for while the one before is summed.
     let terms = |row: usize| {
-        let range = row * pairs.n..(row + 1) * pairs.n;
+        let end = pairs.index.len();
+        let range = (row * pairs.n).min(end)..((row + 1) * pairs.n).min(end);
         range.map(|pair| (gamma[pair], pair, pairs.index[pair] as usize))
     };
     let from = |(gamma, _, target)| (gamma, pairs.row(z, target));
@@ -129,8 +131,12 @@ impl Arrivals {
         Self { first, pairs }
     }
 
+    /// Pairs that arrive at `row`; none past the last row.
     fn of(&self, row: usize) -> &[u32] {
-        &self.pairs[self.first[row] as usize..self.first[row + 1] as usize]
+        match self.first.get(row..row + 2) {
+            Some(&[first, end]) => &self.pairs[first as usize..end as usize],
+            _ => &[],
+        }
     }
 }
 
@@ -150,45 +156,78 @@ impl Kernel for Scores<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { pairs, p, z, scores } = self;
         scores.par_chunks_mut((ROWS * pairs.n).max(1)).enumerate().for_each(|(task, scores)| {
-            for (row, scores) in scores.chunks_mut(pairs.n).enumerate() {
-                let row = task * ROWS + row;
-                let p = pairs.row(p, row);
-                for (score, &target) in scores.iter_mut().zip(&pairs.index[row * pairs.n..]) {
-                    *score = simd.vectorize(Dot(p, pairs.row(z, target as usize)));
-                }
-            }
+            simd.vectorize(SomeScores { pairs, p, z, scores, first: task * ROWS });
         });
     }
 }
 
-/// `a · b`, in an order that depends on the length alone.
-struct Dot<'a>(&'a [f32], &'a [f32]);
+/// Pairs that are fetched before it is their turn: saccades land all over the grid.
+const AHEAD: usize = 8;
 
-impl Kernel for Dot<'_> {
-    type Output = f32;
+/// Asks for the beginning of a row; what follows comes by itself.
+#[inline(always)]
+fn fetch<S: Simd>(simd: S, row: &[f32]) {
+    const LINES: usize = 4;
+    row.as_chunks::<LANES>().0.iter().take(LINES).for_each(|line| simd.prefetch(line));
+}
+
+/// Scores of some rows, those from `first` on.
+struct SomeScores<'a> {
+    pairs: Pairs<'a>,
+    p: &'a [f32],
+    z: &'a [f32],
+    scores: &'a mut [f32],
+    first: usize,
+}
+
+impl Kernel for SomeScores<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> f32 {
-        /// Independent sums, which hide the latency of a multiply-add.
-        const SUMS: usize = 4;
-        let (a, a_tail) = self.0.as_chunks::<{ SUMS * LANES }>();
-        let (b, b_tail) = self.1.as_chunks::<{ SUMS * LANES }>();
-        let mut sums = [simd.zero(); SUMS];
-        for (a, b) in a.iter().zip(b) {
-            let (a, b) = (a.as_chunks::<LANES>().0, b.as_chunks::<LANES>().0);
-            for i in 0..SUMS {
-                sums[i] = simd.fma(simd.load(&a[i]), simd.load(&b[i]), sums[i]);
+    fn run<S: Simd>(self, simd: S) {
+        let Self { pairs, p, z, scores, first } = self;
+        for (row, scores) in scores.chunks_mut(pairs.n).enumerate() {
+            let row = first + row;
+            let p = pairs.row(p, row);
+            let targets = &pairs.index[row * pairs.n..];
+            for (pair, score) in scores.iter_mut().enumerate() {
+                if let Some(&later) = targets.get(pair + AHEAD) {
+                    fetch(simd, pairs.row(z, later as usize));
+                }
+                *score = dot(simd, p, pairs.row(z, targets[pair] as usize));
             }
         }
-        for (line, sum) in sums.iter_mut().enumerate().take(a_tail.len().div_ceil(LANES)) {
-            let (a, b) = (line_of(a_tail, line), line_of(b_tail, line));
-            *sum = simd.fma(simd.load(&a), simd.load(&b), *sum);
-        }
-        let total = simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]));
-        let mut lanes = [0.0; LANES];
-        simd.store(&mut lanes, total);
-        lanes.iter().sum()
     }
+}
+
+/// `a · b`, in an order that depends on the length alone.
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    /// Independent sums, which hide the latency of a multiply-add.
+    const SUMS: usize = 4;
+    let (a, a_tail) = a.as_chunks::<{ SUMS * LANES }>();
+    let (b, b_tail) = b.as_chunks::<{ SUMS * LANES }>();
+    let mut sums = [simd.zero(); SUMS];
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (a.as_chunks::<LANES>().0, b.as_chunks::<LANES>().0);
+        for i in 0..SUMS {
+            sums[i] = simd.fma(simd.load(&a[i]), simd.load(&b[i]), sums[i]);
+        }
+    }
+    for (line, sum) in sums.iter_mut().enumerate().take(a_tail.len().div_ceil(LANES)) {
+        let (a, b) = (line_of(a_tail, line), line_of(b_tail, line));
+        *sum = simd.fma(simd.load(&a), simd.load(&b), *sum);
+    }
+    let total = simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]));
+    let mut lanes = [0.0; LANES];
+    simd.store(&mut lanes, total);
+    // Halves upon halves: four additions deep where a chain would be sixteen.
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[half + lane];
+        }
+    }
+    lanes[0]
 }
 
 /// Every row of `sums` becomes the sum of its weighted terms.
@@ -207,41 +246,54 @@ where
 
     fn run<S: Simd>(self, simd: S) {
         let Self { channels, sums, terms } = self;
+        let terms = &terms;
         sums.par_chunks_mut((ROWS * channels).max(1)).enumerate().for_each(|(task, sums)| {
-            for (row, sum) in sums.chunks_mut(channels).enumerate() {
-                sum.fill(0.0);
-                for (factor, values) in terms(task * ROWS + row) {
-                    // A closed gate adds nothing. A number that is not finite still shows in its
-                    // pair's score.
-                    if factor.abs() > 0.0 || factor.is_nan() {
-                        simd.vectorize(AddScaled { sum, factor, values });
-                    }
-                }
-            }
+            simd.vectorize(SomeSums { channels, sums, terms, first: task * ROWS });
         });
     }
 }
 
-/// `sum += factor · values`.
-struct AddScaled<'a, 'b> {
-    sum: &'a mut [f32],
-    factor: f32,
-    values: &'b [f32],
+/// Sums of some rows, those from `first` on.
+struct SomeSums<'a, 'b, F> {
+    channels: usize,
+    sums: &'a mut [f32],
+    terms: &'b F,
+    first: usize,
 }
 
-impl Kernel for AddScaled<'_, '_> {
+impl<'a, F, I> Kernel for SomeSums<'_, '_, F>
+where
+    F: Fn(usize) -> I + Sync,
+    I: Iterator<Item = (f32, &'a [f32])>,
+{
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let (sum, sum_tail) = self.sum.as_chunks_mut::<LANES>();
-        let (values, values_tail) = self.values.as_chunks::<LANES>();
-        for (sum, values) in sum.iter_mut().zip(values) {
-            let total = simd.scale_add(self.factor, simd.load(values), simd.load(sum));
-            simd.store(sum, total);
+        for (row, sum) in self.sums.chunks_mut(self.channels).enumerate() {
+            sum.fill(0.0);
+            (self.terms)(self.first + row + 1).for_each(|(_, values)| fetch(simd, values));
+            for (factor, values) in (self.terms)(self.first + row) {
+                // A closed gate adds nothing. A number that is not finite still shows in its
+                // pair's score.
+                if factor.abs() > 0.0 || factor.is_nan() {
+                    add_scaled(simd, sum, factor, values);
+                }
+            }
         }
-        for (sum, value) in sum_tail.iter_mut().zip(values_tail) {
-            *sum += self.factor * value;
-        }
+    }
+}
+
+/// `sum += factor · values`.
+#[inline(always)]
+fn add_scaled<S: Simd>(simd: S, sum: &mut [f32], factor: f32, values: &[f32]) {
+    let (sum, sum_tail) = sum.as_chunks_mut::<LANES>();
+    let (values, values_tail) = values.as_chunks::<LANES>();
+    for (sum, values) in sum.iter_mut().zip(values) {
+        let total = simd.scale_add(factor, simd.load(values), simd.load(sum));
+        simd.store(sum, total);
+    }
+    for (sum, value) in sum_tail.iter_mut().zip(values_tail) {
+        *sum += factor * value;
     }
 }

@@ -25,13 +25,26 @@ pub enum Modulation<'a> {
     PerPatch(&'a [f32]),
     /// `[n, c_out, h', w']` in the layout of the output.
     Map(&'a [f32]),
+    /// `[n, h'·w', c_out]`: rows of channels, whatever the layout of the output.
+    Rows(&'a [f32]),
+}
+
+/// What takes part in a weight update.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Active<'a> {
+    /// Everything.
+    All,
+    /// These patches.
+    Patches(&'a [u32]),
+    /// These sites, counted through all patches.
+    Sites(&'a [u32]),
 }
 
 /// Rows `range` of a batch, `per_patch` of them in each patch.
 #[derive(Clone, Debug)]
 pub(super) struct Rows<'a> {
-    /// The patches that count, or all of them.
-    pub active: Option<&'a [u32]>,
+    /// What counts.
+    pub active: Active<'a>,
     /// Rows of one patch.
     pub per_patch: usize,
     /// Which rows.
@@ -50,14 +63,24 @@ pub(super) struct Run {
 }
 
 impl Rows<'_> {
-    /// The rows of the patch `index` places after the first, if there are any.
+    /// The rows of the patch (or the site) `index` places after the first, if there are any.
     #[inline(always)]
     pub fn run(&self, index: usize) -> Option<Run> {
         let Range { start, end } = self.range;
+        if let Active::Sites(list) = self.active {
+            return (start + index < end).then(|| {
+                let site = list[start + index] as usize;
+                let (patch, site) = (site / self.per_patch, site % self.per_patch);
+                Run { patch, sites: site..site + 1, row: index }
+            });
+        }
         let patch = start / self.per_patch + index;
         let first = patch * self.per_patch;
         (first < end).then(|| Run {
-            patch: self.active.map_or(patch, |list| list[patch] as usize),
+            patch: match self.active {
+                Active::Patches(list) => list[patch] as usize,
+                Active::All | Active::Sites(_) => patch,
+            },
             sites: start.max(first) - first..end.min(first + self.per_patch) - first,
             row: start.max(first) - start,
         })

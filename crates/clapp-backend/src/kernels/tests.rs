@@ -5,6 +5,7 @@ use super::*;
 mod blocks;
 mod convolution;
 mod elementwise;
+mod gru;
 mod oracle;
 mod pairs;
 

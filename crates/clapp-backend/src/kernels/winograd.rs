@@ -70,6 +70,10 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
                         &m.as_chunks::<LANES>().0[patch * plan.shape.c_out / LANES + line]
                     }
                     Modulation::Map(m) => &m.as_chunks::<LANES>().0[base + pixel],
+                    Modulation::Rows(m) => {
+                        let row = (patch * area + pixel) * (plan.shape.c_out / LANES);
+                        &m.as_chunks::<LANES>().0[row + line]
+                    }
                 };
                 let wins = simd.codes_equal(&winners[pixel], code as u8);
                 *value = simd.select(wins, simd.load(strength), simd.zero());

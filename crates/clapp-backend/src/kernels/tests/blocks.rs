@@ -1,6 +1,7 @@
 //! Products of blocks against plain loops in f64.
 
 use super::super::blocks::{block_outer_with, block_product_with};
+use super::super::onto::block_product_onto_with;
 use super::super::{Contract, IndexedRows};
 use super::oracle::Numbers;
 use super::sets;
@@ -62,6 +63,70 @@ fn block_products_are_those_of_plain_loops() {
             }
         }
     }
+}
+
+#[test]
+fn block_products_add_up_where_they_belong() {
+    for (blocks, of, outer, inner) in SHAPES.into_iter().chain([(&[300, 260][..], 300, 17, 33)]) {
+        for contract in [Contract::Inner, Contract::Outer] {
+            let mut numbers = Numbers::new(9);
+            let (depth, outputs) =
+                if contract == Contract::Inner { (inner, outer) } else { (outer, inner) };
+            let (count, most) = (blocks.iter().sum(), blocks.iter().max().expect("some"));
+            let (x, w) = (numbers.vec(of * depth), numbers.vec(blocks.len() * outer * inner));
+            let index = index(count, of);
+            // With gaps, and rows of sums in front and behind.
+            let places: Vec<i32> =
+                blocks.iter().flat_map(|&rows| (0..rows as i32).map(|r| 2 * r + 1)).collect();
+            let start = numbers.vec((2 * most + 3) * outputs);
+            let mut expected: Vec<f64> = start.iter().copied().map(f64::from).collect();
+            let mut block_of =
+                blocks.iter().enumerate().flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+            for (&row, &place) in index.iter().zip(&places) {
+                let k = block_of.next().expect("one for each row");
+                for (y, sum) in
+                    expected[place as usize * outputs..][..outputs].iter_mut().enumerate()
+                {
+                    for d in 0..depth {
+                        let (o, i) = if contract == Contract::Inner { (y, d) } else { (d, y) };
+                        let weight = f64::from(w[(k * outer + o) * inner + i]);
+                        *sum += weight * f64::from(x[row as usize * depth + d]);
+                    }
+                }
+            }
+            let rows = IndexedRows { values: &x, channels: depth, index: &index };
+            for set in sets() {
+                let run = |threads| {
+                    let mut sums = start.clone();
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                    pool.unwrap().install(|| {
+                        block_product_onto_with(
+                            set,
+                            rows,
+                            &w,
+                            blocks,
+                            contract,
+                            (&places, &mut sums),
+                        );
+                    });
+                    sums
+                };
+                let sums = run(1);
+                assert!(sums == run(2), "{set} {blocks:?}: threads");
+                let error = error(&sums, &expected);
+                assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner} {contract:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "expected ascending places in a block")]
+fn places_that_do_not_ascend_are_refused() {
+    let rows = IndexedRows { values: &[1.0], channels: 1, index: &[0, 0] };
+    let set = sets().next().expect("there is always the portable one");
+    let to = (&[1, 0][..], &mut [0.0; 2][..]);
+    block_product_onto_with(set, rows, &[1.0], &[2], Contract::Inner, to);
 }
 
 #[test]

@@ -63,15 +63,32 @@ fn hebbian(case: &Case, plan: &ConvPlan, winners: &[u8], m: &[f32]) -> (Vec<f32>
     );
     let map = [case.shape.c_out, plan.out_area()];
     let winners = arranged(plan.output_lanes, map, winners);
-    let (mut dw, mut db) = (vec![f32::NAN; case.w.len()], vec![f32::NAN; case.b.len()]);
-    let out = Update { dw: &mut dw, db: &mut db };
+    let updated = |modulation: Modulation<'_>| {
+        let (mut dw, mut db) = (vec![f32::NAN; case.w.len()], vec![f32::NAN; case.b.len()]);
+        plan.hebbian(&x, &winners, modulation, Update { dw: &mut dw, db: &mut db });
+        (dw, db)
+    };
     if m.len() == case.shape.n * case.shape.c_out {
-        plan.hebbian(&x, &winners, Modulation::PerPatch(m), out);
-    } else {
-        let m = arranged(plan.output_lanes, map, m);
-        plan.hebbian(&x, &winners, Modulation::Map(&m), out);
+        return updated(Modulation::PerPatch(m));
     }
-    (dw, db)
+    let lines = updated(Modulation::Map(&arranged(plan.output_lanes, map, m)));
+    let rows = updated(Modulation::Rows(&rows(map, m)));
+    // The direct path leaves silent rows out, so that its sums have other blocks.
+    let off = [distance(&rows.0, &double(&lines.0)), distance(&rows.1, &double(&lines.1))];
+    assert!(off.iter().all(|&d| d <= UPDATE), "{plan:?} rows: {off:?}");
+    rows
+}
+
+fn double(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
+}
+
+/// `[n, channel, pixel]` → `[n, pixel, channel]`.
+fn rows([channels, area]: [usize; 2], map: &[f32]) -> Vec<f32> {
+    let patch = |map: &[f32]| -> Vec<f32> {
+        (0..area * channels).map(|at| map[at % channels * area + at / channels]).collect()
+    };
+    map.chunks(channels * area).flat_map(patch).collect()
 }
 
 /// Repeats each patch-wise modulation over its map.
@@ -224,6 +241,42 @@ fn patches_without_modulation_change_nothing() {
         assert_eq!(all, hebbian(&few, &plan(&few), &few_winners, &part(&m)));
         let none = hebbian(&case, &plan(&case), &winners, &vec![0.0; m.len()]);
         assert!(none.0.iter().chain(&none.1).all(|&d| d == 0.0));
+    }
+}
+
+/// A wave is a map of one row; its window leaves most of it without a modulation.
+#[test]
+fn frames_without_modulation_change_nothing() {
+    for (channels, kernel, stride, padding) in
+        [([1, 40], 10, 5, 2), ([48, 64], 8, 4, 2), ([32, 7], 4, 2, 1)]
+    {
+        let shape = ConvShape {
+            n: 3,
+            c_in: channels[0],
+            c_out: channels[1],
+            height: 1,
+            width: 301,
+            kernel: [1, kernel],
+            stride: [1, stride],
+            padding: [0, padding],
+        };
+        let case = Case::new(shape, Pool::None);
+        let winners = case.forward().winners;
+        let area = case.plan().out_area();
+        // A stretch in the middle and a few frames elsewhere.
+        let heard = |at: usize| (20..41).contains(&(at % area)) || at.is_multiple_of(17);
+        let mut m = Numbers::new(13).vec(winners.len());
+        m.iter_mut().enumerate().filter(|(at, _)| !heard(*at)).for_each(|(_, m)| *m = 0.0);
+        let expected = case.hebbian(&winners, &m);
+        for plan in plans(&case) {
+            let got = hebbian(&case, &plan, &winners, &m);
+            let errors = [distance(&got.0, &expected.0), distance(&got.1, &expected.1)];
+            assert!(errors.iter().all(|&e| e <= UPDATE), "{plan:?}: {errors:?}");
+            let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let on =
+                |threads| pool(threads).unwrap().install(|| hebbian(&case, &plan, &winners, &m));
+            assert!(on(1) == on(2), "{plan:?}");
+        }
     }
 }
 
