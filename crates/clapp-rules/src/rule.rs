@@ -418,7 +418,8 @@ impl Rule {
             draws.len()
         );
         let w_pred = predictors.w_pred.weight();
-        let forward = half(contrast, &target, &context, w_pred.clone(), Contract::Inner, &draws[0]);
+        let (forward, modulation) =
+            half(contrast, &target, &context, w_pred.clone(), Contract::Inner, &draws[0]);
         let w_retro = || {
             let synapses = predictors.w_retro.as_ref();
             let synapses = synapses
@@ -437,12 +438,58 @@ impl Rule {
                 let w_retro = w_retro();
                 // The second half scores with W_retroᵀ in the place of W_pred.
                 let (scores, contract) = (w_retro.clone(), Contract::Outer);
-                let reverse = half(contrast, &target, &context, scores, contract, &draws[1]);
+                let (reverse, _) = half(contrast, &target, &context, scores, contract, &draws[1]);
                 monitor = merge_monitors(monitor, reverse.monitor.clone());
                 (Some(reverse.back(w_retro, Contract::Inner)), Some(reverse.w_retro()))
             }
         };
         let predictors = PredictorUpdate { w_pred: forward.w_pred(), w_retro };
-        Update { target: forward.target, context, predictors, monitor }
+        Update { target: modulation, context, predictors, monitor }
+    }
+
+    /// [`update_with`](Self::update_with) for a layer that predicts itself: both modulations in one.
+    ///
+    /// [`Update::target`] is the sum of both, [`Update::context`] nothing. Where contexts come from a
+    /// window, most of the grid is nobody's context, and the sum costs no pass over it.
+    ///
+    /// # Panics
+    ///
+    /// As [`update`](Self::update).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Distribution, Tensor};
+    /// use clapp_rules::{GridShape, Predictors, Purpose, Rule, stream};
+    /// let (device, rule) = (Device::flex(), Rule::clapp_s());
+    /// let mut random = stream(2, Purpose::Test, [0; 4]);
+    /// let (steps, back) = (rule.prediction_steps, rule.feedback.way_back());
+    /// let predictors = Predictors::init(steps, 4, 4, back, &device, &mut random);
+    /// let z = Tensor::<4>::random([2, 7, 1, 4], Distribution::Default, &device);
+    /// let draws = rule.draw(GridShape { batch: 2, time: 7, site: 1 }, &mut random);
+    /// let contrast = rule.contrast();
+    /// let both = rule.update_self_with(contrast.as_ref(), z.clone(), &predictors, &draws);
+    /// let apart = rule.update(z.clone(), z, &predictors, &draws);
+    /// let off = both.modulation() - apart.modulation();
+    /// assert!(off.abs().max().into_scalar::<f32>() < 1e-6);
+    /// ```
+    #[must_use]
+    pub fn update_self_with(
+        &self,
+        contrast: &dyn Contrast,
+        grid: Tensor<4>,
+        predictors: &Predictors,
+        draws: &[Draws],
+    ) -> Update {
+        if self.feedback != Feedback::Symmetric || draws.len() != 1 {
+            let update = self.update_with(contrast, grid.clone(), grid, predictors, draws);
+            return Update { target: update.modulation(), context: None, ..update };
+        }
+        let w_pred = predictors.w_pred.weight();
+        let (half, target) =
+            half(contrast, &grid, &grid, w_pred.clone(), Contract::Inner, &draws[0]);
+        let target = half.back_onto(target, w_pred, Contract::Outer);
+        let predictors = PredictorUpdate { w_pred: half.w_pred(), w_retro: None };
+        Update { target, context: None, predictors, monitor: half.monitor }
     }
 }

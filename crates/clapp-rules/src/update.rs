@@ -1,7 +1,7 @@
 //! What an update is made of: its values, its two halves, its numbers to watch.
 
 use burn::tensor::{DType, Int, Tensor};
-use clapp_backend::{Contract, block_outer, block_product, pair_scatter, pair_scores};
+use clapp_backend::{Contract, block_outer, block_product, block_product_onto, pair_scores};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -85,12 +85,12 @@ pub(crate) struct Half {
     weighted: Tensor<2>,
     /// `0 … rows − 1`.
     own_rows: Tensor<1, Int>,
-    /// Modulation of the score's target side.
-    pub(crate) target: Tensor<4>,
+    grid: GridShape,
     pub(crate) monitor: Tensor<1>,
 }
 
-/// Scores, gates and the target side.
+/// Scores and gates, and the modulation of the score's target side: apart, so that whoever has it alone
+/// can add to it in place.
 ///
 /// `weights` are W_pred, or W_retro with its outer axis contracted. All prediction steps go through
 /// one call each, and neither target nor context is copied: pairs are rows of the grid.
@@ -101,7 +101,7 @@ pub(crate) fn half(
     weights: Tensor<3>,
     contract: Contract,
     draws: &Draws,
-) -> Half {
+) -> (Half, Tensor<4>) {
     let [batch, time, site, channels] = target.dims();
     let grid = GridShape { batch, time, site };
     let ([steps, ..], [_, context_time, _, context_channels]) = (weights.dims(), context.dims());
@@ -126,7 +126,7 @@ pub(crate) fn half(
     let target = modulation.reshape([batch, time, site, channels]);
     let [rows, _] = weighted.dims();
     let own_rows = Tensor::arange(0..rows as i64, (&device, DType::I32));
-    Half { blocks, contexts, context_rows, weighted, own_rows, target, monitor }
+    (Half { blocks, contexts, context_rows, weighted, own_rows, grid, monitor }, target)
 }
 
 /// Third factors with the weight of their rows, and the numbers to watch.
@@ -162,14 +162,27 @@ pub(crate) fn merge_monitors(forward: Tensor<1>, reverse: Tensor<1>) -> Tensor<1
 impl Half {
     /// Context side: the way back `W g` of every row, added up in its context's place of the grid.
     pub(crate) fn back(&self, weights: Tensor<3>, contract: Contract) -> Tensor<4> {
-        let own = self.own_rows.clone();
-        let rows = block_product(self.weighted.clone(), own, weights, &self.blocks, contract);
-        let ([count, channels], [grid_rows, _]) = (rows.dims(), self.contexts.dims());
-        let places = self.context_rows.clone().reshape([count, 1]);
-        let once = Tensor::ones([count, 1], (&rows.device(), rows.dtype()));
-        let modulation = pair_scatter(once, rows, places, grid_rows);
-        let [batch, time, site, _] = self.target.dims();
-        modulation.reshape([batch, time, site, channels])
+        let GridShape { batch, time, site } = self.grid;
+        let [_, channels] = self.contexts.dims();
+        let (device, dtype) = (self.contexts.device(), self.contexts.dtype());
+        let silence = Tensor::zeros([batch, time, site, channels], (&device, dtype));
+        self.back_onto(silence, weights, contract)
+    }
+
+    /// [`back`](Self::back), added to a modulation that is there.
+    pub(crate) fn back_onto(
+        &self,
+        modulation: Tensor<4>,
+        weights: Tensor<3>,
+        contract: Contract,
+    ) -> Tensor<4> {
+        let shape = modulation.dims();
+        let [batch, time, site, channels] = shape;
+        let sums = modulation.reshape([batch * time * site, channels]);
+        let places = self.context_rows.clone();
+        let sums =
+            block_product_onto(sums, self.weighted(), weights, &self.blocks, contract, places);
+        sums.reshape(shape)
     }
 
     /// ΔW_pred = gᵀ c of every prediction step.
