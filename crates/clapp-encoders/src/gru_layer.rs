@@ -1,10 +1,10 @@
 //! A gated recurrent layer over whole recordings: forward in time, and the factored form of its update.
 
-use burn::tensor::Tensor;
-use clapp_backend::linear_hebbian;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use clapp_backend::{GruStates, Reach, block_outer, gru_credit, gru_states};
 use clapp_rules::Optimizer;
 
-use crate::{GruUpdate, LocalActivity, LocalGru, LocalLayer, Recurrence, gru::Step};
+use crate::{GruUpdate, LocalActivity, LocalGru, LocalLayer, Recurrence};
 
 impl LocalGru {
     /// All changes for a modulation `[batch, time, 1, unit]` of the states.
@@ -14,7 +14,7 @@ impl LocalGru {
     /// If `modulation` has another shape.
     #[must_use]
     pub fn delta(&self, activity: &GruActivity, modulation: Tensor<4>) -> GruUpdate {
-        let [time, batch, units] = activity.states.dims();
+        let [batch, time, units] = activity.run.states.dims();
         assert_eq!(
             modulation.dims(),
             [batch, time, 1, units],
@@ -22,52 +22,49 @@ impl LocalGru {
             [batch, time, 1, units],
             modulation.dims()
         );
-        let modulation = modulation.reshape([batch, time, units]).swap_dims(0, 1);
-        let rows = time * batch;
-        let flat = |tensor: &Tensor<3>| {
-            let [_, _, channels] = tensor.dims();
-            tensor.clone().reshape([rows, channels])
+        let reach = match self.recurrence {
+            Recurrence::EProp => Reach::Memory,
+            Recurrence::OneStep => Reach::Present,
         };
-        let credit = match self.recurrence {
-            Recurrence::EProp => filtered(modulation, &activity.gates),
-            Recurrence::OneStep => modulation,
-        };
-        let before = flat(&activity.before());
-        let step = Step {
-            gates: flat(&activity.gates),
-            candidate: flat(&activity.candidates),
-            recalled: flat(&activity.recalled),
-            state: flat(&activity.states),
-        };
-        let [driven, recalled] = step.slopes(&before);
-        let credit = flat(&credit).repeat_dim(1, 3);
-        let input = linear_hebbian(flat(&activity.input), driven * credit.clone());
-        let recurrent = linear_hebbian(before, recalled * credit);
+        let credit = gru_credit(&activity.run, modulation.reshape([batch, time, units]), reach);
+        let device = activity.input.device();
+        let all = named(0..batch * time, &device);
+        // The first state of a recording has no past to learn from.
+        let later = || (0..batch * time).filter(|row| row % time > 0);
+        let (later_rows, before) =
+            (named(later(), &device), named(later().map(|row| row - 1), &device));
+        let (driven, recalled) = (flat(&credit.driven), flat(&credit.recalled));
+        let sum = |post: &Tensor<2>| post.clone().sum_dim(0).reshape([3 * units]);
         GruUpdate {
-            input: input.weight,
-            recurrent: recurrent.weight,
-            input_bias: input.bias,
-            recurrent_bias: recurrent.bias,
+            input_bias: sum(&driven),
+            recurrent_bias: sum(&recalled),
+            input: outer((driven, all.clone()), (flat(&activity.input), all)),
+            recurrent: outer((recalled, later_rows), (flat(&activity.run.states), before)),
         }
     }
 }
 
-/// λ_t = m_t + ζ_{t+1} ⊙ λ_{t+1}: what all later modulations owe to a state through its own memory.
-fn filtered(modulation: Tensor<3>, gates: &Tensor<3>) -> Tensor<3> {
-    let [time, _, units] = modulation.dims();
-    let mut credit: Vec<Tensor<3>> = Vec::with_capacity(time);
-    for t in (0..time).rev() {
-        let told = modulation.clone().narrow(0, t, 1);
-        let remembered = credit
-            .last()
-            .map(|later| gates.clone().narrow(0, t + 1, 1).narrow(2, units, units) * later.clone());
-        credit.push(match remembered {
-            Some(remembered) => told + remembered,
-            None => told,
-        });
+/// Row numbers on a device.
+fn named(rows: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {
+    let rows: Vec<i32> = rows.map(|row| row as i32).collect();
+    let count = rows.len();
+    Tensor::from_data(TensorData::new(rows, [count]), (device, DType::I32))
+}
+
+/// Σ post × pre over rows that are named.
+fn outer(post: (Tensor<2>, Tensor<1, Int>), pre: (Tensor<2>, Tensor<1, Int>)) -> Tensor<2> {
+    let ([_, outer], [_, inner], [rows]) = (post.0.dims(), pre.0.dims(), post.1.dims());
+    if rows == 0 {
+        // Not every backend names no row.
+        return Tensor::zeros([outer, inner], (&post.0.device(), post.0.dtype()));
     }
-    credit.reverse();
-    Tensor::cat(credit, 0)
+    block_outer(post, pre, &[rows]).reshape([outer, inner])
+}
+
+/// `[stream, time, channel]` as rows.
+fn flat(tensor: &Tensor<3>) -> Tensor<2> {
+    let [streams, time, channels] = tensor.dims();
+    tensor.clone().reshape([streams * time, channels])
 }
 
 impl LocalLayer for LocalGru {
@@ -78,25 +75,11 @@ impl LocalLayer for LocalGru {
     ///
     /// If the inputs differ in number.
     fn forward(&self, input: &Tensor<3>) -> GruActivity {
-        let [batch, time, inputs] = input.dims();
-        let input = input.clone().swap_dims(0, 1).reshape([time * batch, inputs]);
-        let driven = self.driven(input.clone()).reshape([time, batch, 3 * self.units()]);
-        let mut state = self.silence(batch, input.dtype());
-        let mut steps = Vec::with_capacity(time);
-        for t in 0..time {
-            let driven = driven.clone().narrow(0, t, 1).reshape([batch, 3 * self.units()]);
-            let step = self.advance(driven, state);
-            state = step.state.clone();
-            steps.push(step);
-        }
-        let stack = |of: fn(&Step) -> Tensor<2>| Tensor::stack(steps.iter().map(of).collect(), 0);
-        GruActivity {
-            input: input.reshape([time, batch, inputs]),
-            gates: stack(|step| step.gates.clone()),
-            candidates: stack(|step| step.candidate.clone()),
-            recalled: stack(|step| step.recalled.clone()),
-            states: stack(|step| step.state.clone()),
-        }
+        let [batch, time, _] = input.dims();
+        let rows = 3 * self.units();
+        let driven = self.driven(flat(input)).reshape([batch, time, rows]);
+        let run = gru_states(driven, self.recurrent.weight(), self.recurrent_bias.weight());
+        GruActivity { input: input.clone(), run }
     }
 
     fn learn(&mut self, activity: GruActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
@@ -105,29 +88,19 @@ impl LocalLayer for LocalGru {
     }
 }
 
-/// What a recurrent layer leaves behind, every tensor `[time, batch, ·]`.
+/// What a recurrent layer leaves behind.
 #[derive(Clone, Debug)]
 pub struct GruActivity {
+    /// `[batch, time, input]`.
     input: Tensor<3>,
-    gates: Tensor<3>,
-    candidates: Tensor<3>,
-    recalled: Tensor<3>,
-    states: Tensor<3>,
+    run: GruStates,
 }
 
 impl GruActivity {
     /// What the layer heard, `[batch, time, input]`.
     #[must_use]
     pub fn input(&self) -> Tensor<3> {
-        self.input.clone().swap_dims(0, 1)
-    }
-
-    /// h⁻ of every step.
-    fn before(&self) -> Tensor<3> {
-        let [time, batch, units] = self.states.dims();
-        let options = (&self.states.device(), self.states.dtype());
-        let silence = Tensor::zeros([1, batch, units], options);
-        Tensor::cat(vec![silence, self.states.clone()], 0).narrow(0, 0, time)
+        self.input.clone()
     }
 }
 
@@ -135,11 +108,11 @@ impl LocalActivity for GruActivity {
     type Output = Tensor<3>;
 
     fn output(&self) -> Tensor<3> {
-        self.states.clone().swap_dims(0, 1)
+        self.run.states.clone()
     }
 
     fn representation(&self) -> Tensor<4> {
-        let [time, batch, units] = self.states.dims();
+        let [batch, time, units] = self.run.states.dims();
         self.output().reshape([batch, time, 1, units])
     }
 }

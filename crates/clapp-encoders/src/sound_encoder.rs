@@ -5,8 +5,8 @@ use clapp_rules::{Contrast, GridShape, Optimizer, Predictors, Rule, State, State
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DrawPairs, GruActivity, Learnt, LocalActivity, LocalConv1d, LocalGru, LocalLayer, Persist,
-    Seen, Stack, Wave, WaveActivity,
+    Context, DrawPairs, GruActivity, Learnt, LocalActivity, LocalConv1d, LocalGru, LocalLayer,
+    Persist, Seen, Stack, Wave, WaveActivity,
 };
 
 /// Whether the last convolution learns from the loss in which the recurrent layer predicts it.
@@ -137,19 +137,26 @@ impl SoundEncoder {
         draw: &mut DrawPairs<'_>,
         learn: &mut dyn FnMut(SoundLearner<'_>, &mut Predictors),
     ) {
-        let last = self.convolutions.layers.len() - 1;
+        let (last, own_context) = (self.convolutions.layers.len() - 1, self.convolutions.context);
         let (recurrent, mut heard) = (&mut self.recurrent, None);
-        let mut update_of = |l: usize, target: Tensor<4>, context: Tensor<4>, p: &Predictors| {
-            let [batch, time, site, _] = target.dims();
-            let draws = draw(l, GridShape { batch, time, site });
-            rule.update_with(contrast, target, context, p, &draws)
+        let mut draws_of = |l: usize, grid: &Tensor<4>| {
+            let [batch, time, site, _] = grid.dims();
+            draw(l, GridShape { batch, time, site })
         };
         let mut update = |l: usize, Seen { target, context, predictors }: Seen<'_>| {
-            let mut update = update_of(l, target.clone(), context, predictors);
-            if let (true, Some(top)) = (l == last, recurrent.as_ref()) {
+            let draws = draws_of(l, &target);
+            let top = recurrent.as_ref().filter(|_| l == last);
+            let hearing = top.map(|top| (top, target.clone()));
+            let mut update = match own_context {
+                Context::SameLayer => rule.update_self_with(contrast, target, predictors, &draws),
+                Context::LayerAbove => {
+                    rule.update_with(contrast, target, context, predictors, &draws)
+                }
+            };
+            if let Some((top, target)) = hearing {
                 let activity = top.gru.forward(&frames(target.clone()));
-                let context = activity.representation();
-                let upper = update_of(l + 1, target, context, &top.predictors);
+                let (context, draws) = (activity.representation(), draws_of(l + 1, &target));
+                let upper = rule.update_with(contrast, target, context, &top.predictors, &draws);
                 if top.target == TargetSide::Learns {
                     update.target = update.target + upper.target.clone();
                 }
