@@ -96,7 +96,8 @@ def measure(program: Path, options: argparse.Namespace) -> dict[str, Runs]:
             arguments = [case.workload, *case.size, *repeats, "--threads", threads]
             results[case.name].ours.append(run([program, *arguments]))
             if case.in_pytorch:
-                for layout, flag in LAYOUTS.items():
+                for layout in case.layouts:
+                    flag = LAYOUTS[layout]
                     report = run([sys.executable, PYTORCH_PROGRAM, *arguments, *flag])
                     results[case.name].pytorch[layout].append(report)
     return results
@@ -127,6 +128,7 @@ def circumstances(results: dict[str, Runs], torch: str, options: argparse.Namesp
         "settings": [
             f"{options.rounds} rounds of {options.steps} steps behind {options.warmup}",
             "64×64 gray; full width with 8 images, quarter width with 32",
+            "sound: 8 crops of 20,480 samples",
         ],
     }
     for name, report in (("ours", ours), ("PyTorch", pytorch)):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LAYOUTS: dict[str, list[str]] = {"NCHW": [], "channels-last": ["--channels-last"]}
+ONE_LAYOUT = ("NCHW",)
+"""Sound: PyTorch has no other layout for maps of one row."""
 
 Report = dict[str, Any]
 
@@ -25,10 +27,12 @@ class Case:
     size: tuple[str, ...] = ()
     in_pytorch: bool = True
     threads: int | None = None
+    layouts: tuple[str, ...] = tuple(LAYOUTS)
 
 
 FULL = ("--width", "1", "--batch", "8")
 QUARTER = ("--width", "0.25", "--batch", "32")
+EIGHTH = ("--width", "0.125", "--batch", "8")
 CASES = [
     # The first three are compared with each other: nothing of PyTorch's lies between them.
     Case("step_1_thread", "step", FULL, in_pytorch=False, threads=1),
@@ -37,6 +41,9 @@ CASES = [
     Case("step_quarter_width", "step", QUARTER),
     Case("convolutions", "convolutions", FULL),
     Case("inference", "inference", FULL),
+    Case("sound_step", "sound-step", FULL, layouts=ONE_LAYOUT),
+    Case("sound_step_eighth_width", "sound-step", EIGHTH, layouts=ONE_LAYOUT),
+    Case("gru", "gru-step", FULL, layouts=ONE_LAYOUT),
     Case("loader", "loader", FULL, in_pytorch=False),
     Case("roofline", "roofline", in_pytorch=False),
 ]
@@ -51,7 +58,8 @@ class Runs:
 
     def better_layout(self) -> str:
         """The layout with the smaller median."""
-        return min(LAYOUTS, key=lambda name: median(seconds(self.pytorch[name])))
+        measured = [name for name, reports in self.pytorch.items() if reports]
+        return min(measured, key=lambda name: median(seconds(self.pytorch[name])))
 
     def ratios(self) -> list[float]:
         """PyTorch's seconds in its better layout ÷ ours, round by round."""
@@ -85,7 +93,7 @@ def peaks(reports: Sequence[Report]) -> list[float]:
 
 def ratios(results: dict[str, Runs]) -> dict[str, list[float]]:
     """What the comparison is about, round by round; larger is better for us."""
-    step = results["step"]
+    step, sound = results["step"], results["sound_step"]
     lighter = min(step.pytorch.values(), key=lambda reports: median(peaks(reports)))
     return {
         "step": step.ratios(),
@@ -94,7 +102,20 @@ def ratios(results: dict[str, Runs]) -> dict[str, list[float]]:
         "inference": results["inference"].ratios(),
         "time_local": divided(seconds(step.ours), seconds(results["time_local"].ours)),
         "memory": divided(peaks(lighter), peaks(step.ours)),
+        "sound_step": sound.ratios(),
+        "sound_step_eighth_width": results["sound_step_eighth_width"].ratios(),
+        "sound_memory": divided(peaks(sound.pytorch["NCHW"]), peaks(sound.ours)),
+        "gru": divided(halves(results["gru"].pytorch["NCHW"]), halves(results["gru"].ours)),
+        "gru_step": results["gru"].ratios(),
     }
+
+
+def halves(reports: Sequence[Report]) -> list[float]:
+    """Seconds of the recurrent layer alone, forward and weight changes."""
+    return [
+        sum(layer["forward_seconds"] + layer["update_seconds"] for layer in report["layers"])
+        for report in reports
+    ]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -122,7 +143,7 @@ def spread(values: Sequence[float]) -> str:
 
 def mib(reports: Sequence[Report]) -> str:
     """Median peak memory."""
-    return f"{median(peaks(reports)) / 2**20:.0f}"
+    return f"{median(peaks(reports)) / 2**20:.0f}" if reports else ""
 
 
 def table(results: dict[str, Runs]) -> str:
@@ -132,7 +153,7 @@ def table(results: dict[str, Runs]) -> str:
     for case in (case for case in CASES if case.in_pytorch):
         runs = results[case.name]
         all_runs = [runs.ours, *runs.pytorch.values()]
-        times = [f"{median(seconds(reports)):.3f}" for reports in all_runs]
+        times = [f"{median(seconds(reports)):.3f}" if reports else "" for reports in all_runs]
         found = [f"{median(runs.ratios()):.2f}", spread(runs.ratios())]
         rows.append([case.name, *times, *found, *map(mib, all_runs)])
     return columns(rows)
@@ -179,6 +200,9 @@ def ours_table(results: dict[str, Runs]) -> str:
         "loader ÷ training, quarter width",
         divided(per_second("loader"), per_second("step_quarter_width")),
     )
+    add("e-prop alone, forward and changes, ms", [1e3 * s for s in halves(ours("gru"))])
+    pytorch = results["gru"].pytorch["NCHW"]
+    add("back-propagation through time in PyTorch, ms", [1e3 * s for s in halves(pytorch)])
     add("memory copy, GB/s", [report["copy_gbytes"] for report in ours("roofline")])
     ceilings = [report["fma_gflops"] for report in ours("roofline")]
     add("multiply-add ceiling, GFLOP/s", ceilings)

@@ -13,6 +13,7 @@ no gradient of their input.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import resource
 import statistics
@@ -25,6 +26,7 @@ try:
     import torch
 except ImportError:
     sys.exit("error: torch: expected the package, got none; pip install torch")
+import pytorch_sound
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,6 +36,8 @@ PLAN = [(128, False), (256, True), (256, False), (512, True), (1024, True), (102
 PATCH, STRIDE = 16, 8
 PREDICTION_STEPS, SKIP, NEGATIVES = 5, 1, 16
 RATE = 2e-4
+
+WORKLOADS = ["step", "inference", "convolutions", "sound-step", "gru-step"]
 
 
 class Layer(nn.Module):
@@ -181,11 +185,12 @@ def peak_memory() -> int | None:
 def arguments() -> argparse.Namespace:
     """The command line; names and defaults are those of `clapp-bench`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("workload", choices=["step", "inference", "convolutions"])
+    parser.add_argument("workload", choices=WORKLOADS)
     parser.add_argument("--width", type=float, default=1.0, help="factor of VGG-6's channels")
     parser.add_argument("--batch", type=int, default=8, help="images of a step")
     parser.add_argument("--crop", type=int, default=64, help="side of an image in pixels")
     parser.add_argument("--colours", type=int, default=1, help="colour planes of an image")
+    parser.add_argument("--samples", type=int, default=20_480, help="samples of a crop of sound")
     parser.add_argument("--threads", type=int, default=0, help="threads (default: PyTorch's)")
     parser.add_argument("--steps", type=int, default=5, help="steps that count")
     parser.add_argument("--warmup", type=int, default=2, help="steps before them")
@@ -206,20 +211,29 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     layers: dict[int, list[tuple[float, float]]] = {}
+    halves: pytorch_sound.Halves | None = None
+    fresh = functools.partial(torch.randn, shape(options))
     match options.workload:
         case "step":
             run = step(options)
         case "inference":
             run = inference(options)
+        case "sound-step":
+            run, fresh = pytorch_sound.step(options), lambda: pytorch_sound.waves(options)
+        case "gru-step":
+            run, halves = pytorch_sound.recurrent(options)
+            fresh = lambda: pytorch_sound.frames(options)  # noqa: E731
         case _:
             run = convolutions(options, layers)
     seconds, cpu_seconds = [], []
     for _ in range(options.warmup + options.steps):
-        images = torch.randn(shape(options))
+        batch = fresh()
         start, cpu_start = time.perf_counter(), time.process_time()
-        run(images)
+        run(batch)
         seconds.append(time.perf_counter() - start)
         cpu_seconds.append(time.process_time() - cpu_start)
+        if halves is not None:
+            layers.setdefault(pytorch_sound.RECURRENT_LAYER, []).append(halves(batch))
     seconds, cpu_seconds = seconds[options.warmup :], cpu_seconds[options.warmup :]
     report = {
         "program": "pytorch",

@@ -3,6 +3,7 @@
 //! | part | what | where |
 //! |---|---|---|
 //! | workloads | a training step, inference, convolutions alone, the loader | [`Training`], [`Case`], [`Images`] |
+//! | sound | a training step, its recurrent layer alone | [`SoundTraining`], [`GruTraining`] |
 //! | clock | seconds, processor seconds, peak memory | [`measure()`], [`peak_memory`] |
 //! | ceilings | multiply-adds and copied bytes a second that this machine can do | [`Ceilings`] |
 //! | count | multiply-adds that a step has to do | [`count`] |
@@ -20,6 +21,7 @@ mod layers;
 mod loader;
 mod measure;
 mod process;
+mod sound;
 mod training;
 
 pub use ceilings::Ceilings;
@@ -28,4 +30,5 @@ pub use layers::{Case, cases};
 pub use loader::{IMAGES, Images};
 pub use measure::{Repeats, Timing, measure, median};
 pub use process::{cpu_time, peak_memory};
+pub use sound::{GruStep, GruTraining, SoundSetting, SoundTraining};
 pub use training::{Setting, Training, images};

@@ -13,8 +13,8 @@ use clap::{Parser, ValueEnum};
 use clapp::rules::Rule;
 use clapp_backend::Arithmetic;
 use clapp_benches::{
-    Ceilings, Error, IMAGES, Images, Repeats, Setting, Training, cases, count, images, measure,
-    median,
+    Ceilings, Error, GruTraining, IMAGES, Images, Repeats, Setting, SoundSetting, SoundTraining,
+    Training, cases, count, images, measure, median,
 };
 
 use report::{Count, LayerTime, Report, Speed};
@@ -32,6 +32,10 @@ enum Workload {
     Convolutions,
     /// STL-10's loader with one worker
     Loader,
+    /// A whole step of CLAPP-s on sound: five convolutions and the recurrent layer
+    SoundStep,
+    /// A step of the recurrent layer alone, by e-prop, with the rule
+    GruStep,
     /// What the machine can do at most
     Roofline,
 }
@@ -65,6 +69,9 @@ struct Options {
     /// Names all random draws
     #[arg(long, default_value_t = 2)]
     seed: u64,
+    /// Samples of a crop of sound
+    #[arg(long, default_value_t = 20_480)]
+    samples: usize,
     /// Plain sums of products only, no Winograd
     #[arg(long)]
     exact: bool,
@@ -75,6 +82,11 @@ impl Options {
         let arithmetic = if self.exact { Arithmetic::Exact } else { Arithmetic::Fast };
         let &Self { width, batch, crop, colours, seed, .. } = self;
         Setting { width, batch, crop, colours, arithmetic, seed }
+    }
+
+    fn sound(&self) -> SoundSetting {
+        let &Self { width, batch, samples, seed, .. } = self;
+        SoundSetting { width, batch, samples, seed }
     }
 
     fn repeats(&self) -> Repeats {
@@ -125,6 +137,17 @@ fn run(options: &Options) -> Result<Report, Error> {
             result?;
             report.speed = Some(Speed::new(timing, IMAGES));
         }
+        Workload::SoundStep => {
+            let sound = options.sound();
+            let mut training = SoundTraining::new(&sound, &device)?;
+            let timing = measure(
+                options.repeats(),
+                |step| sound.waves(step, &device),
+                |waves| drop(black_box(training.step(waves))),
+            );
+            report.speed = Some(Speed::new(timing, sound.batch));
+        }
+        Workload::GruStep => recurrent(options, &device, &mut report)?,
         Workload::Roofline => {
             report.ceilings =
                 Some(Ceilings::measure(rayon::current_num_threads(), CEILING_SECONDS));
@@ -173,19 +196,34 @@ fn convolutions(options: &Options, device: &Device, report: &mut Report) -> Resu
     let products = layers.iter().map(|&(l, _)| half(l) + half(l)).sum();
     report.speed = Some(Speed::new(timing, setting.batch));
     report.count = Some(Count::new(products, timing));
-    let middle = |seconds: &[[f64; 2]], which: usize| {
-        let counted = &seconds[options.warmup..];
-        median(&counted.iter().map(|pair| pair[which]).collect::<Vec<_>>())
-    };
-    report.layers = layers
-        .iter()
-        .map(|(l, seconds)| LayerTime {
-            layer: l + 1,
-            forward_seconds: middle(seconds, 0),
-            update_seconds: middle(seconds, 1),
-        })
-        .collect();
+    report.layers =
+        layers.iter().map(|(l, seconds)| layer_time(l + 1, &seconds[options.warmup..])).collect();
     Ok(())
+}
+
+/// The recurrent layer is the sixth of its encoder.
+const RECURRENT_LAYER: usize = 6;
+
+fn recurrent(options: &Options, device: &Device, report: &mut Report) -> Result<(), Error> {
+    let sound = options.sound();
+    let mut training = GruTraining::new(&sound, device)?;
+    let inputs: Vec<_> =
+        (0..options.warmup + options.steps).map(|s| training.frames(s as u64, device)).collect();
+    let mut seconds = vec![];
+    let timing = measure(
+        options.repeats(),
+        |step| inputs[step as usize].clone(),
+        |frames| seconds.push(training.step(frames).layer.map(|half| half.as_secs_f64())),
+    );
+    report.speed = Some(Speed::new(timing, sound.batch));
+    report.layers = vec![layer_time(RECURRENT_LAYER, &seconds[options.warmup..])];
+    Ok(())
+}
+
+/// Medians of the two halves.
+fn layer_time(layer: usize, seconds: &[[f64; 2]]) -> LayerTime {
+    let middle = |half: usize| median(&seconds.iter().map(|pair| pair[half]).collect::<Vec<_>>());
+    LayerTime { layer, forward_seconds: middle(0), update_seconds: middle(1) }
 }
 
 fn main() -> ExitCode {

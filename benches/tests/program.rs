@@ -27,7 +27,9 @@ fn report(arguments: &[&str]) -> Value {
 
 #[test]
 fn every_workload_prints_its_speed_and_its_peak() {
-    for workload in ["step", "time-local", "inference", "convolutions", "loader"] {
+    let all =
+        ["step", "time-local", "inference", "convolutions", "loader", "sound-step", "gru-step"];
+    for workload in all {
         let report = report(&[workload]);
         assert_eq!(report["workload"], workload);
         assert!(report["seconds_per_step"].as_f64().unwrap() > 0.0, "{report}");
