@@ -19,11 +19,14 @@ pub(crate) use gru::{gru_credit, gru_states};
 /// Position of the maximum inside a pooled block, in burn's own encoding.
 const WINNER_TYPE: IntDType = IntDType::I32;
 
-fn dims<const D: usize, B: Backend>(tensor: &FloatTensor<B>) -> [usize; D] {
+pub(crate) fn dims<const D: usize, B: Backend>(tensor: &FloatTensor<B>) -> [usize; D] {
     tensor.shape().dims()
 }
 
-fn reshape<B: Backend, const D: usize>(tensor: FloatTensor<B>, dims: [usize; D]) -> FloatTensor<B> {
+pub(crate) fn reshape<B: Backend, const D: usize>(
+    tensor: FloatTensor<B>,
+    dims: [usize; D],
+) -> FloatTensor<B> {
     B::float_reshape(tensor, Shape::from(dims))
 }
 
@@ -37,7 +40,7 @@ fn plain<B: Backend>(activity: FloatTensor<B>) -> FloatTensor<B> {
     reshape::<B, 4>(activity, [n, c, h, w])
 }
 
-fn options<const N: usize>(stride: [usize; N], padding: [usize; N]) -> ConvOptions<N> {
+pub(crate) fn options<const N: usize>(stride: [usize; N], padding: [usize; N]) -> ConvOptions<N> {
     ConvOptions::new(stride, padding, [1; N], 1)
 }
 

@@ -10,6 +10,7 @@
 //! | local convolution | z = mean ρ(W ∗ x + b) | [`conv2d_local`] |
 //! | its Hebbian product | ΔW = Σ m ρ′(a) x | [`conv2d_local_hebbian`] |
 //! | Hebbian product of other layers | ΔW = Σ post × pre | [`linear_hebbian`], [`conv1d_hebbian`], [`conv2d_hebbian`], [`conv3d_hebbian`] |
+//! | film layer | u = ρ(W ∗ x + b) over time and space; moments, normalisation, max-pool | [`conv3d_local`], [`channel_moments`], [`PooledMap`] |
 //! | scores of pairs | u = (W_pred c) · z | [`pair_scores`] |
 //! | targets weighted by γ | g = Σ γ z | [`pair_gather`] |
 //! | predictions sent to targets | m = Σ γ (W_pred c) | [`pair_scatter`] |
@@ -35,7 +36,7 @@
 //!
 //! # Adding a backend
 //!
-//! `impl LocalOps for MyBackend {}`: every method of [`LocalOps`] has a body made of burn's own
+//! `impl LocalOps for MyBackend {}`, and the same for [`FilmOps`]: every method has a body made of burn's own
 //! operations. Override what your hardware does better. Autodiff backends deliberately do not
 //! implement it: the updates here are not derived from a graph.
 //!
@@ -50,9 +51,13 @@
 pub use burn;
 
 mod device;
+// Upstream deprecates burn-ndarray; it stays selectable here, and tested.
+#[allow(deprecated)]
+mod film;
 #[cfg(feature = "flex")]
 mod flex;
 mod generic;
+mod generic_film;
 mod gru;
 #[cfg(feature = "flex")]
 pub mod kernels;
@@ -62,8 +67,12 @@ mod ops;
 #[cfg(feature = "flex")]
 pub mod roofline;
 mod tensor;
+mod tensor_film;
 
 pub use device::{DeviceError, device};
+pub use film::{
+    FilmOps, FilmSpec, FrameWindow, MomentsOutput, PooledOutput, Response, SignalOutput,
+};
 pub use gru::{GruCredit, GruStates, gru_credit, gru_states};
 pub use ops::{
     AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, GruCreditOutput,
@@ -74,3 +83,4 @@ pub use tensor::{
     conv1d_hebbian, conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map,
     conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
 };
+pub use tensor_film::{PooledMap, arrange_film, channel_moments, conv3d_local};

@@ -9,10 +9,11 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use clapp_backend::{
-    Activity, AdamCoefficients, Arithmetic, Contract, ConvSpec, Hebbian, Pool, Reach, adam,
-    block_outer, block_product, block_product_onto, conv1d_hebbian, conv2d_hebbian, conv2d_local,
-    conv2d_local_hebbian, conv2d_local_hebbian_map, conv3d_hebbian, gru_credit, gru_states,
-    linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
+    Activity, AdamCoefficients, Arithmetic, Contract, ConvSpec, FilmSpec, FrameWindow, Hebbian,
+    Pool, PooledMap, Reach, Response, adam, arrange_film, block_outer, block_product,
+    block_product_onto, channel_moments, conv1d_hebbian, conv2d_hebbian, conv2d_local,
+    conv2d_local_hebbian, conv2d_local_hebbian_map, conv3d_hebbian, conv3d_local, gru_credit,
+    gru_states, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
 };
 
 /// ‖a − b‖ / (‖a‖ + ‖b‖) in single precision, sums of a few thousand terms. Above 1e-6 it would be
@@ -95,6 +96,36 @@ impl Step<'_> {
         self.keep_update("linear", &linear_hebbian(pre, post));
     }
 
+    /// Two layers over films, the upper one on the map of the lower as the backend keeps it.
+    fn films(&mut self, response: Response, window: FrameWindow) {
+        let mut input = arrange_film(self.values(80, [2, 3, 6, 13, 12]));
+        for (l, channels) in [20, 16].into_iter().enumerate() {
+            let name = format!("film {} {response:?} {window:?}", l + 1);
+            let [_, pre, ..] = input.dims();
+            let (stride, padding) = ([1 + l, 1, 1], [0, 1, l]);
+            let weight = self.values(81 + l, [channels, pre, 1 + l, 3, 2]);
+            let spec = FilmSpec { stride, padding, response };
+            let bias = self.values(83 + l, [channels]);
+            let map = conv3d_local(input.clone(), weight.clone(), bias, spec);
+            self.keep(&format!("{name} map"), &map);
+            let (mean, variance) = channel_moments(map.clone());
+            self.keep(&format!("{name} mean"), &mean);
+            self.keep(&format!("{name} variance"), &variance);
+            let of = |address: usize| self.values::<1>(address + l, [channels]);
+            let (scale, offset, slope) = (of(85), of(87), of(89));
+            let pooled = PooledMap::new(map, [scale.clone(), offset.clone()], window);
+            self.keep(&format!("{name} output"), &pooled.output);
+            let signal = self.values(91 + l, pooled.output.dims());
+            let (sum, centred) = pooled.signal_sums(signal.clone(), mean);
+            self.keep(&format!("{name} sum"), &sum);
+            self.keep(&format!("{name} centred sum"), &centred);
+            let post = pooled.signal_back(signal, [scale, slope, offset], response);
+            self.keep(&format!("{name} post"), &post);
+            self.keep_update(&name, &conv3d_hebbian(input, post, weight, stride, padding));
+            input = pooled.output;
+        }
+    }
+
     fn pairs(&mut self) {
         let (rows, n, targets, channels) = (12, 5, 9, 20);
         let prediction = self.values(40, [rows, channels]);
@@ -175,6 +206,8 @@ fn step(device: &Device, dtype: DType, arithmetic: Arithmetic) -> Vec<(String, V
     step.convolutions([Pool::Max2, Pool::None], [32, 64, 32]);
     step.convolutions([Pool::Max2, Pool::Max2], [3, 5, 48]);
     step.products();
+    step.films(Response::Rectified, FrameWindow { side: 3, stride: 2 });
+    step.films(Response::Linear, FrameWindow::PIXEL);
     step.pairs();
     step.blocks();
     step.recurrence();

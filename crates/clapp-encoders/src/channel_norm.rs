@@ -1,6 +1,7 @@
 //! Batch normalisation of a layer's own channels, and its part of the local update.
 
 use burn::tensor::{Device, Tensor};
+use clapp_backend::channel_moments;
 use clapp_rules::{Optimizer, State, StateError, Synapses};
 
 use crate::Persist;
@@ -98,7 +99,11 @@ impl ChannelNorm {
     #[must_use]
     pub fn moments(&self, map: &Tensor<5>, statistics: Statistics) -> Moments {
         match statistics {
-            Statistics::Batch => batch_moments(map),
+            Statistics::Batch => {
+                let [batch, _, time, height, width] = map.dims();
+                let (mean, variance) = channel_moments(map.clone());
+                Moments { mean, variance, count: Some(batch * time * height * width) }
+            }
             Statistics::Running => {
                 let (mean, variance) = (self.mean.clone(), self.variance.clone());
                 Moments { mean, variance, count: None }
@@ -106,12 +111,16 @@ impl ChannelNorm {
         }
     }
 
-    /// y of a map, `[b, j, t, y, x]`, as one product and one sum.
+    /// y = α u + β as the coefficients of one line, `[j]` each.
+    ///
+    /// ```text
+    /// α_j = g_j/σ_j        β_j = s_j − g_j μ_j/σ_j
+    /// ```
     #[must_use]
-    pub fn normalise(&self, map: Tensor<5>, moments: &Moments) -> Tensor<5> {
+    pub fn line(&self, moments: &Moments) -> [Tensor<1>; 2] {
         let scale = self.gain.weight() * moments.inverse_deviation();
         let offset = self.shift.weight() - moments.mean.clone() * scale.clone();
-        map * channel(scale) + channel(offset)
+        [scale, offset]
     }
 
     /// Learns gain and shift, and lets the running statistics follow a batch.
@@ -149,28 +158,4 @@ impl Persist for ChannelNorm {
         }
         Ok(())
     }
-}
-
-/// Mean and variance of every channel; the variance from centred values, because a mean far from 0 would
-/// eat the digits of a difference of squares.
-fn batch_moments(map: &Tensor<5>) -> Moments {
-    let [batch, _, time, height, width] = map.dims();
-    let count = batch * time * height * width;
-    let mean = channel_sum(map.clone()) / count as f64;
-    let centred = map.clone() - channel(mean.clone());
-    let variance = channel_sum(centred.square()) / count as f64;
-    Moments { mean, variance, count: Some(count) }
-}
-
-/// Sum over everything but the channel, axis by axis: a sum of 10⁵ numbers in one go loses a digit in single
-/// precision, and every synapse of the channel would see it.
-pub(crate) fn channel_sum(map: Tensor<5>) -> Tensor<1> {
-    let [_, channels, ..] = map.dims();
-    map.sum_dim(4).sum_dim(3).sum_dim(2).sum_dim(0).reshape([channels])
-}
-
-/// One number per channel, ready to meet a map.
-pub(crate) fn channel(values: Tensor<1>) -> Tensor<5> {
-    let [channels] = values.dims();
-    values.reshape([1, channels, 1, 1, 1])
 }

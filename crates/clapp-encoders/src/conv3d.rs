@@ -1,14 +1,12 @@
 //! A 3-d convolution with batch normalisation that learns from its own activity.
 
-use burn::tensor::{Device, Int, Tensor, activation::relu, module::conv3d, ops::ConvOptions};
-use clapp_backend::conv3d_hebbian;
+use burn::tensor::{Device, Tensor, activation::relu};
+use clapp_backend::{FilmSpec, PooledMap, Response, arrange_film, conv3d_hebbian, conv3d_local};
 use clapp_rules::{Optimizer, State, StateError, Synapses};
 
 use crate::{
-    ChannelNorm, Conv3dSpec, FilmPool, LocalActivity, LocalLayer, Moments, NormDelta, NormOrder,
-    Persist, Statistics,
-    channel_norm::{channel, channel_sum},
-    film_pool::{pooled, routed},
+    ChannelNorm, Conv3dSpec, LocalActivity, LocalLayer, Moments, NormDelta, NormOrder, Persist,
+    Statistics,
 };
 
 /// Convolution over time and space, ReLU, batch normalisation, optional 3×3 max-pool within frames.
@@ -74,15 +72,12 @@ pub struct LocalConv3d {
 pub struct FilmActivity {
     /// Presynaptic activity x, `[b, i, t, y, x]`.
     pub input: Tensor<5>,
-    /// What is normalised, before the pool: ρ(a), or a in the paper's order.
-    pub map: Tensor<5>,
-    /// The same behind the pool: the winners' values.
-    pub pooled: Tensor<5>,
+    /// What is normalised, before the pool: ρ(a), or a in the paper's order; behind it the winners.
+    pub pooled: PooledMap,
     /// z, `[b, j, t', y', x']`: the next layer's input.
     pub output: Tensor<5>,
     /// What it was normalised with.
     pub moments: Moments,
-    winners: Option<Tensor<4, Int>>,
 }
 
 /// Changes of everything plastic in a film layer.
@@ -150,48 +145,30 @@ impl LocalConv3d {
         }
         let moments = &activity.moments;
         let (mean, inverse) = (moments.mean.clone(), moments.inverse_deviation());
-        let normalised =
-            (activity.pooled.clone() - channel(mean.clone())) * channel(inverse.clone());
-        let norm =
-            NormDelta { gain: channel_sum(m.clone() * normalised), shift: channel_sum(m.clone()) };
+        let (sum, centred) = activity.pooled.signal_sums(m.clone(), mean.clone());
+        let norm = NormDelta { gain: centred * inverse.clone(), shift: sum };
         let scale = self.norm.gain.weight() * inverse.clone();
-        let sent = m * channel(scale.clone());
-        let mut post = match &activity.winners {
-            Some(winners) => routed(sent, winners.clone(), &activity.map),
-            None => sent,
+        let (slope, offset) = match moments.count {
+            Some(count) => {
+                // x̂ is linear in u, so both terms are one line in u for every channel.
+                let slope = scale.clone() * inverse * norm.gain.clone() / count as f64;
+                let offset = scale.clone() * norm.shift.clone() / count as f64;
+                (slope.clone(), offset - mean * slope)
+            }
+            None => (scale.zeros_like(), scale.zeros_like()),
         };
-        if let Some(count) = moments.count {
-            // x̂ is linear in u, so both terms are one line in u for every channel.
-            let slope = scale.clone() * inverse.clone() * norm.gain.clone() / count as f64;
-            let offset = scale * norm.shift.clone() / count as f64 - mean * slope.clone();
-            post = post - (activity.map.clone() * channel(slope) + channel(offset));
-        }
-        if self.spec.order == NormOrder::AfterRelu {
-            post = post * activity.map.clone().sign();
-        }
+        let post = activity.pooled.signal_back(m, [scale, slope, offset], self.response());
         let Conv3dSpec { stride, padding, .. } = self.spec;
         let conv =
             conv3d_hebbian(activity.input.clone(), post, self.weight.weight(), stride, padding);
         FilmDelta { weight: conv.weight, bias: conv.bias, norm }
     }
 
-    /// Pools a map by its normalised values: `[b, j, t, y', x']` and the winners.
-    fn pool(&self, map: &Tensor<5>) -> (Tensor<5>, Option<Tensor<4, Int>>) {
-        match self.spec.pool {
-            FilmPool::Nothing => (map.clone(), None),
-            FilmPool::Max3 => {
-                let gain = self.norm.gain.weight();
-                let falling = gain.clone().lower_elem(0.0);
-                let (values, winners) = if falling.clone().any().into_scalar::<bool>() {
-                    // Where y falls with u, the largest y is the smallest u.
-                    let sign = gain.ones_like().mask_fill(falling, -1.0);
-                    let (values, winners) = pooled(map.clone() * channel(sign.clone()));
-                    (values * channel(sign), winners)
-                } else {
-                    pooled(map.clone())
-                };
-                (values, Some(winners))
-            }
+    /// What stands before the normalisation.
+    fn response(&self) -> Response {
+        match self.spec.order {
+            NormOrder::AfterRelu => Response::Rectified,
+            NormOrder::BeforeRelu => Response::Linear,
         }
     }
 }
@@ -201,21 +178,17 @@ impl LocalLayer for LocalConv3d {
     type Activity = FilmActivity;
 
     fn forward(&self, input: &Tensor<5>) -> FilmActivity {
-        let Conv3dSpec { stride, padding, order, .. } = self.spec;
-        let options = ConvOptions::new(stride, padding, [1; 3], 1);
-        let sum = conv3d(input.clone(), self.weight.weight(), Some(self.bias.weight()), options);
-        let map = match order {
-            NormOrder::AfterRelu => relu(sum),
-            NormOrder::BeforeRelu => sum,
-        };
+        let Conv3dSpec { stride, padding, pool, order, .. } = self.spec;
+        let spec = FilmSpec { stride, padding, response: self.response() };
+        let input = arrange_film(input.clone());
+        let map = conv3d_local(input.clone(), self.weight.weight(), self.bias.weight(), spec);
         let moments = self.norm.moments(&map, self.statistics);
-        let (pooled, winners) = self.pool(&map);
-        let normalised = self.norm.normalise(pooled.clone(), &moments);
+        let pooled = PooledMap::new(map, self.norm.line(&moments), pool.window());
         let output = match order {
-            NormOrder::AfterRelu => normalised,
-            NormOrder::BeforeRelu => relu(normalised),
+            NormOrder::AfterRelu => pooled.output.clone(),
+            NormOrder::BeforeRelu => relu(pooled.output.clone()),
         };
-        FilmActivity { input: input.clone(), map, pooled, output, moments, winners }
+        FilmActivity { input, pooled, output, moments }
     }
 
     fn learn(&mut self, activity: FilmActivity, modulation: Tensor<4>, optimizer: &Optimizer) {

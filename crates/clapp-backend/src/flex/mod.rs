@@ -4,6 +4,7 @@
 //! Single precision takes the kernels; any other takes burn's own operations.
 
 mod blocks;
+mod film;
 mod gru;
 mod memory;
 mod pairs;
@@ -154,6 +155,19 @@ impl LocalOps for Flex {
             [0, padding],
         );
         HebbianOutput { weight: result.weight.reshape(shape), bias: result.bias }
+    }
+
+    fn conv3d_hebbian(
+        pre: FloatTensor<Self>,
+        post: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: [usize; 3],
+        padding: [usize; 3],
+    ) -> HebbianOutput<Self> {
+        if pre.dtype() != DType::F32 {
+            return generic::conv3d_hebbian::<Self>(pre, post, weight, stride, padding);
+        }
+        film::hebbian(&pre, &post, &weight, stride, padding)
     }
 
     fn pair_scores(

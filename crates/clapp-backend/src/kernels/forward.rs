@@ -33,21 +33,17 @@ pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>,
     let plan = scheme.plan();
     let panel = W::FREQUENCIES * scheme.depth(scheme.blocks()) * 2;
     let patches = patches_per_task(scheme);
-    let y_patch = plan.shape.c_out * plan.out_area();
     with_shared(plan.panels() * panel, |u| {
         u.par_chunks_mut(panel).enumerate().for_each(|(panel, u)| {
             simd.vectorize(Step(scheme, WeightsJob { w: from.w, panel, u }));
         });
         let u = &*u;
-        out.y
-            .par_chunks_mut(patches * y_patch)
-            .zip(out.winners.par_chunks_mut(patches * y_patch))
-            .zip(out.sums.par_chunks_mut(patches * plan.shape.c_out))
-            .zip(from.x.par_chunks(patches * plan.shape.c_in * plan.shape.in_area()))
-            .for_each(|(((y, winners), sums), x)| {
-                let out = Outputs { y, winners, sums };
-                with_scratch(|scratch| task(simd, scheme, u, Inputs { x, ..from }, out, scratch));
-            });
+        let tasks: Vec<_> = out.split(plan.shape.n, patches).into_iter().enumerate().collect();
+        tasks.into_par_iter().for_each(|(task, out)| {
+            let n = patches.min(plan.shape.n - task * patches);
+            let job = Task { u, from, first: task * patches, patches: n };
+            with_scratch(|scratch| job.run(simd, scheme, out, scratch));
+        });
     });
 }
 
@@ -68,39 +64,50 @@ fn patches_per_task<W: Scheme>(scheme: &W) -> usize {
     wanted.min(share).max(1)
 }
 
-/// Computes the outputs of the patches in `from.x`.
-fn task<S: Simd, W: Scheme>(
-    simd: S,
-    scheme: &W,
-    u: &[Line],
-    from: Inputs<'_>,
-    mut out: Outputs<'_>,
-    scratch: &mut Scratch,
-) {
-    let (plan, blocks) = (scheme.plan(), scheme.blocks());
-    let patches = out.sums.len() / plan.shape.c_out;
-    let [rows, chunks] = [patches * scheme.rows(), scheme.chunks(blocks)];
-    let depth = [chunks, scheme.depth(blocks)];
-    let pass = rows_per_pass(scheme).min(rows.next_multiple_of(TILE_ROWS));
-    let place = Placement::tiles(pass, chunks);
-    let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane + WRITE_AHEAD);
-    let m = grown(&mut scratch.product, pass / TILE_ROWS * W::FREQUENCIES * TILE_LINES);
-    out.sums.fill(0.0);
-    for first in (0..rows).step_by(pass) {
-        let range = first..(first + pass).min(rows);
-        let tiles = range.len().div_ceil(TILE_ROWS);
-        let rows = Rows { active: Active::All, per_patch: scheme.rows(), range };
-        let job = InputJob { x: from.x, rows: rows.clone(), blocks: 0..blocks, place, v };
-        simd.vectorize(Step(scheme, job));
-        for panel in 0..plan.panels() {
-            multiply::<S, W>(simd, Operands { v, place, depth, tiles, u, panel }, m);
-            let (rows, out) = (rows.clone(), &mut out);
-            let job = OutputJob { m, rows, panel, bias: from.b, out };
+/// Some patches.
+struct Task<'a> {
+    u: &'a [Line],
+    from: Inputs<'a>,
+    /// The first of them.
+    first: usize,
+    patches: usize,
+}
+
+impl Task<'_> {
+    fn run<S: Simd, W: Scheme>(
+        self,
+        simd: S,
+        scheme: &W,
+        mut out: Outputs<'_>,
+        scratch: &mut Scratch,
+    ) {
+        let (plan, blocks, per_patch) = (scheme.plan(), scheme.blocks(), scheme.rows());
+        let [rows, chunks] = [self.patches * per_patch, scheme.chunks(blocks)];
+        let depth = [chunks, scheme.depth(blocks)];
+        let pass = rows_per_pass(scheme).min(rows.next_multiple_of(TILE_ROWS));
+        let place = Placement::tiles(pass, chunks);
+        let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane + WRITE_AHEAD);
+        let m = grown(&mut scratch.product, pass / TILE_ROWS * W::FREQUENCIES * TILE_LINES);
+        out.sums.fill(0.0);
+        for first in (0..rows).step_by(pass) {
+            let range = first..(first + pass).min(rows);
+            let tiles = range.len().div_ceil(TILE_ROWS);
+            // The input is that of the whole batch, the output that of this task.
+            let before = self.first * per_patch;
+            let rows = |range| Rows { active: Active::All, per_patch, range };
+            let seen = rows(before + range.start..before + range.end);
+            let job = InputJob { x: self.from.x, rows: seen, blocks: 0..blocks, place, v };
             simd.vectorize(Step(scheme, job));
+            for panel in 0..plan.panels() {
+                multiply::<S, W>(simd, Operands { v, place, depth, tiles, u: self.u, panel }, m);
+                let (rows, out) = (rows(range.clone()), &mut out);
+                let job = OutputJob { m, rows, panel, bias: self.from.b, out };
+                simd.vectorize(Step(scheme, job));
+            }
         }
+        let scale = 1.0 / plan.out_area() as f32;
+        out.sums.iter_mut().for_each(|sum| *sum *= scale);
     }
-    let scale = 1.0 / plan.out_area() as f32;
-    out.sums.iter_mut().for_each(|sum| *sum *= scale);
 }
 
 /// What is multiplied in one pass and panel.

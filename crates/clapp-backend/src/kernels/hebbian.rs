@@ -118,7 +118,7 @@ impl Cut {
         // A slice has sums of its own to write and to add: it must be worth them.
         let fewest = if W::FREQUENCIES == 1 { SLICE_ROWS } else { chunk_rows };
         let slices = TASKS.div_ceil(tasks).min(rows.div_ceil(fewest)).max(1);
-        let columns = [scheme.columns(), plan.shape.c_in * plan.shape.taps()];
+        let columns = scheme.columns();
         Self { columns, blocks, panels, chunk_rows, rows, slices }
     }
 

@@ -10,6 +10,9 @@
 //! | its update | `W_k = Σ a bᵀ` | [`block_outer`] |
 //! | recurrence | `h = (1 − ζ) n + ζ h⁻` through all steps of time | [`gru_states`] |
 //! | its credit | `λ_t = m_t + ζ_{t+1} λ_{t+1}`, times slope | [`gru_credit`] |
+//! | film, forward | `u = ρ(w ∗ x + b)` over time and space | [`FilmShape::forward`] |
+//! | film, update | `Δw = Σ post · x` | [`FilmShape::hebbian`] |
+//! | normalisation | moments of every channel; `y = α u + β` of the winners, and back | [`channel_moments`], [`FramePool`] |
 //! | optimizer | Adam, gradient ascent or descent | [`adam`], [`sgd`] |
 //!
 //! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any
@@ -23,8 +26,10 @@
 mod blocks;
 mod call;
 mod direct;
+mod film;
 mod filter;
 mod forward;
+mod frame_pool;
 mod function;
 mod gru;
 mod hebbian;
@@ -36,6 +41,7 @@ mod pairs;
 mod peak;
 mod product;
 mod rectify;
+mod rows;
 mod scheme;
 mod shape;
 mod shelf;
@@ -49,6 +55,8 @@ mod x86;
 
 pub use blocks::{Contract, IndexedRows, block_outer, block_product};
 pub use call::{Activity, Update};
+pub use film::{FilmShape, Response};
+pub use frame_pool::{Back, FramePool};
 pub use gru::{GruShape, GruStates, Reach, gru_credit, gru_states};
 pub use instruction::{
     INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError, environment_instruction_set,
@@ -59,6 +67,7 @@ pub use onto::{block_product_onto, places_ascend};
 pub use optimizer::{AdamCoefficients, adam, sgd};
 pub use pairs::{Pairs, pair_gather, pair_scatter, pair_scores};
 pub(crate) use peak::{FMA_LANES, fma_rounds};
+pub use rows::{channel_moments, plain_to_rows};
 pub use scheme::Modulation;
 pub use shape::{ConvPlan, ConvShape, LANES, Lanes, Path, Pool};
 pub(crate) use shelf::Lent;

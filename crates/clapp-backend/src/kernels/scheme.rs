@@ -175,6 +175,22 @@ pub(super) struct Outputs<'a> {
     pub sums: &'a mut [f32],
 }
 
+impl Outputs<'_> {
+    /// The outputs of every `patches` of `n` patches; a part that is empty stays so.
+    pub fn split(self, n: usize, patches: usize) -> Vec<Self> {
+        let Self { mut y, mut winners, mut sums } = self;
+        let each = [y.len(), winners.len(), sums.len()].map(|len| len / n.max(1));
+        let task = |first| {
+            let count = patches.min(n - first);
+            let y = y.split_off_mut(..count * each[0]).unwrap_or_default();
+            let winners = winners.split_off_mut(..count * each[1]).unwrap_or_default();
+            let sums = sums.split_off_mut(..count * each[2]).unwrap_or_default();
+            Outputs { y, winners, sums }
+        };
+        (0..n).step_by(patches).map(task).collect()
+    }
+}
+
 /// Raise the products of one panel to outputs: bias, rectification, pooling, winners, sums.
 pub(super) struct OutputJob<'a, 'b> {
     /// `[tile][frequency][14 rows]` pairs of lines.
@@ -240,11 +256,14 @@ pub(super) trait Scheme: Sync {
     fn chunks(&self, blocks: usize) -> usize {
         self.depth(blocks).div_ceil(LANES)
     }
-    /// Columns of the update in one block: all of them if there is only one.
-    fn columns(&self) -> usize {
-        let ConvPlan { shape, .. } = self.plan();
-        let columns = shape.c_in * shape.taps();
-        if self.blocks() == 1 { columns } else { LANES * shape.taps() }
+    /// Weights of one kernel over one channel.
+    fn taps(&self) -> usize {
+        self.plan().shape.taps()
+    }
+    /// Columns of the update in one block, and of all: one block has them all.
+    fn columns(&self) -> [usize; 2] {
+        let (taps, all) = (self.taps(), self.plan().shape.c_in * self.taps());
+        if self.blocks() == 1 { [all; 2] } else { [LANES * taps, all] }
     }
 }
 

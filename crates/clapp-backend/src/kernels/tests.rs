@@ -5,6 +5,7 @@ use super::*;
 mod blocks;
 mod convolution;
 mod elementwise;
+mod film;
 mod gru;
 mod oracle;
 mod pairs;

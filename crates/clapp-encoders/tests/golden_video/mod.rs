@@ -42,7 +42,7 @@ fn check_in(
         if l == last {
             report.compare("representation", learnt.activity.output.clone(), 1.0);
         }
-        let active = learnt.activity.map.clone().greater_elem(0.0);
+        let active = learnt.activity.pooled.map.clone().greater_elem(0.0);
         if exact.len() == l {
             exact.push(active.clone());
         }

@@ -1,0 +1,394 @@
+//! Convolutions over time and space, of activities in rows of channels.
+//!
+//! ```text
+//! y[n, t, i, j, o] = ρ(b[o] + Σ_{τ,u,v,c} w[o, c, τ, u, v] · x[n, s₀t + τ − p₀, s₁i + u − p₁, s₂j + v − p₂, c])
+//! ```
+//! Plain sums of products, as in `direct.rs`; but the taps of a kernel's row lie side by side in memory, and
+//! a kernel in time only adds rows. So any number of channels is lowered by copying.
+
+use super::forward::{Inputs, forward};
+use super::hebbian::{Evidence, hebbian};
+use super::instruction::{InstructionSet, instruction_set};
+use super::line::line_of;
+use super::rectify::rectify;
+use super::rows::{Rows, put_line, sums};
+use super::scheme::{
+    Active, InputJob, Modulation, ModulationJob, OutputJob, Outputs, Scheme, UpdateJob, WeightsJob,
+};
+use super::shape::{ConvPlan, ConvShape, LANES, Lanes, PANEL, Path, Pool};
+use super::simd::{Kernel, Simd};
+
+/// Size of a convolution over frames; axes are time, rows, columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilmShape {
+    /// Clips in the batch.
+    pub n: usize,
+    /// Input channels.
+    pub c_in: usize,
+    /// Output channels.
+    pub c_out: usize,
+    /// Size of the input.
+    pub size: [usize; 3],
+    /// Size of the kernel.
+    pub kernel: [usize; 3],
+    /// Strides.
+    pub stride: [usize; 3],
+    /// Zeros added on each side.
+    pub padding: [usize; 3],
+}
+
+/// What a neuron makes of its summed input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Response {
+    /// ρ(a) = max(0, a).
+    #[default]
+    Rectified,
+    /// a itself.
+    Linear,
+}
+
+impl FilmShape {
+    /// Size of the output.
+    ///
+    /// # Panics
+    /// If the kernel is larger than the padded input.
+    pub fn out_size(&self) -> [usize; 3] {
+        std::array::from_fn(|axis| {
+            let (padded, kernel) = (self.size[axis] + 2 * self.padding[axis], self.kernel[axis]);
+            assert!(
+                padded >= kernel,
+                "kernel: expected at most {padded}, got {kernel} on axis {axis}"
+            );
+            (padded - kernel) / self.stride[axis] + 1
+        })
+    }
+
+    /// Elements of `x`.
+    pub fn input_len(&self) -> usize {
+        self.n * self.size.iter().product::<usize>() * self.c_in
+    }
+
+    /// Elements of `y`.
+    pub fn output_len(&self) -> usize {
+        self.n * self.out_size().iter().product::<usize>() * self.c_out
+    }
+
+    /// Elements of `w`.
+    pub fn weight_len(&self) -> usize {
+        self.c_out * self.c_in * self.taps()
+    }
+
+    fn taps(&self) -> usize {
+        self.kernel.iter().product()
+    }
+
+    /// The activity of a layer.
+    ///
+    /// # Shapes
+    /// - `x`: `[n, t, h, w, c_in]`; `w`: `[c_out, c_in, kt, kh, kw]`; `b`: `[c_out]`
+    /// - `y`: `[n, t', h', w', c_out]`
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn forward(&self, x: &[f32], w: &[f32], b: &[f32], response: Response, y: &mut [f32]) {
+        self.forward_with(instruction_set(), Inputs { x, w, b }, response, y);
+    }
+
+    pub(super) fn forward_with(
+        &self,
+        instructions: InstructionSet,
+        from: Inputs<'_>,
+        response: Response,
+        y: &mut [f32],
+    ) {
+        let lens = [from.x.len(), from.w.len(), from.b.len(), y.len()];
+        let expected = [self.input_len(), self.weight_len(), self.c_out, self.output_len()];
+        assert_eq!(lens, expected, "film: expected other lengths of x, w, b, y");
+        if !y.is_empty() {
+            instructions.visit(Forward { film: Film::new(*self, response), from, y });
+        }
+    }
+
+    /// The Hebbian product of presynaptic with postsynaptic activity.
+    ///
+    /// ```text
+    /// dw[o, c, τ, u, v] = Σ post[n, t, i, j, o] · x[…]        db[o] = Σ post[n, t, i, j, o]
+    /// ```
+    ///
+    /// # Shapes
+    /// - as [`forward`](Self::forward), `post` and `dw` as `y` and `w`
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn hebbian(&self, x: &[f32], post: &[f32], dw: &mut [f32], db: &mut [f32]) {
+        self.hebbian_with(instruction_set(), [x, post], [dw, db]);
+    }
+
+    pub(super) fn hebbian_with(
+        &self,
+        instructions: InstructionSet,
+        [x, post]: [&[f32]; 2],
+        [dw, db]: [&mut [f32]; 2],
+    ) {
+        let lens = [x.len(), post.len(), dw.len(), db.len()];
+        let expected = [self.input_len(), self.output_len(), self.weight_len(), self.c_out];
+        assert_eq!(lens, expected, "film: expected other lengths of x, post, dw, db");
+        let film = Film::new(*self, Response::Linear);
+        instructions.visit(Hebbian { film, x, post, dw, db });
+    }
+}
+
+/// The scheme: a patch is an output frame.
+struct Film {
+    shape: FilmShape,
+    out: [usize; 3],
+    response: Response,
+    /// What the drivers ask: output frames, their pixels, output channels.
+    frames: ConvPlan,
+}
+
+impl Film {
+    fn new(shape: FilmShape, response: Response) -> Self {
+        let out = shape.out_size();
+        let FilmShape { n, c_in, c_out, size, kernel, stride, padding } = shape;
+        let across = |of: [usize; 3]| [of[1], of[2]];
+        let frames = ConvShape {
+            n: n * out[0],
+            c_in,
+            c_out,
+            height: size[1],
+            width: size[2],
+            kernel: across(kernel),
+            stride: across(stride),
+            padding: across(padding),
+        };
+        let frames = ConvPlan::new(frames, Pool::None)
+            .with_lanes(Lanes::One, Lanes::One)
+            .with_path(Path::Direct);
+        Self { shape, out, response, frames }
+    }
+
+    /// Whether channels come in whole lines.
+    fn whole_lines(&self) -> bool {
+        self.shape.c_in.is_multiple_of(LANES)
+    }
+
+    /// Input position under the first tap of an output pixel; it wraps if it lies in the padding.
+    #[inline(always)]
+    fn origin(&self, patch: usize, site: usize) -> [usize; 3] {
+        let [_, _, width] = self.out;
+        let at = [patch % self.out[0], site / width, site % width];
+        let FilmShape { stride, padding, .. } = self.shape;
+        std::array::from_fn(|axis| (at[axis] * stride[axis]).wrapping_sub(padding[axis]))
+    }
+
+    /// First pixel of the input's row under row `(τ, u)` of the kernel, if that row lies in the film.
+    #[inline(always)]
+    fn input_row(&self, patch: usize, origin: [usize; 3], [tau, u]: [usize; 2]) -> Option<usize> {
+        let [time, height, width] = self.shape.size;
+        let (t, y) = (origin[0].wrapping_add(tau), origin[1].wrapping_add(u));
+        let clip = patch / self.out[0];
+        (t < time && y < height).then(|| ((clip * time + t) * height + y) * width)
+    }
+
+    /// Lowers rows whose channels are whole lines: depths are `[tap, channel]`.
+    #[inline(always)]
+    fn lower_lines<S: Simd>(&self, simd: S, job: InputJob<'_>) {
+        let (lines, _) = job.x.as_chunks::<LANES>();
+        let (blocks, [kt, ky, kx]) = (self.scheme_blocks(), self.shape.kernel);
+        for run in job.rows.runs() {
+            for (row, site) in run.sites.enumerate() {
+                let origin = self.origin(run.patch, site);
+                let mut at = job.place.row(run.row + row);
+                for rows in 0..kt * ky {
+                    let first = self.input_row(run.patch, origin, [rows / ky, rows % ky]);
+                    for v in 0..kx {
+                        let x = origin[2].wrapping_add(v);
+                        let pixel = first.filter(|_| x < self.shape.size[2]).map(|first| first + x);
+                        for block in job.blocks.clone() {
+                            let line = pixel.map(|pixel| simd.load(&lines[pixel * blocks + block]));
+                            simd.store(&mut job.v[at].0, line.unwrap_or(simd.zero()));
+                            at += job.place.step;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lowers rows of any number of channels: what a row of the kernel sees is one piece of memory.
+    #[inline(always)]
+    fn lower_pieces(&self, job: InputJob<'_>) {
+        let ([kt, ky, kx], c, width) = (self.shape.kernel, self.shape.c_in, self.shape.size[2]);
+        let chunks = self.chunks(1);
+        for run in job.rows.runs() {
+            for (row, site) in run.sites.enumerate() {
+                let origin = self.origin(run.patch, site);
+                let at = job.place.row(run.row + row);
+                for chunk in 0..chunks {
+                    job.v[at + chunk * job.place.step].0 = [0.0; LANES];
+                }
+                // Taps of the row that lie inside.
+                let left = 0_usize.wrapping_sub(origin[2]);
+                let left = if left <= kx { left } else { 0 };
+                let start = origin[2].wrapping_add(left);
+                let count = (kx - left).min(width.saturating_sub(start));
+                for rows in 0..kt * ky {
+                    let first = self.input_row(run.patch, origin, [rows / ky, rows % ky]);
+                    let Some(first) = first else { continue };
+                    let mut piece = &job.x[(first + start) * c..][..count * c];
+                    let mut k = (rows * kx + left) * c;
+                    while !piece.is_empty() {
+                        let lane = k % LANES;
+                        let (now, rest) = piece.split_at(piece.len().min(LANES - lane));
+                        let line = &mut job.v[at + k / LANES * job.place.step].0;
+                        line[lane..lane + now.len()].copy_from_slice(now);
+                        (piece, k) = (rest, k + now.len());
+                    }
+                }
+            }
+        }
+    }
+
+    fn scheme_blocks(&self) -> usize {
+        if self.whole_lines() { self.shape.c_in / LANES } else { 1 }
+    }
+}
+
+impl Scheme for Film {
+    const FREQUENCIES: usize = 1;
+
+    fn plan(&self) -> &ConvPlan {
+        &self.frames
+    }
+    fn rows(&self) -> usize {
+        self.out[1] * self.out[2]
+    }
+    fn blocks(&self) -> usize {
+        self.scheme_blocks()
+    }
+    fn depth(&self, blocks: usize) -> usize {
+        let channels = if self.whole_lines() { blocks * LANES } else { self.shape.c_in };
+        channels * self.shape.taps()
+    }
+    fn taps(&self) -> usize {
+        self.shape.taps()
+    }
+
+    #[inline(always)]
+    fn lower_weights<S: Simd>(&self, _simd: S, job: WeightsJob<'_>) {
+        let (channels, taps) = (self.shape.c_in, self.shape.taps());
+        let columns = channels * taps;
+        let rows = &job.w[job.panel * PANEL * columns..];
+        // Channel by channel: reads go on where they were.
+        for channel in 0..channels {
+            for tap in 0..taps {
+                let pair = &mut job.u[2 * (tap * channels + channel)..][..2];
+                for (half, line) in pair.iter_mut().enumerate() {
+                    for (lane, value) in line.0.iter_mut().enumerate() {
+                        let at = (half * LANES + lane) * columns + channel * taps + tap;
+                        *value = rows.get(at).copied().unwrap_or(0.0);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
+        if self.whole_lines() { self.lower_lines(simd, job) } else { self.lower_pieces(job) }
+    }
+
+    #[inline(always)]
+    fn lower_modulation<S: Simd>(&self, simd: S, job: ModulationJob<'_>) {
+        let Modulation::Rows(post) = job.modulation else {
+            unreachable!("a film has a modulation at every pixel")
+        };
+        let channels = self.shape.c_out;
+        for run in job.rows.runs() {
+            let first = run.patch * self.rows();
+            for line in 2 * job.panels.start..2 * job.panels.end {
+                let at = (line / 2 - job.panels.start) * job.strides[1] + 2 * run.row + line % 2;
+                for (row, site) in run.sites.clone().enumerate() {
+                    let post = &post[(first + site) * channels..][..channels];
+                    simd.store(&mut job.g[at + 2 * row].0, simd.load(&line_of(post, line)));
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_output<S: Simd>(&self, simd: S, job: OutputJob<'_, '_>) {
+        let channels = self.shape.c_out;
+        for run in job.rows.clone().runs() {
+            let first = run.patch * self.rows();
+            for line in 2 * job.panel..(2 * job.panel + 2).min(channels.div_ceil(LANES)) {
+                let bias = simd.load(&line_of(job.bias, line));
+                for (row, site) in run.sites.clone().enumerate() {
+                    let m = &job.m[job.product(run.row + row, 1) + line % 2];
+                    let sum = simd.add(simd.load(&m.0), bias);
+                    let value = match self.response {
+                        Response::Rectified => rectify(simd, (sum, simd.zero())).0,
+                        Response::Linear => sum,
+                    };
+                    let y = &mut job.out.y[(first + site) * channels..][..channels];
+                    put_line(simd, value, &mut y[line * LANES..]);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn raise_update<S: Simd>(&self, _simd: S, job: UpdateJob<'_, '_>) {
+        let taps = self.shape.taps();
+        let channels = self.depth(job.blocks) / taps;
+        for (o, row) in job.rows.iter_mut().enumerate() {
+            let from = &job.c[o / PANEL * job.strides[1] + o % PANEL / LANES..];
+            for (channel, row) in row.chunks_exact_mut(taps).enumerate() {
+                for (tap, value) in row.iter_mut().enumerate() {
+                    *value = from[2 * (tap * channels + channel)].0[o % LANES];
+                }
+            }
+        }
+    }
+}
+
+struct Forward<'a> {
+    film: Film,
+    from: Inputs<'a>,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        // Nobody asks for winners or for means over a frame.
+        let out = Outputs { y: self.y, winners: &mut [], sums: &mut [] };
+        forward(simd, &self.film, self.from, out);
+    }
+}
+
+struct Hebbian<'a> {
+    film: Film,
+    x: &'a [f32],
+    post: &'a [f32],
+    dw: &'a mut [f32],
+    db: &'a mut [f32],
+}
+
+impl Kernel for Hebbian<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { film, x, post, dw, db } = self;
+        let modulation = Modulation::Rows(post);
+        let frames = film.frames.shape.n;
+        hebbian(simd, &film, Evidence { x, winners: &[], modulation }, Active::All, dw);
+        let rows = Rows { values: post, channels: film.shape.c_out };
+        let [sums] = sums(simd, &rows, [frames, film.rows()], rows.channels);
+        db.iter_mut().zip(sums).for_each(|(db, sum)| *db = sum as f32);
+    }
+}
