@@ -31,6 +31,8 @@ class Case:
 
 
 FULL = ("--width", "1", "--batch", "8")
+FILM = ("--width", "1", "--batch", "1", "--crop", "128", "--frames", "54", "--colours", "3")
+FILM_NARROW = ("--width", "0.125", "--batch", "8", "--crop", "67", "--frames", "54", "--colours", "3")
 QUARTER = ("--width", "0.25", "--batch", "32")
 EIGHTH = ("--width", "0.125", "--batch", "8")
 CASES = [
@@ -44,6 +46,8 @@ CASES = [
     Case("sound_step", "sound-step", FULL, layouts=ONE_LAYOUT),
     Case("sound_step_eighth_width", "sound-step", EIGHTH, layouts=ONE_LAYOUT),
     Case("gru", "gru-step", FULL, layouts=ONE_LAYOUT),
+    Case("film_step", "film-step", FILM),
+    Case("film_step_narrow", "film-step", FILM_NARROW),
     Case("loader", "loader", FULL, in_pytorch=False),
     Case("roofline", "roofline", in_pytorch=False),
 ]
@@ -64,6 +68,12 @@ class Runs:
     def ratios(self) -> list[float]:
         """PyTorch's seconds in its better layout ÷ ours, round by round."""
         return divided(seconds(self.pytorch[self.better_layout()]), seconds(self.ours))
+
+    def memory(self) -> list[float]:
+        """PyTorch's peak in its lighter layout ÷ ours, round by round."""
+        measured = [reports for reports in self.pytorch.values() if reports]
+        lighter = min(measured, key=lambda reports: median(peaks(reports)))
+        return divided(peaks(lighter), peaks(self.ours))
 
 
 def median(values: Iterable[float]) -> float:
@@ -93,20 +103,22 @@ def peaks(reports: Sequence[Report]) -> list[float]:
 
 def ratios(results: dict[str, Runs]) -> dict[str, list[float]]:
     """What the comparison is about, round by round; larger is better for us."""
-    step, sound = results["step"], results["sound_step"]
-    lighter = min(step.pytorch.values(), key=lambda reports: median(peaks(reports)))
+    step, sound, film = results["step"], results["sound_step"], results["film_step"]
     return {
         "step": step.ratios(),
         "step_quarter_width": results["step_quarter_width"].ratios(),
         "convolutions": results["convolutions"].ratios(),
         "inference": results["inference"].ratios(),
         "time_local": divided(seconds(step.ours), seconds(results["time_local"].ours)),
-        "memory": divided(peaks(lighter), peaks(step.ours)),
+        "memory": step.memory(),
         "sound_step": sound.ratios(),
         "sound_step_eighth_width": results["sound_step_eighth_width"].ratios(),
-        "sound_memory": divided(peaks(sound.pytorch["NCHW"]), peaks(sound.ours)),
+        "sound_memory": sound.memory(),
         "gru": divided(halves(results["gru"].pytorch["NCHW"]), halves(results["gru"].ours)),
         "gru_step": results["gru"].ratios(),
+        "film_step": film.ratios(),
+        "film_step_narrow": results["film_step_narrow"].ratios(),
+        "film_memory": film.memory(),
     }
 
 

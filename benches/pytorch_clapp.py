@@ -30,6 +30,8 @@ import pytorch_sound
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import pytorch_film
+
 PLAN = [(128, False), (256, True), (256, False), (512, True), (1024, True), (1024, True)]
 """Channels of each layer at full width, and whether a 2×2 max-pool follows."""
 
@@ -37,7 +39,7 @@ PATCH, STRIDE = 16, 8
 PREDICTION_STEPS, SKIP, NEGATIVES = 5, 1, 16
 RATE = 2e-4
 
-WORKLOADS = ["step", "inference", "convolutions", "sound-step", "gru-step"]
+WORKLOADS = ["step", "inference", "convolutions", "sound-step", "gru-step", "film-step"]
 
 
 class Layer(nn.Module):
@@ -191,6 +193,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=64, help="side of an image in pixels")
     parser.add_argument("--colours", type=int, default=1, help="colour planes of an image")
     parser.add_argument("--samples", type=int, default=20_480, help="samples of a crop of sound")
+    parser.add_argument("--frames", type=int, default=54, help="frames of a clip")
     parser.add_argument("--threads", type=int, default=0, help="threads (default: PyTorch's)")
     parser.add_argument("--steps", type=int, default=5, help="steps that count")
     parser.add_argument("--warmup", type=int, default=2, help="steps before them")
@@ -223,6 +226,8 @@ def main() -> None:
         case "gru-step":
             run, halves = pytorch_sound.recurrent(options)
             fresh = lambda: pytorch_sound.frames(options)  # noqa: E731
+        case "film-step":
+            run, fresh = pytorch_film.step(options), lambda: pytorch_film.clips(options)
         case _:
             run = convolutions(options, layers)
     seconds, cpu_seconds = [], []

@@ -22,6 +22,9 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// The loader of clips was given no videos.
+    #[error("clips: expected a tree of class folders with videos, got none; name it with --data")]
+    NoVideos,
     /// The encoder.
     #[error(transparent)]
     Encoder(#[from] clapp::encoders::EncoderError),

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | workloads | a training step, inference, convolutions alone, the loader | [`Training`], [`Case`], [`Images`] |
 //! | sound | a training step, its recurrent layer alone | [`SoundTraining`], [`GruTraining`] |
+//! | films | a training step, the loader of clips | [`FilmTraining`], [`Clips`] |
 //! | clock | seconds, processor seconds, peak memory | [`measure()`], [`peak_memory`] |
 //! | ceilings | multiply-adds and copied bytes a second that this machine can do | [`Ceilings`] |
 //! | count | multiply-adds that a step has to do | [`count`] |
@@ -17,6 +18,7 @@
 mod ceilings;
 pub mod count;
 mod error;
+mod film;
 mod layers;
 mod loader;
 mod measure;
@@ -26,6 +28,7 @@ mod training;
 
 pub use ceilings::Ceilings;
 pub use error::Error;
+pub use film::{Clips, FilmSetting, FilmTraining};
 pub use layers::{Case, cases};
 pub use loader::{IMAGES, Images};
 pub use measure::{Repeats, Timing, measure, median};

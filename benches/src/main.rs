@@ -2,6 +2,7 @@
 //!
 //! `clapp-bench step --width 0.25 --batch 32`; `README.md` says what the numbers mean.
 
+mod films;
 mod report;
 
 use std::hint::black_box;
@@ -36,6 +37,10 @@ enum Workload {
     SoundStep,
     /// A step of the recurrent layer alone, by e-prop, with the rule
     GruStep,
+    /// A whole step of CLAPP-s on films: five blocks, all pairs
+    FilmStep,
+    /// The loader of clips with one worker, from the videos of `--data`
+    Clips,
     /// What the machine can do at most
     Roofline,
 }
@@ -57,6 +62,12 @@ struct Options {
     /// Colour planes of an image
     #[arg(long, default_value_t = 1, value_parser = at_least_one)]
     colours: usize,
+    /// Frames of a clip
+    #[arg(long, default_value_t = 54)]
+    frames: usize,
+    /// Tree of class folders with videos
+    #[arg(long)]
+    data: Option<std::path::PathBuf>,
     /// Threads [default: one per core]
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -148,6 +159,8 @@ fn run(options: &Options) -> Result<Report, Error> {
             report.speed = Some(Speed::new(timing, sound.batch));
         }
         Workload::GruStep => recurrent(options, &device, &mut report)?,
+        Workload::FilmStep => films::train(options, &device, &mut report)?,
+        Workload::Clips => films::load(options, &mut report)?,
         Workload::Roofline => {
             report.ceilings =
                 Some(Ceilings::measure(rayon::current_num_threads(), CEILING_SECONDS));

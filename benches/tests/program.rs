@@ -40,6 +40,14 @@ fn every_workload_prints_its_speed_and_its_peak() {
 }
 
 #[test]
+fn a_step_on_films_prints_its_speed_and_its_peak() {
+    // Frames that are just large and many enough for five blocks.
+    let report = report(&["film-step", "--crop", "67", "--frames", "36"]);
+    assert!(report["seconds_per_step"].as_f64().unwrap() > 0.0, "{report}");
+    assert_eq!(report["peak_memory_bytes"].as_u64().is_some(), cfg!(target_os = "linux"));
+}
+
+#[test]
 fn a_step_says_of_what_it_is_the_time() {
     let report = report(&["step", "--threads", "1", "--colours", "3", "--exact"]);
     assert_eq!((&report["threads"], &report["colours"]), (&1.into(), &3.into()));
@@ -63,6 +71,7 @@ fn sizes_that_fit_nothing_are_refused() {
     for (arguments, expected) in [
         (["step", "--crop", "8"], "error: encoder: expected images of at least 16 pixels"),
         (["step", "--colours", "0"], "expected a number of at least 1, got \"0\""),
+        (["clips", "--frames", "54"], "error: clips: expected a tree of class folders"),
         (["loader", "--colours", "2"], "error: loader: expected 1 or 3 colours, got 2"),
     ] {
         let Output { status, stdout, stderr } = run(&arguments);

@@ -218,33 +218,28 @@ impl Film {
 
     /// Lowers rows of any number of channels: what a row of the kernel sees is one piece of memory.
     #[inline(always)]
-    fn lower_pieces(&self, job: InputJob<'_>) {
+    fn lower_pieces<S: Simd>(&self, simd: S, job: InputJob<'_>) {
         let ([kt, ky, kx], c, width) = (self.shape.kernel, self.shape.c_in, self.shape.size[2]);
-        let chunks = self.chunks(1);
+        let mut seen = vec![0.0; self.chunks(1) * LANES];
         for run in job.rows.runs() {
             for (row, site) in run.sites.enumerate() {
                 let origin = self.origin(run.patch, site);
-                let at = job.place.row(run.row + row);
-                for chunk in 0..chunks {
-                    job.v[at + chunk * job.place.step].0 = [0.0; LANES];
-                }
-                // Taps of the row that lie inside.
+                // Taps of the kernel's row that lie inside.
                 let left = 0_usize.wrapping_sub(origin[2]);
                 let left = if left <= kx { left } else { 0 };
                 let start = origin[2].wrapping_add(left);
                 let count = (kx - left).min(width.saturating_sub(start));
+                seen.fill(0.0);
                 for rows in 0..kt * ky {
                     let first = self.input_row(run.patch, origin, [rows / ky, rows % ky]);
                     let Some(first) = first else { continue };
-                    let mut piece = &job.x[(first + start) * c..][..count * c];
-                    let mut k = (rows * kx + left) * c;
-                    while !piece.is_empty() {
-                        let lane = k % LANES;
-                        let (now, rest) = piece.split_at(piece.len().min(LANES - lane));
-                        let line = &mut job.v[at + k / LANES * job.place.step].0;
-                        line[lane..lane + now.len()].copy_from_slice(now);
-                        (piece, k) = (rest, k + now.len());
-                    }
+                    let piece = &job.x[(first + start) * c..][..count * c];
+                    seen[(rows * kx + left) * c..][..count * c].copy_from_slice(piece);
+                }
+                let mut at = job.place.row(run.row + row);
+                for chunk in seen.as_chunks::<LANES>().0 {
+                    simd.store(&mut job.v[at].0, simd.load(chunk));
+                    at += job.place.step;
                 }
             }
         }
@@ -296,7 +291,7 @@ impl Scheme for Film {
 
     #[inline(always)]
     fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
-        if self.whole_lines() { self.lower_lines(simd, job) } else { self.lower_pieces(job) }
+        if self.whole_lines() { self.lower_lines(simd, job) } else { self.lower_pieces(simd, job) }
     }
 
     #[inline(always)]
