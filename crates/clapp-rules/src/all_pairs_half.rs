@@ -125,13 +125,15 @@ impl<'a> Halves<'a> {
         let context = channels(self.steps(&self.context, 0), pre);
         let predictions = self.rule.lateral.predictions(&context, weights, steps);
         let row_weights = self.weights(draws);
+        let targets = self.targets();
+        let [_, feature] = targets.dims();
         let mut target = self.target.zeros_like();
         let mut monitor = None;
         let mut weighted = Vec::with_capacity(steps);
         for (k, prediction) in (1..=steps).zip(&predictions) {
-            let z = self.steps(&self.target, k);
-            let prediction = prediction.clone().reshape(z.dims());
-            let (g, modulation, numbers) = self.step(k, &prediction, &z, &row_weights);
+            let [rows, channel] = prediction.dims();
+            let prediction = prediction.clone().reshape([rows * channel / feature, feature]);
+            let (g, modulation, numbers) = self.step(k, &prediction, &targets, &row_weights);
             weighted.push(channels(g, post));
             target = target + modulation;
             monitor = Some(monitor.map_or(numbers.clone(), |sum: Tensor<1>| sum + numbers));
@@ -143,27 +145,30 @@ impl<'a> Halves<'a> {
 
     /// One prediction step: g `[N, feature]`, the modulation of the targets on their grid, and this
     /// step's share of the numbers to watch.
+    ///
+    /// `targets` are all rows of the grid: products take some columns too many, but no big matrix has to
+    /// be moved.
     fn step(
         &self,
         k: usize,
         prediction: &Tensor<2>,
-        z: &Tensor<2>,
+        targets: &Tensor<2>,
         weights: &Weights,
     ) -> (Tensor<2>, Tensor<4>, Tensor<1>) {
-        let [n, _] = z.dims();
+        let [n, _] = prediction.dims();
         let steps = self.rule.prediction_steps as f64;
-        let grid = self.target.dims();
+        let (grid, options) = (self.target.dims(), (&targets.device(), targets.dtype()));
         let mut weighted = Vec::new();
-        let mut modulation = Tensor::<4>::zeros([1; 4], (&z.device(), z.dtype()));
-        let mut monitor = Tensor::<1>::zeros([3], (&z.device(), z.dtype()));
+        let mut modulation = Tensor::<4>::zeros([1; 4], options);
+        let mut monitor = Tensor::<1>::zeros([3], options);
         let block = (BLOCK / n).clamp(1, n);
         for start in (0..n).step_by(block) {
             let rows = block.min(n - start);
             let prediction = prediction.clone().narrow(0, start, rows);
-            let scores = prediction.clone().matmul(z.clone().transpose()); // [rows, N]
-            let (fixation, saccade) = split(scores, start);
+            let scores = prediction.clone().matmul(targets.clone().transpose());
+            let (fixation, saccade) = split(self.of_step(scores, k), start);
             let right = fixation.clone().greater(saccade.clone().max_dim(1));
-            let right = right.float().cast(z.dtype()).sum();
+            let right = right.float().cast(targets.dtype()).sum();
             let third = self.contrast.third_factor(fixation, saccade);
             let of = |column: &Tensor<2>| column.clone().narrow(0, start, rows);
             let (w_fixation, w_saccade) = (of(&weights.fixation), of(&weights.saccade));
@@ -173,15 +178,23 @@ impl<'a> Halves<'a> {
             let gamma = join(third.fixation * w_fixation, third.saccade * w_saccade, start);
             let open = gamma.clone().abs().sign().sum() / (weights.pairs as f64 * steps);
             monitor = monitor + Tensor::cat(vec![loss, open, right / (n as f64 * steps)], 0);
-            weighted.push(gamma.clone().matmul(z.clone()));
             let at_targets = self.on_grid(gamma, k); // [rows, every row of the grid]
+            weighted.push(at_targets.clone().matmul(targets.clone()));
             modulation = modulation + at_targets.transpose().matmul(prediction).reshape(grid);
         }
         (Tensor::cat(weighted, 0), modulation, monitor)
     }
 
-    /// Columns of step k's targets among those of the whole grid: the small matrix is padded, so that
-    /// no big one has to be moved.
+    /// Columns of step k's targets out of those of the whole grid, `[rows, N]`.
+    fn of_step(&self, scores: Tensor<2>, k: usize) -> Tensor<2> {
+        let [batch, time, row, _] = self.target.dims();
+        let span = time - self.rule.prediction_steps;
+        let [rows, _] = scores.dims();
+        let grid: Tensor<3> = scores.reshape([rows * batch, time, row]);
+        grid.narrow(1, k, span).reshape([rows, batch * span * row])
+    }
+
+    /// The same columns among those of the whole grid, zeros elsewhere.
     fn on_grid(&self, gamma: Tensor<2>, k: usize) -> Tensor<2> {
         let [batch, time, row, _] = self.target.dims();
         let steps = self.rule.prediction_steps;
@@ -213,6 +226,12 @@ impl<'a> Halves<'a> {
         let [batch, time, row, feature] = grid.dims();
         let span = time - self.rule.prediction_steps;
         grid.clone().narrow(1, start, span).reshape([batch * span * row, feature])
+    }
+
+    /// All targets, `[rows of the grid, feature]`.
+    fn targets(&self) -> Tensor<2> {
+        let [batch, time, row, feature] = self.target.dims();
+        self.target.clone().reshape([batch * time * row, feature])
     }
 
     fn weights(&self, draws: &Draws) -> Weights {
