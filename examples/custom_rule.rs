@@ -13,7 +13,7 @@
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use clapp::datasets::{Loader, LoaderConfig, synthetic};
 use clapp::random::{Purpose, stream};
-use clapp::rules::{Contrast, ThirdFactor, Update};
+use clapp::rules::{Contrast, ThirdFactor, Watched};
 use clapp::{Images, encoders::Stack, preset};
 
 /// A gate that closes gradually.
@@ -52,9 +52,9 @@ fn main() -> Result<(), clapp::Error> {
             let mut draw = |layer: usize, shape| {
                 rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
             };
-            let updates = stack.step_with(&SoftHinge, images, &rule, &config.optimizer, &mut draw);
+            let watched = stack.step_with(&SoftHinge, images, &rule, &config.optimizer, &mut draw);
             if (step + 1).is_multiple_of(100) {
-                let losses = updates.iter().map(Update::monitor).map(|m| format!("{:.3}", m.loss));
+                let losses = watched.iter().map(Watched::monitor).map(|m| format!("{:.3}", m.loss));
                 println!("step {:3}  loss {}", step + 1, losses.collect::<Vec<_>>().join("  "));
             }
         }

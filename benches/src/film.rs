@@ -88,8 +88,8 @@ impl FilmTraining {
         // Synchronous learning from all pairs flips no coins.
         let mut random = stream(0, Purpose::Saccade, [0; 4]);
         let mut draw = |_: usize, shape| rule.draw(shape, &mut random);
-        let updates = self.stack.step_all_pairs(clips, &rule, &self.optimizer, &mut draw);
-        updates.iter().map(|update| update.monitor().loss).collect()
+        let watched = self.stack.step_all_pairs(clips, &rule, &self.optimizer, &mut draw);
+        watched.iter().map(|watched| watched.monitor().loss).collect()
     }
 }
 

@@ -113,9 +113,9 @@ impl Training {
         let mut draw = |layer: usize, shape| {
             rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
         };
-        let updates = self.stack.step(images, &rule, &self.optimizer, &mut draw);
+        let watched = self.stack.step(images, &rule, &self.optimizer, &mut draw);
         self.steps += 1;
-        updates.iter().map(|update| update.monitor().loss).collect()
+        watched.iter().map(|watched| watched.monitor().loss).collect()
     }
 
     /// Features of every layer, `[b, channel]`.

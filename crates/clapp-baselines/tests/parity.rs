@@ -37,10 +37,10 @@ fn after_one_step(case: &Case, device: &Device) -> (State, Vec<f64>) {
     let mut stack = case.stack(device, dtype, Arithmetic::Exact);
     let (images, draws) = (case.images(device, dtype), case.draws());
     let mut draw = |l: usize, _| draws[l].clone();
-    let updates = stack.step(images, &case.rule, &Optimizer::adam(1e-3), &mut draw);
+    let watched = stack.step(images, &case.rule, &Optimizer::adam(1e-3), &mut draw);
     let mut state = State::default();
     stack.save(&mut state);
-    (state, updates.iter().map(|update| update.monitor().loss).collect())
+    (state, watched.iter().map(|watched| watched.monitor().loss).collect())
 }
 
 fn assert_parity(case: &Case) {

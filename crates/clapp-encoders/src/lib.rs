@@ -34,11 +34,11 @@
 //! let mut stack = Stack::init(&config, &rule, Context::SameLayer, 2, &device)?;
 //! for step in 0..3 {
 //!     let images = Tensor::random([4, 1, 64, 64], Distribution::Normal(0.0, 1.0), &device);
-//!     let updates = stack.step(images, &rule, &Optimizer::default(), &mut |layer, shape| {
+//!     let watched = stack.step(images, &rule, &Optimizer::default(), &mut |layer, shape| {
 //!         rule.draw(shape, &mut stream(2, Purpose::Negatives, [step, layer as u64, 0, 0]))
 //!     });
 //!     // An untrained layer predicts nothing: a loss of 2 for each set of lateral weights.
-//!     assert!((updates[5].monitor().loss - 4.0).abs() < 0.5);
+//!     assert!((watched[5].monitor().loss - 4.0).abs() < 0.5);
 //! }
 //! let images = Tensor::zeros([1, 1, 64, 64], &device);
 //! assert_eq!(stack.features(images)[5].dims(), [1, 64]);

@@ -1,7 +1,9 @@
 //! Convolutions over time and a recurrent layer, each with a loss of its own.
 
 use burn::tensor::Tensor;
-use clapp_rules::{Contrast, GridShape, Optimizer, Predictors, Rule, State, StateError, Update};
+use clapp_rules::{
+    Contrast, GridShape, Optimizer, Predictors, Rule, State, StateError, Update, Watched,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -55,10 +57,10 @@ pub struct Recurrent {
 /// let config = SoundConfig { samples: 5120, ..SoundConfig::paper(1.0 / 64.0).unwrap() };
 /// let mut encoder = config.init(&rule, 2, &device).unwrap();
 /// let waves = Tensor::random([2, 1, 5120], Distribution::Normal(0.0, 1.0), &device);
-/// let updates = encoder.step(waves.clone(), &rule, &Optimizer::default(), &mut |layer, shape| {
+/// let watched = encoder.step(waves.clone(), &rule, &Optimizer::default(), &mut |layer, shape| {
 ///     rule.draw(shape, &mut stream(2, Purpose::Negatives, [0, layer as u64, 0, 0]))
 /// });
-/// assert_eq!(updates.len(), 6);
+/// assert_eq!(watched.len(), 6);
 /// // 32 frames of 10 ms, in every layer at its own rate.
 /// let mut frames = Vec::new();
 /// encoder.look(waves, &mut |_, grid| frames.push(grid.dims()[1]));
@@ -101,7 +103,8 @@ impl SoundEncoder {
     /// One step of learning: every layer hears the waves, predicts, and changes its own weights.
     ///
     /// # Shapes
-    /// - `waves`: `[batch, 1, samples]`; returns the update of every layer, the recurrent one last
+    /// - `waves`: `[batch, 1, samples]`; returns the numbers to watch of every layer, the recurrent one
+    ///   last
     ///
     /// # Panics
     ///
@@ -112,15 +115,15 @@ impl SoundEncoder {
         rule: &Rule,
         optimizer: &Optimizer,
         draw: &mut DrawPairs<'_>,
-    ) -> Vec<Update> {
-        let mut updates = Vec::with_capacity(self.convolutions.layers.len() + 1);
+    ) -> Vec<Watched> {
+        let mut watched = Vec::with_capacity(self.convolutions.layers.len() + 1);
         let contrast = rule.contrast();
         self.visit(contrast.as_ref(), waves, rule, draw, &mut |layer, predictors| {
             let update = layer.learn(optimizer);
             predictors.learn(update.predictors.clone(), optimizer);
-            updates.push(update);
+            watched.push(update.watched());
         });
-        updates
+        watched
     }
 
     /// Walks up the encoder and hands every layer what it has to learn, without deciding what to do

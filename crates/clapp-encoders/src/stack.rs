@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    Contrast, Draws, GridShape, Optimizer, Predictors, Rule, State, StateError, Update,
+    Contrast, Draws, GridShape, Optimizer, Predictors, Rule, State, StateError, Update, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,10 +41,10 @@ pub enum Context {
 /// let mut stack = Stack::init(&config, &rule, Context::SameLayer, 2, &device).unwrap();
 /// let images = Tensor::<4>::random([2, 1, 64, 64], Distribution::Normal(0.0, 1.0), &device);
 /// let mut random = stream(2, Purpose::Negatives, [0; 4]);
-/// let updates = stack.step(images, &rule, &Optimizer::default(), &mut |_, shape| {
+/// let watched = stack.step(images, &rule, &Optimizer::default(), &mut |_, shape| {
 ///     rule.draw(shape, &mut random)
 /// });
-/// assert_eq!(updates.len(), 6);
+/// assert_eq!(watched.len(), 6);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Stack<L = LocalConv2d, C = PatchGrid> {
@@ -136,8 +136,8 @@ impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
     /// One step of learning: every layer sees the batch, predicts, and changes its own weights.
     ///
     /// # Shapes
-    /// - `raw`: images `[b, c, y, x]` for patches; returns the update of every layer, from the input
-    ///   up
+    /// - `raw`: images `[b, c, y, x]` for patches; returns the numbers to watch of every layer, from the
+    ///   input up
     ///
     /// # Panics
     ///
@@ -148,7 +148,7 @@ impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
         rule: &Rule,
         optimizer: &Optimizer,
         draw: &mut DrawPairs<'_>,
-    ) -> Vec<Update> {
+    ) -> Vec<Watched> {
         let contrast = rule.contrast();
         self.step_with(contrast.as_ref(), raw, rule, optimizer, draw)
     }
@@ -165,14 +165,14 @@ impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
         rule: &Rule,
         optimizer: &Optimizer,
         draw: &mut DrawPairs<'_>,
-    ) -> Vec<Update> {
-        let mut updates = Vec::with_capacity(self.layers.len());
+    ) -> Vec<Watched> {
+        let mut watched = Vec::with_capacity(self.layers.len());
         self.visit(contrast, raw, rule, draw, &mut |layer, predictors, learnt| {
             layer.learn(learnt.activity, learnt.modulation, optimizer);
             predictors.learn(learnt.update.predictors.clone(), optimizer);
-            updates.push(learnt.update);
+            watched.push(learnt.update.watched());
         });
-        updates
+        watched
     }
 
     /// Walks up the stack and hands every layer what it has to learn, without deciding what to do

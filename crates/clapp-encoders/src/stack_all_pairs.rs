@@ -1,12 +1,12 @@
 //! A stack whose layers learn by all pairs of the batch.
 
-use clapp_rules::{AllPairs, Contrast, GridShape, Optimizer, Update};
+use clapp_rules::{AllPairs, Contrast, GridShape, Optimizer, Watched};
 
 use crate::{Cut, DrawPairs, Learn, LocalLayer, Seen, Stack};
 
 impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
     /// One step of learning by [`AllPairs`]: every layer sees the batch, predicts, and changes its own
-    /// weights.
+    /// weights; returns the numbers to watch of every layer.
     ///
     /// `draw` flips the coins of time-local learning, layer by layer; see [`AllPairs::draw`].
     ///
@@ -19,15 +19,15 @@ impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
         rule: &AllPairs,
         optimizer: &Optimizer,
         draw: &mut DrawPairs<'_>,
-    ) -> Vec<Update> {
-        let mut updates = Vec::with_capacity(self.layers.len());
+    ) -> Vec<Watched> {
+        let mut watched = Vec::with_capacity(self.layers.len());
         let contrast = rule.contrast();
         self.visit_all_pairs(contrast.as_ref(), raw, rule, draw, &mut |layer, lateral, learnt| {
             layer.learn(learnt.activity, learnt.modulation, optimizer);
             lateral.learn(learnt.update.predictors.clone(), optimizer);
-            updates.push(learnt.update);
+            watched.push(learnt.update.watched());
         });
-        updates
+        watched
     }
 
     /// Walks up the stack and hands every layer what it has to learn by [`AllPairs`], without deciding what

@@ -209,10 +209,10 @@ impl Stack<LocalConv3d, Uncut<5>> {
     /// let clips = Tensor::<5>::random([2, 3, 36, 67, 67], Distribution::Normal(0.0, 1.0), &device);
     /// let mut random = stream(2, Purpose::Saccade, [0; 4]);
     /// let optimizer = Optimizer::adam(1e-3);
-    /// let updates = stack.step_all_pairs(clips, &rule, &optimizer, &mut |_, shape| {
+    /// let watched = stack.step_all_pairs(clips, &rule, &optimizer, &mut |_, shape| {
     ///     rule.draw(shape, &mut random)
     /// });
-    /// assert_eq!(updates.len(), 5);
+    /// assert_eq!(watched.len(), 5);
     /// # Ok::<(), clapp_encoders::EncoderError>(())
     /// ```
     pub fn video(

@@ -9,7 +9,7 @@ use clapp_encoders::{
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    Draws, Feedback, GridShape, Optimizer, Predictors, Rule, RuleError, State, Update,
+    Draws, Feedback, GridShape, Optimizer, Predictors, Rule, RuleError, State, Watched,
 };
 use rand::RngExt;
 
@@ -147,15 +147,15 @@ fn context_from_above_reaches_one_layer_down_and_no_further() {
 #[test]
 fn there_is_no_argument_for_a_label() {
     // Images, a rule, an optimizer and pairs of positions: the types leave no other way in.
-    type Step = fn(&mut Stack, Tensor<4>, &Rule, &Optimizer, &mut DrawPairs<'_>) -> Vec<Update>;
+    type Step = fn(&mut Stack, Tensor<4>, &Rule, &Optimizer, &mut DrawPairs<'_>) -> Vec<Watched>;
     let step: Step = Stack::step;
     // Pairs are drawn from layer and shape alone; they name rows of the grid, nothing else.
     let draw: fn(&Rule, GridShape, &mut dyn rand::Rng) -> Vec<Draws> = Rule::draw;
     let rule = rules()[0];
     let mut draw = |_: usize, shape| draw(&rule, shape, &mut stream(1, Purpose::Test, [0; 4]));
     let mut stack = stack(&rule, Context::SameLayer, SEED);
-    let updates = step(&mut stack, images(0), &rule, &Optimizer::default(), &mut draw);
-    assert_eq!(updates.len(), 4);
+    let watched = step(&mut stack, images(0), &rule, &Optimizer::default(), &mut draw);
+    assert_eq!(watched.len(), 4);
 }
 
 /// Everything that has learnt, after three steps on this many threads.

@@ -175,7 +175,7 @@ pub use space::Space;
 pub use state::{State, StateError};
 pub use synapses::{Optimizer, Synapses};
 pub use third_factor::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor, hinge, third_factor};
-pub use update::{Monitor, PredictorUpdate, Update};
+pub use update::{Monitor, PredictorUpdate, Update, Watched};
 pub use updates::{
     Gamma, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
 };

@@ -51,6 +51,40 @@ impl Update {
     pub fn monitor(&self) -> Monitor {
         Monitor::read(&self.monitor)
     }
+
+    /// The numbers to watch, without the rest.
+    #[must_use]
+    pub fn watched(self) -> Watched {
+        Watched { numbers: self.monitor }
+    }
+}
+
+/// The numbers to watch of one update, still on the device: an update itself is as large as a layer.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_rules::AllPairs;
+/// use clapp_rules::{Purpose, stream};
+/// let (device, rule) = (Device::flex(), AllPairs::clapp_s());
+/// let mut random = stream(2, Purpose::Saccade, [0; 4]);
+/// let lateral = rule.predictors(4, 4, &device, &mut random);
+/// let z = Tensor::<4>::zeros([2, 6, 25, 4], &device);
+/// let draws = rule.draw([2, 6, 25].into(), &mut random);
+/// let watched = rule.update(z.clone(), z, &lateral, &draws).watched();
+/// // Nothing is active: half of 1 for the fixation and half of 1 for the saccades.
+/// assert!((watched.monitor().loss - 1.0).abs() < 1e-6);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Watched {
+    numbers: Tensor<1>,
+}
+
+impl Watched {
+    /// Reads the numbers from the device; waits until they are there.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor::read(&self.numbers)
+    }
 }
 
 /// Numbers to watch while a layer learns.

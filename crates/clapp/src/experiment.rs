@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use clapp_eval::Report;
-use clapp_rules::{Monitor, State, StateError, Update};
+use clapp_rules::{Monitor, State, StateError, Watched};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Error;
@@ -142,8 +142,8 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    pub(crate) fn of_updates(updates: &[Update]) -> Self {
-        Self::of(&updates.iter().map(Update::monitor).collect::<Vec<_>>())
+    pub(crate) fn watched(layers: &[Watched]) -> Self {
+        Self::of(&layers.iter().map(Watched::monitor).collect::<Vec<_>>())
     }
 
     pub(crate) fn of(monitors: &[Monitor]) -> Self {

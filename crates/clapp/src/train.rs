@@ -5,7 +5,7 @@ use clapp_datasets::{Batch, LastBatch, Loader, LoaderConfig};
 use clapp_encoders::Stack;
 use clapp_eval::Report;
 use clapp_random::{Purpose, stream};
-use clapp_rules::{State, StateError, Update};
+use clapp_rules::{State, StateError, Watched};
 
 use crate::{
     Data, Error, Learner, RunConfig, Seen, StepMetrics, evaluate,
@@ -71,9 +71,9 @@ impl Trainer {
         let mut draw = |layer: usize, shape| {
             rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
         };
-        let updates = self.stack.step(images, &rule, &self.config.optimizer, &mut draw);
+        let watched = self.stack.step(images, &rule, &self.config.optimizer, &mut draw);
         self.step += 1;
-        let monitors: Vec<_> = updates.iter().map(Update::monitor).collect();
+        let monitors: Vec<_> = watched.iter().map(Watched::monitor).collect();
         let seen = Seen::Images(self.step * self.config.batch as u64);
         StepMetrics::of(&monitors, self.step, seed, seen)
     }

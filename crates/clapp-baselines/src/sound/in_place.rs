@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use clapp_encoders::{DrawPairs, GruActivity, GruUpdate, LocalGru, SoundEncoder, SoundLearner};
-use clapp_rules::{Draws, Optimizer, PredictorUpdate, Rule, Update};
+use clapp_rules::{Draws, Optimizer, PredictorUpdate, Rule, Watched};
 
 use super::{
     layers::{GruWeights, Stop, gru},
@@ -58,7 +58,7 @@ pub fn through_time(layer: &LocalGru, activity: &GruActivity, modulation: Tensor
 /// reach them.
 ///
 /// # Shapes
-/// - `waves`: `[batch, 1, samples]`; returns the update of every layer, the recurrent one last
+/// - `waves`: `[batch, 1, samples]`; returns numbers to watch of every layer, the recurrent one last
 ///
 /// # Panics
 ///
@@ -69,8 +69,8 @@ pub fn step_through_time(
     rule: &Rule,
     optimizer: &Optimizer,
     draw: &mut DrawPairs<'_>,
-) -> Vec<Update> {
-    let (mut updates, contrast) = (Vec::new(), rule.contrast());
+) -> Vec<Watched> {
+    let (mut watched, contrast) = (Vec::new(), rule.contrast());
     encoder.visit(contrast.as_ref(), waves, rule, draw, &mut |layer, predictors| {
         let update = match layer {
             SoundLearner::Recurrent(gru, learnt) => {
@@ -81,9 +81,9 @@ pub fn step_through_time(
             convolution => convolution.learn(optimizer),
         };
         predictors.learn(update.predictors.clone(), optimizer);
-        updates.push(update);
+        watched.push(update.watched());
     });
-    updates
+    watched
 }
 
 /// One step of an encoder down one loss at its last layer, back-propagated through all layers and all of

@@ -37,8 +37,8 @@ pub(super) fn step(
     let SoundRunConfig { rule, optimizer, .. } = config;
     match config.learning {
         Learning::ThroughTime => {
-            let updates = step_through_time(encoder, waves.clone(), rule, optimizer, draw);
-            Some(Numbers::of_updates(&updates))
+            let watched = step_through_time(encoder, waves.clone(), rule, optimizer, draw);
+            Some(Numbers::watched(&watched))
         }
         Learning::EndToEnd => {
             let [batch, _, samples] = waves.dims();

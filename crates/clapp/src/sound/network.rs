@@ -100,5 +100,5 @@ fn contrast(
     if let Some(numbers) = compared::step(config, encoder, &waves, draw) {
         return numbers;
     }
-    Numbers::of_updates(&encoder.step(waves, &config.rule, &config.optimizer, draw))
+    Numbers::watched(&encoder.step(waves, &config.rule, &config.optimizer, draw))
 }
