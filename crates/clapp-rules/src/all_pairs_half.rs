@@ -127,19 +127,19 @@ impl<'a> Halves<'a> {
         let row_weights = self.weights(draws);
         let targets = self.targets();
         let [_, feature] = targets.dims();
-        let mut target = self.target.zeros_like();
-        let mut monitor = None;
+        let (mut target, mut monitor) = (None, None);
         let mut weighted = Vec::with_capacity(steps);
         for (k, prediction) in (1..=steps).zip(&predictions) {
             let [rows, channel] = prediction.dims();
             let prediction = prediction.clone().reshape([rows * channel / feature, feature]);
             let (g, modulation, numbers) = self.step(k, &prediction, &targets, &row_weights);
             weighted.push(channels(g, post));
-            target = target + modulation;
-            monitor = Some(monitor.map_or(numbers.clone(), |sum: Tensor<1>| sum + numbers));
+            add(&mut target, modulation);
+            add(&mut monitor, numbers);
         }
         let deltas = self.rule.lateral.deltas(&weighted, &context, &predictions, weights);
-        let monitor = monitor.expect("there is at least one prediction step");
+        let once = "there is at least one prediction step";
+        let (target, monitor) = (target.expect(once), monitor.expect(once));
         Half { weighted, deltas: Tensor::stack(deltas, 0), target, monitor }
     }
 
@@ -157,10 +157,8 @@ impl<'a> Halves<'a> {
     ) -> (Tensor<2>, Tensor<4>, Tensor<1>) {
         let [n, _] = prediction.dims();
         let steps = self.rule.prediction_steps as f64;
-        let (grid, options) = (self.target.dims(), (&targets.device(), targets.dtype()));
-        let mut weighted = Vec::new();
-        let mut modulation = Tensor::<4>::zeros([1; 4], options);
-        let mut monitor = Tensor::<1>::zeros([3], options);
+        let grid = self.target.dims();
+        let (mut weighted, mut modulation, mut monitor) = (Vec::new(), None, None);
         let block = (BLOCK / n).clamp(1, n);
         for start in (0..n).step_by(block) {
             let rows = block.min(n - start);
@@ -177,12 +175,19 @@ impl<'a> Halves<'a> {
             .sum();
             let gamma = join(third.fixation * w_fixation, third.saccade * w_saccade, start);
             let open = gamma.clone().abs().sign().sum() / (weights.pairs as f64 * steps);
-            monitor = monitor + Tensor::cat(vec![loss, open, right / (n as f64 * steps)], 0);
+            let numbers = vec![loss, open, right / (n as f64 * steps)];
+            add(&mut monitor, Tensor::cat(numbers, 0));
             let at_targets = self.on_grid(gamma, k); // [rows, every row of the grid]
             weighted.push(at_targets.clone().matmul(targets.clone()));
-            modulation = modulation + at_targets.transpose().matmul(prediction).reshape(grid);
+            add(&mut modulation, at_targets.transpose().matmul(prediction).reshape(grid));
         }
-        (Tensor::cat(weighted, 0), modulation, monitor)
+        // Nearly always one block, and as large as the layer.
+        let weighted = match weighted.len() {
+            1 => weighted.remove(0),
+            _ => Tensor::cat(weighted, 0),
+        };
+        let once = "there are at least two rows";
+        (weighted, modulation.expect(once), monitor.expect(once))
     }
 
     /// Columns of step k's targets out of those of the whole grid, `[rows, N]`.
@@ -249,6 +254,14 @@ impl<'a> Halves<'a> {
         let column = |weights| host_column(weights, &like) * self.rule.scale;
         Weights { fixation: column(fixation), saccade: column(saccade), pairs: pairs.max(1) }
     }
+}
+
+/// A sum that begins with its first term, not with a map of zeros.
+fn add<const D: usize>(sum: &mut Option<Tensor<D>>, term: Tensor<D>) {
+    *sum = Some(match sum.take() {
+        Some(sum) => sum + term,
+        None => term,
+    });
 }
 
 /// `[N, position · channel]` → `[N · position, channel]`.
