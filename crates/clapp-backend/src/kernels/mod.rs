@@ -16,8 +16,8 @@
 //! | optimizer | Adam, gradient ascent or descent | [`adam`], [`sgd`] |
 //!
 //! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any
-//! other processor; [`InstructionSet`] says which. Two schemes lower a convolution to matrix
-//! products: direct (any shape) and Winograd (3×3). Results do not depend, bit for bit, on the
+//! other processor; [`InstructionSet`] says which. Three schemes lower a convolution to matrix
+//! products: direct (any shape), Winograd (3×3) and that of films. Results do not depend, bit for bit, on the
 //! number of threads.
 //!
 //! The only `unsafe` code of the workspace is in `x86.rs`: vector instructions behind a proof that
@@ -27,9 +27,11 @@ mod blocks;
 mod call;
 mod direct;
 mod film;
+mod film_scheme;
 mod filter;
 mod forward;
 mod frame_pool;
+mod frame_windows;
 mod function;
 mod gru;
 mod hebbian;
