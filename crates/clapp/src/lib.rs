@@ -66,7 +66,7 @@
 //! | `clapp-s-above` | the context comes from the layer above |
 //! | `gim` | Greedy InfoMax, layer by layer, as a local rule |
 //!
-//! On sound ([`sound_preset()`]) the widths are 1/64, 1/8 and 1, and the methods:
+//! On sound ([`sound_preset()`]) the widths are 1/64, 1/8 (1/4 on files) and 1, and the methods:
 //!
 //! | method | what it is |
 //! |---|---|

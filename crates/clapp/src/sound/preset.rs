@@ -142,18 +142,20 @@ fn paper(sound: &Sound) -> Result<SoundRunConfig, Error> {
 }
 
 fn quick(sound: &Sound) -> Result<SoundRunConfig, Error> {
-    let (data, crops) = match sound {
+    // Real speech has more to tell apart: at a quarter of the width the last layer read 2 points more on
+    // speakers held out of the training ones than at an eighth, after as many crops.
+    let (data, width, crops) = match sound {
         Sound::Synthetic => {
-            (SoundDataConfig::Synthetic { unlabelled: 480, train: 48, test: 48 }, 8_000)
+            (SoundDataConfig::Synthetic { unlabelled: 480, train: 48, test: 48 }, 0.125, 8_000)
         }
-        Sound::Files(files) => (SoundDataConfig::Files(files.clone()), 16_000),
+        Sound::Files(files) => (SoundDataConfig::Files(files.clone()), 0.25, 16_000),
     };
     Ok(SoundRunConfig {
         preset: "quick".into(),
         method: String::new(),
         data,
         pipeline: SpeechPipeline::librispeech(),
-        encoder: SoundConfig::paper(0.125)?,
+        encoder: SoundConfig::paper(width)?,
         rule: Rule::clapp_s_sound(),
         learning: Learning::Local,
         optimizer: Optimizer::adam(1e-3),
