@@ -55,7 +55,8 @@ impl FilmSetting {
 /// ```
 /// use burn::tensor::Device;
 /// use clapp_benches::{FilmSetting, FilmTraining};
-/// let setting = FilmSetting { width: 1.0 / 32.0, frames: 36, size: 67, ..FilmSetting::full() };
+/// let narrow = FilmSetting { width: 1.0 / 32.0, frames: 36, size: 67, ..FilmSetting::full() };
+/// let setting = FilmSetting { batch: 2, ..narrow }; // every row needs another to contrast with
 /// let device = Device::flex();
 /// let mut training = FilmTraining::new(&setting, &device)?;
 /// assert_eq!(training.step(setting.clips(0, &device)).len(), 5);

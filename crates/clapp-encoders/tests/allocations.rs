@@ -18,7 +18,7 @@ const BATCH: usize = 8;
 const PATCHES: usize = 49;
 
 #[test]
-fn the_second_step_allocates_no_map_and_no_matrix() {
+fn a_steady_step_allocates_no_map_and_no_matrix() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let (device, rule) = (Device::flex(), Rule::clapp_s());
     let config = EncoderConfig::vgg6(0.25).expect("a width of a quarter");
@@ -31,13 +31,16 @@ fn the_second_step_allocates_no_map_and_no_matrix() {
         });
         dhat::HeapStats::get().total_bytes - before
     };
-    let (first, second) = (step(0), step(1));
+    // Threads return their working memory in an order of their own, so that a piece may still be missing
+    // in the second step: a map or a matrix that every step makes anew would show in all of them.
+    let first = step(0);
+    let steady = (1..5).map(&mut step).min().unwrap_or(u64::MAX);
     // A modulation is taken twice at most; pairs have an index, a score, a third factor, their
     // weighted and signed kin and copies of them: thirty numbers each are plenty.
     let channels: usize = config.channels().iter().sum();
     let pairs = 6 * BATCH * 7 * (5 + 4 + 3 + 2 + 1) * 17;
     let small = (size_of::<f32>() * (2 * BATCH * PATCHES * channels + 30 * pairs)) as u64;
-    assert!(second < small, "expected less than {small} bytes in the second step, got {second}");
+    assert!(steady < small, "expected less than {small} bytes in a steady step, got {steady}");
     // The maps alone of the first layer would be more.
     let map = (size_of::<f32>() * BATCH * PATCHES * 32 * 16 * 16) as u64;
     assert!(
