@@ -44,6 +44,29 @@ pub enum Error {
         "preset paper: expected sound files, got the embedded talkers in the configuration; give a folder, or use the preset quick"
     )]
     PaperSound,
+    /// The paper's settings with the embedded moving scenes.
+    #[error(
+        "preset paper: expected videos, got the embedded moving scenes in the configuration; give a folder, or use the preset quick"
+    )]
+    PaperVideo,
+    /// Clips have another number of frames than the encoder takes.
+    #[error(
+        "configuration: expected sequences of {expected} frames for the encoder, got {got} from the sampling; change one of them"
+    )]
+    Frames {
+        /// Frames that the encoder takes.
+        expected: usize,
+        /// Frames that the sampling takes from a clip.
+        got: usize,
+    },
+    /// A protocol that blocks of a video encoder are not read out with.
+    #[error(
+        "configuration: expected the protocols standardised, block or block_authors for video, got {protocol:?}; correct the setting"
+    )]
+    VideoProtocol {
+        /// The protocol.
+        protocol: clapp_eval::Protocol,
+    },
     /// The pipeline cuts other crops than the encoder takes.
     #[error(
         "configuration: expected crops of {expected} samples for the encoder, got {got} from the pipeline; change one of them"

@@ -167,23 +167,40 @@ impl ReadOut<'_> {
             ..LoaderConfig::evaluation()
         };
         let loader = Loader::new(source.clone(), self.config.pipeline.clone(), settings)?;
-        let mut layers: Vec<Vec<f32>> = Vec::new();
-        let mut labels = Vec::with_capacity(source.len());
+        let mut gathered = Gathered::default();
         for batch in loader.epoch(view)? {
             let batch = batch?;
-            labels.extend(batch.labels.iter().map(|label| label.unwrap_or_default()));
-            for (layer, chunk) in encode(batch).into_iter().enumerate() {
-                if layers.len() <= layer {
-                    layers.push(Vec::new());
-                }
-                layers[layer].extend(chunk.iter());
-            }
+            let labels = batch.labels.iter().map(|label| label.unwrap_or_default()).collect();
+            gathered.push(labels, encode(batch));
         }
-        let classes = source.classes();
+        gathered.features(source.classes())
+    }
+}
+
+/// Features of all layers, batch by batch.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    layers: Vec<Vec<f32>>,
+    labels: Vec<u8>,
+}
+
+impl Gathered {
+    /// Adds a batch: the label of every sample, `[sample, dim]` of every layer.
+    pub(crate) fn push(&mut self, labels: Vec<u8>, layers: Vec<Array2<f32>>) {
+        self.labels.extend(labels);
+        self.layers.resize_with(layers.len(), Vec::new);
+        for (all, chunk) in self.layers.iter_mut().zip(layers) {
+            all.extend(chunk.iter());
+        }
+    }
+
+    /// One set of features a layer.
+    pub(crate) fn features(self, classes: usize) -> Result<Vec<Features>, Error> {
+        let Self { layers, labels } = self;
         let gather = |values: Vec<f32>| {
             let shape = (labels.len(), values.len() / labels.len().max(1));
             let values =
-                Array2::from_shape_vec(shape, values).expect("every image has all features");
+                Array2::from_shape_vec(shape, values).expect("every sample has all features");
             Ok(Features::new(values, labels.clone())?.with_classes(classes)?)
         };
         layers.into_iter().map(gather).collect()

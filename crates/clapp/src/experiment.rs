@@ -13,8 +13,9 @@ use crate::Error;
 ///
 /// Two equal experiments give equal results, bit for bit on one machine's CPU: a resumed run is one
 /// whose folder holds the same experiment, compared as JSON. Implemented by
-/// [`RunConfig`](crate::RunConfig) for images and [`SoundRunConfig`](crate::SoundRunConfig) for
-/// sound; deliberately not by a network, which is what an experiment makes.
+/// [`RunConfig`](crate::RunConfig) for images, [`SoundRunConfig`](crate::SoundRunConfig) for sound and
+/// [`VideoRunConfig`](crate::VideoRunConfig) for video; deliberately not by a network, which is what an
+/// experiment makes.
 pub trait Experiment: std::fmt::Debug + Serialize + DeserializeOwned {
     /// What learns.
     type Learner: Learner;
@@ -67,8 +68,8 @@ pub struct Schedule<'a> {
 ///
 /// All that changes from step to step is what [`save`](Self::save) hands out and the number of steps;
 /// everything random is drawn from streams named by seed and step. A learner that resumes at a step
-/// then repeats one that never stopped. Implemented by [`Trainer`](crate::Trainer) for images and
-/// [`SoundTrainer`](crate::SoundTrainer) for sound.
+/// then repeats one that never stopped. Implemented by [`Trainer`](crate::Trainer) for images,
+/// [`SoundTrainer`](crate::SoundTrainer) for sound and [`VideoTrainer`](crate::VideoTrainer) for video.
 pub trait Learner: std::fmt::Debug {
     /// Steps of the whole training.
     fn steps(&self) -> u64;
@@ -204,6 +205,8 @@ pub enum Seen {
     Images(u64),
     /// Crops of sound.
     Crops(u64),
+    /// Clips of film.
+    Clips(u64),
 }
 
 impl Seen {
@@ -211,7 +214,7 @@ impl Seen {
     #[must_use]
     pub fn count(self) -> u64 {
         match self {
-            Self::Images(count) | Self::Crops(count) => count,
+            Self::Images(count) | Self::Crops(count) | Self::Clips(count) => count,
         }
     }
 
@@ -221,16 +224,17 @@ impl Seen {
         match self {
             Self::Images(_) => "images",
             Self::Crops(_) => "crops",
+            Self::Clips(_) => "clips",
         }
     }
 }
 
 /// Takes the steps that are left, epoch by epoch: `batches` opens an epoch at one of its batches,
 /// `learn` takes a step.
-pub(crate) fn run_epochs<L: Learner, B>(
+pub(crate) fn run_epochs<L: Learner, B, I: Iterator<Item = Result<B, clapp_datasets::Error>>>(
     learner: &mut L,
     batches_per_epoch: usize,
-    batches: impl Fn(&L, u64, usize) -> Result<clapp_datasets::Batches<B>, clapp_datasets::Error>,
+    batches: impl Fn(&L, u64, usize) -> Result<I, clapp_datasets::Error>,
     learn: impl Fn(&mut L, B) -> Result<StepMetrics, Error>,
     each: &mut Each<'_, L>,
 ) -> Result<(), Error> {

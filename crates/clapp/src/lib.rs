@@ -135,6 +135,7 @@ mod saved;
 mod sound;
 mod summary;
 mod train;
+mod video;
 
 pub use config::RunConfig;
 pub use data::{Data, Source};
@@ -144,7 +145,7 @@ pub use experiment::{Each, Experiment, Extra, Learner, Schedule, Seen, StepMetri
 pub use learning::Learning;
 pub use preset::{Images, METHODS, PRESETS, preset};
 pub use progress::Progress;
-pub use run::{Observer, Outcome, Run, RunOf, Silent, SoundRun};
+pub use run::{Observer, Outcome, Run, RunOf, Silent, SoundRun, VideoRun};
 pub use sound::{
     FilesConfig, LOG_MEL, LabelsConfig, MFCC, Place, RatesConfig, SOUND_METHODS, Sound, SoundData,
     SoundDataConfig, SoundReadoutConfig, SoundRunConfig, SoundTrainer, sound_preset,
@@ -152,3 +153,7 @@ pub use sound::{
 pub use summary::summary;
 pub use threads::set_threads;
 pub use train::Trainer;
+pub use video::{
+    ClipPlace, ClipsConfig, VIDEO_METHODS, Video, VideoData, VideoDataConfig, VideoReadoutConfig,
+    VideoRunConfig, VideoTrainer, video_preset,
+};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Error, Experiment, Learner, RunConfig, SoundRunConfig, StepMetrics,
+    Error, Experiment, Learner, RunConfig, SoundRunConfig, StepMetrics, VideoRunConfig,
     saved::{check_finite, from_state, to_state},
 };
 
@@ -80,6 +80,21 @@ pub type Run = RunOf<RunConfig>;
 /// ```
 pub type SoundRun = RunOf<SoundRunConfig>;
 
+/// A run on video.
+///
+/// # Example
+///
+/// ```no_run
+/// use clapp::{Outcome, Silent, Video, VideoRun, video_preset};
+/// let config = video_preset("quick", "clapp-s", &Video::MovingScenes, &[2])?;
+/// let mut run = VideoRun::create("runs", config)?;
+/// if let Outcome::Finished(report) = run.execute(&clapp::device("flex")?, &mut Silent)? {
+///     println!("{report}");
+/// }
+/// # Ok::<(), clapp::Error>(())
+/// ```
+pub type VideoRun = RunOf<VideoRunConfig>;
+
 /// A run of an experiment, and its folder.
 ///
 /// ```text
@@ -90,7 +105,7 @@ pub type SoundRun = RunOf<SoundRunConfig>;
 /// ```
 ///
 /// Stopping at any moment, even by kill, and resuming gives the same files as never stopping, byte for
-/// byte on the CPU. [`Run`] and [`SoundRun`] are those of this crate; an [`Experiment`]
+/// byte on the CPU. [`Run`], [`SoundRun`] and [`VideoRun`] are those of this crate; an [`Experiment`]
 /// of your own gets the same folder.
 #[derive(Debug)]
 pub struct RunOf<E> {

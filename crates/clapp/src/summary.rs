@@ -6,7 +6,7 @@ use clapp_eval::{Protocol, Report};
 
 use crate::{RANDOM_ENCODER, RAW_PIXELS};
 
-/// Says, for the standardised protocol, how far the last layer ends above the best layer of the random
+/// Says, for the standardised protocol and that of video blocks, how far the last layer ends above the best layer of the random
 /// encoder and above its own first layer.
 ///
 /// Empty if the report has no trained encoder or no control.
@@ -20,7 +20,8 @@ pub fn summary(report: &Report) -> String {
         .map(str::to_owned);
     let Some(trained) = trained else { return text };
     for series in report.series() {
-        if series.protocol != Protocol::Standardised {
+        let protocol = series.protocol;
+        if !matches!(protocol, Protocol::Standardised | Protocol::Block) {
             continue;
         }
         let Ok(comparison) = report.compare(&trained, RANDOM_ENCODER, series) else { continue };
@@ -28,7 +29,7 @@ pub fn summary(report: &Report) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "{}, standardised: {trained} layer {} {last:.1} %; random encoder's best layer {} {best:.1} %: {}; own first layer: {}",
+            "{}, {protocol}: {trained} layer {} {last:.1} %; random encoder's best layer {} {best:.1} %: {}; own first layer: {}",
             series.labels,
             comparison.last.0,
             comparison.best_other.0,

@@ -310,11 +310,11 @@ struct Texture {
 impl Texture {
     /// The value at a place in units of cells, between the four cells around.
     fn at(&self, x: f32, y: f32) -> [f32; 3] {
-        let (left, top) = (x.floor(), y.floor());
-        let (right, below) = (x - left, y - top);
-        let wrap = |position: f32, step: i32| (position as i32 + step) as usize & (TILE - 1);
-        let rows = [wrap(top, 0) * TILE, wrap(top, 1) * TILE];
-        let columns = [wrap(left, 0), wrap(left, 1)];
+        let (left, top) = (floor(x), floor(y));
+        let (right, below) = (x - left as f32, y - top as f32);
+        let wrap = |position: i32| position as usize & (TILE - 1);
+        let rows = [wrap(top) * TILE, wrap(top + 1) * TILE];
+        let columns = [wrap(left), wrap(left + 1)];
         let corners = rows.map(|row| columns.map(|column| self.cells[row + column]));
         std::array::from_fn(|colour| {
             let row = |[a, b]: [[f32; 3]; 2]| a[colour] + right * (b[colour] - a[colour]);
@@ -322,6 +322,13 @@ impl Texture {
             upper + below * (lower - upper)
         })
     }
+}
+
+/// The largest whole number below or at `value`. A call of the system's `floor` for every pixel and octave
+/// would take a third of the time.
+fn floor(value: f32) -> i32 {
+    let towards_zero = value as i32;
+    towards_zero - i32::from(value < towards_zero as f32)
 }
 
 /// The texture of a frame without its noise, `[y, x]`, three colours each.

@@ -39,8 +39,11 @@ pub enum Protocol {
     /// Vote of the nearest neighbours: [`Knn`](crate::Knn).
     Knn,
     /// The authors' for a block of the video encoder: batch norm, dropout and a linear layer trained
-    /// with Adam: [`BlockProbe`].
+    /// with Adam: [`BlockProbe`]. Tested on every test clip, in a view with nothing random.
     Block,
+    /// The same classifier, tested as the authors do: on a random part of the test clips, in random
+    /// views; see [`TestClips`].
+    BlockAuthors,
     /// A read-out that was trained together with its encoder, from labels: not a [`Probe`].
     Own,
 }
@@ -52,6 +55,7 @@ impl fmt::Display for Protocol {
             Self::Paper => "paper",
             Self::Knn => "k-NN",
             Self::Block => "block",
+            Self::BlockAuthors => "block, authors' test",
             Self::Own => "own head",
         })
     }

@@ -1,0 +1,155 @@
+//! From a configuration to clips: without labels, for read-outs, for testing.
+
+use std::sync::Arc;
+
+use clapp_datasets::{
+    LastBatch,
+    video::{
+        ClipLoader, ClipLoaderConfig, ClipPipeline, ClipSource, Sampling, Start,
+        moving::{MovingScenes, Part},
+    },
+};
+
+use super::{VideoDataConfig, VideoRunConfig};
+use crate::Error;
+
+/// A source of clips that several loaders share.
+pub(super) type Clips = Arc<dyn ClipSource>;
+
+/// The three parts of a set of videos.
+#[derive(Clone)]
+pub struct VideoData {
+    /// Clips to learn from; their labels, if any, are never read.
+    pub unlabelled: Clips,
+    /// Labelled clips for read-outs.
+    pub train: Clips,
+    /// Labelled clips for testing them.
+    pub test: Clips,
+    /// Names of what is learnt from and what is read out, as they stand in the report.
+    pub names: [String; 2],
+    /// What cannot be used, and why; empty if everything can.
+    pub skipped: String,
+}
+
+impl std::fmt::Debug for VideoData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VideoData")
+            .field("names", &self.names)
+            .field("unlabelled", &self.unlabelled.len())
+            .field("train", &self.train.len())
+            .field("test", &self.test.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which views of a source a loader makes.
+pub(super) struct View<'a> {
+    pub sampling: &'a Sampling,
+    pub pipeline: &'a ClipPipeline,
+    pub settings: ClipLoaderConfig,
+}
+
+impl View<'_> {
+    pub(super) fn of(&self, clips: &Clips) -> Result<ClipLoader, Error> {
+        let (sampling, pipeline) = (self.sampling.clone(), self.pipeline.clone());
+        Ok(ClipLoader::new(clips.clone(), sampling, pipeline, self.settings.clone())?)
+    }
+}
+
+impl VideoData {
+    /// Opens videos, after preparing those that are not prepared yet; or draws scenes when they are read.
+    ///
+    /// # Errors
+    ///
+    /// If a video or a list is missing or damaged, ffmpeg is missing, or nothing can be used; unless such
+    /// are to be skipped.
+    pub fn open(config: &VideoRunConfig, seed: u64) -> Result<Self, Error> {
+        match &config.data {
+            &VideoDataConfig::MovingScenes { unlabelled, train, test, frames, side } => {
+                let part = |part, count| -> Clips {
+                    let scenes = MovingScenes::new(seed, part, count);
+                    Arc::new(scenes.with_frames(frames).with_side(side))
+                };
+                let name = config.data.name();
+                Ok(Self {
+                    unlabelled: part(Part::Unlabelled, unlabelled),
+                    train: part(Part::Train, train),
+                    test: part(Part::Test, test),
+                    names: [name.clone(), name],
+                    skipped: String::new(),
+                })
+            }
+            VideoDataConfig::Clips(clips) => {
+                let [train, test] = clips.prepare(|_| {})?;
+                let reasons = [&train, &test].map(|part| part.skipped());
+                let skipped: Vec<String> = reasons
+                    .iter()
+                    .filter(|reasons| !reasons.is_empty())
+                    .map(|reasons| format!("{reasons}\n"))
+                    .collect();
+                let counts = reasons.map(|reasons| reasons.len());
+                let (train, test): (Clips, Clips) = (Arc::new(train), Arc::new(test));
+                let names = [
+                    counted(&train, &config.sampling, counts[0]),
+                    format!(
+                        "{}, tested on {}",
+                        counted(&train, &config.readout.sampling, counts[0]),
+                        counted(&test, &config.readout.sampling, counts[1])
+                    ),
+                ];
+                let skipped = skipped.concat();
+                Ok(Self { unlabelled: train.clone(), train, test, names, skipped })
+            }
+        }
+    }
+
+    /// Clips for learning.
+    pub(super) fn loader(&self, config: &VideoRunConfig, seed: u64) -> Result<ClipLoader, Error> {
+        let settings =
+            ClipLoaderConfig { batch_size: config.batch, seed, ..ClipLoaderConfig::training() };
+        let VideoRunConfig { sampling, pipeline, .. } = config;
+        let loader = View { sampling, pipeline, settings }.of(&self.unlabelled)?;
+        check_side(&loader, config)?;
+        Ok(loader)
+    }
+
+    /// Checks that there are enough clips, of the right size, for learning and for every read-out.
+    pub(super) fn check(&self, config: &VideoRunConfig) -> Result<(), Error> {
+        self.loader(config, 0)?;
+        let readout = &config.readout;
+        let batch_size = readout.batch;
+        for (clips, pipeline, last_batch) in [
+            (&self.train, &readout.training, LastBatch::Drop),
+            (&self.train, &readout.plain, LastBatch::Keep),
+            (&self.test, &readout.authors, LastBatch::Keep),
+            (&self.test, &readout.plain, LastBatch::Keep),
+        ] {
+            let settings =
+                ClipLoaderConfig { batch_size, last_batch, ..ClipLoaderConfig::evaluation() };
+            let loader = View { sampling: &readout.sampling, pipeline, settings }.of(clips)?;
+            check_side(&loader, config)?;
+        }
+        Ok(())
+    }
+}
+
+/// The same from the middle of a clip.
+pub(super) fn centred(sampling: &Sampling) -> Sampling {
+    Sampling { start: Start::Centre, ..sampling.clone() }
+}
+
+fn check_side(loader: &ClipLoader, config: &VideoRunConfig) -> Result<(), Error> {
+    let [colours, _, side, _] = loader.clip_dims();
+    let expected = [config.encoder.colours, config.encoder.size];
+    match [colours, side] == expected {
+        true => Ok(()),
+        false => Err(Error::Pipeline { expected, found: [colours, side] }),
+    }
+}
+
+/// What of a set is used: data that are a part of others are reported as such.
+fn counted(clips: &Clips, sampling: &Sampling, skipped: usize) -> String {
+    let selection = sampling.select(clips);
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    format!("{} ({selection}{skipped})", clips.name())
+}

@@ -1,0 +1,140 @@
+//! Videos of a run: where they lie, what becomes of those that cannot be used.
+
+use std::path::{Path, PathBuf};
+
+use clapp_datasets::video::{
+    ClipList, Faulty, Ffmpeg, Part, Preparation, PreparedClips, Progress, prepare,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Videos to learn from and to read out.
+///
+/// They are prepared once, into a folder of their own: one checksummed file of JPEG frames a clip. A
+/// preparation that was stopped goes on where it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClipsConfig {
+    /// The videos, and which of them are for testing.
+    pub place: ClipPlace,
+    /// Folder of the prepared clips.
+    pub prepared: PathBuf,
+    /// Pixels of the shorter side of a prepared frame.
+    pub short_side: usize,
+    /// What becomes of videos and lines that cannot be used.
+    pub on_bad: Faulty,
+    /// Folder of `ffmpeg` and `ffprobe`; if none, they are on the search path.
+    pub ffmpeg: Option<PathBuf>,
+}
+
+/// A set of videos, one folder a class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "layout")]
+pub enum ClipPlace {
+    /// UCF-101 with its official lists.
+    Ucf101 {
+        /// Folder of videos and lists.
+        root: PathBuf,
+        /// 1, 2 or 3.
+        split: u8,
+    },
+    /// HMDB-51 with its official lists.
+    Hmdb51 {
+        /// Folder of videos and lists.
+        root: PathBuf,
+        /// 1, 2 or 3.
+        split: u8,
+    },
+    /// Any folders of videos, or of folders of frames; the folder's name is the class.
+    Folders {
+        /// Folder of the class folders.
+        root: PathBuf,
+        /// Share of every class that is tested on, drawn once for all seeds.
+        test_share: f64,
+    },
+}
+
+/// Seed of a split that belongs to the data and not to the run.
+const SPLIT_SEED: u64 = 0;
+
+impl ClipPlace {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Ucf101 { split, .. } => format!("ucf101, split {split}"),
+            Self::Hmdb51 { split, .. } => format!("hmdb51, split {split}"),
+            Self::Folders { root, .. } => root.display().to_string(),
+        }
+    }
+
+    /// The folder of the videos.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        match self {
+            Self::Ucf101 { root, .. } | Self::Hmdb51 { root, .. } | Self::Folders { root, .. } => {
+                root
+            }
+        }
+    }
+
+    /// The clips to learn from and those to test on.
+    fn lists(&self, on_bad: Faulty) -> Result<[ClipList; 2], Error> {
+        let parts = [Part::Train, Part::Test];
+        let lists = match self {
+            Self::Ucf101 { root, split } => {
+                parts.map(|part| ClipList::ucf101(root, *split, part, on_bad))
+            }
+            Self::Hmdb51 { root, split } => {
+                parts.map(|part| ClipList::hmdb51(root, *split, part, on_bad))
+            }
+            Self::Folders { root, test_share } => {
+                let list = ClipList::folders(root, on_bad)?;
+                let (train, test) = list.hold_out(*test_share, SPLIT_SEED)?;
+                return Ok([train, test]);
+            }
+        };
+        let [train, test] = lists;
+        Ok([train?, test?])
+    }
+}
+
+impl ClipsConfig {
+    /// Videos at a place, prepared into a folder beside them, with frames of the authors' size; the first
+    /// that cannot be used is an error.
+    ///
+    /// ```
+    /// use clapp::{ClipPlace, ClipsConfig};
+    /// let clips = ClipsConfig::new(ClipPlace::Ucf101 { root: "datasets/UCF101".into(), split: 1 });
+    /// assert_eq!(clips.prepared, std::path::Path::new("datasets/UCF101.prepared"));
+    /// assert_eq!(clips.short_side, 240);
+    /// ```
+    #[must_use]
+    pub fn new(place: ClipPlace) -> Self {
+        let mut prepared = place.root().as_os_str().to_owned();
+        prepared.push(".prepared");
+        let prepared = prepared.into();
+        Self { place, prepared, short_side: 240, on_bad: Faulty::Stop, ffmpeg: None }
+    }
+
+    /// Prepares what is not prepared yet, and opens the clips to learn from and those to test on.
+    ///
+    /// `progress` hears of every clip that is prepared.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can be used, or the disk is full; unless such are to be skipped, also if a video is
+    /// missing or damaged, or ffmpeg is not there.
+    pub fn prepare(&self, progress: impl Fn(Progress) + Sync) -> Result<[PreparedClips; 2], Error> {
+        let ffmpeg = self.ffmpeg.as_ref().map(Ffmpeg::at).transpose()?;
+        let preparation = Preparation {
+            short_side: self.short_side,
+            faulty: self.on_bad,
+            ffmpeg,
+            ..Preparation::default()
+        };
+        let [train, test] = self.place.lists(self.on_bad)?;
+        let open = |list| prepare(list, &self.prepared, &preparation, &progress);
+        Ok([open(train)?, open(test)?])
+    }
+}

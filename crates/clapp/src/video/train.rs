@@ -1,0 +1,102 @@
+//! Learning from video: clips in, local updates, numbers to watch out.
+
+use burn::tensor::Device;
+use clapp_datasets::video::{ClipBatch, ClipLoader};
+use clapp_eval::Report;
+use clapp_random::{Purpose, stream};
+use clapp_rules::{State, StateError, Update};
+
+use super::{
+    VideoData, VideoRunConfig,
+    features::{Film, films},
+    readout::read_out,
+};
+use crate::{
+    Error, Experiment, Learner, Seen, StepMetrics,
+    experiment::{Each, Extra, run_epochs},
+};
+
+/// A network that learns from video.
+///
+/// All that changes is the encoder and the number of steps taken; everything random is drawn from
+/// streams named by seed and step, so a trainer that resumes at a step repeats one that never stopped.
+#[derive(Debug)]
+pub struct VideoTrainer {
+    config: VideoRunConfig,
+    seed: u64,
+    encoder: Film,
+    data: VideoData,
+    loader: ClipLoader,
+    device: Device,
+    step: u64,
+}
+
+impl VideoTrainer {
+    /// Prepares a network and its data.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration does not fit together or there is not one batch of clips.
+    pub fn new(
+        config: &VideoRunConfig,
+        seed: u64,
+        data: &VideoData,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let encoder = Film::video(&config.encoder, &config.rule, seed, device)?;
+        let loader = data.loader(config, seed)?;
+        let (config, data, device) = (config.clone(), data.clone(), device.clone());
+        Ok(Self { config, seed, encoder, data, loader, device, step: 0 })
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn encoder(&self) -> &Film {
+        &self.encoder
+    }
+
+    /// One step.
+    fn learn(&mut self, batch: ClipBatch) -> Result<StepMetrics, Error> {
+        let (seed, rule, step) = (self.seed, self.config.rule, self.step);
+        let films = films(batch, &self.device);
+        let mut draw = |block: usize, shape| {
+            rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, block as u64, 0, 0]))
+        };
+        let updates = self.encoder.step_all_pairs(films, &rule, &self.config.optimizer, &mut draw);
+        self.step += 1;
+        let monitors: Vec<_> = updates.iter().map(Update::monitor).collect();
+        let seen = Seen::Clips(self.step * self.config.batch as u64);
+        StepMetrics::of(&monitors, self.step, seed, seen)
+    }
+}
+
+impl Learner for VideoTrainer {
+    fn steps(&self) -> u64 {
+        (self.config.clips / self.config.batch as u64).max(1)
+    }
+
+    fn step(&self) -> u64 {
+        self.step
+    }
+
+    fn save(&self, state: &mut State) {
+        self.encoder.save(state);
+    }
+
+    fn restore(&mut self, state: &State, step: u64) -> Result<(), StateError> {
+        self.encoder.load(state)?;
+        self.step = step;
+        Ok(())
+    }
+
+    fn run(&mut self, each: &mut Each<'_, Self>) -> Result<(), Error> {
+        let per_epoch = self.loader.batches_per_epoch();
+        let open = |trainer: &Self, epoch, first| trainer.loader.resume(epoch, first);
+        run_epochs(self, per_epoch, open, Self::learn, each)
+    }
+
+    fn read_out(&self, report: &mut Report) -> Result<Extra, Error> {
+        read_out(&self.config, self.seed, &self.data, &self.encoder, &self.device, report)
+    }
+}
