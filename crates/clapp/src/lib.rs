@@ -1,7 +1,7 @@
 //! CLAPP: deep networks that learn without labels and without back-propagation.
 //!
-//! A *run* is an experiment from its first image to its table: a network learns layer by layer from
-//! images without labels (Illing et al. 2021), then every layer is read out beside two controls, the
+//! A *run* is an experiment from its first image, sound or clip to its table: a network learns layer by
+//! layer without labels (Illing et al. 2021), then every layer is read out beside two controls, the
 //! same network before its first step and the pixels themselves. This crate has the presets, the
 //! training loop, checkpoints and read-outs, and passes on the crates that it is made of. Those who
 //! want the rule alone, for activities of their own, need [`rules`] and nothing else.
@@ -15,6 +15,7 @@
 //! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`Progress`] |
 //! | train | images in, local updates, numbers to watch | [`Trainer`], [`StepMetrics`], [`Data`] |
 //! | the same with sound | | [`sound_preset()`], [`SoundRunConfig`], [`SoundRun`], [`SoundTrainer`] |
+//! | the same with video | | [`video_preset()`], [`VideoRunConfig`], [`VideoRun`], [`VideoTrainer`] |
 //! | extend | a run of an experiment of your own | [`RunOf`], [`Experiment`], [`Learner`] |
 //! | read out | layers × protocols × labels, with controls | [`evaluate()`], [`eval::Report`], [`summary()`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
@@ -22,9 +23,9 @@
 //! | module | crate | what it holds |
 //! |---|---|---|
 //! | [`rules`] | `clapp-rules` | score, third factor, updates, the online rule |
-//! | [`encoders`] | `clapp-encoders` | layers that learn locally, VGG-6, convolutions over time with a GRU |
+//! | [`encoders`] | `clapp-encoders` | layers that learn locally, VGG-6, convolutions over time with a GRU, VGG-5 of films |
 //! | [`backend`] | `clapp-backend` | the primitives of a local step, on every processor |
-//! | [`datasets`] | `clapp-datasets` | STL-10, CIFAR, LibriSpeech, embedded scenes and talkers, loaders |
+//! | [`datasets`] | `clapp-datasets` | STL-10, CIFAR, LibriSpeech, UCF-101, HMDB-51, embedded scenes, talkers and moving scenes, loaders |
 //! | [`eval`](mod@eval) | `clapp-eval` | read-outs, tables, figures |
 //! | [`store`] | `clapp-store` | run folders, checkpoints, metrics |
 //! | [`random`] | `clapp-random` | streams of random numbers by name |
@@ -80,6 +81,15 @@
 //! \* with the feature `baselines`. Phones are read out of every layer, and speakers where two of them have
 //! labelled utterances enough, beside the random encoder, log-mel spectra and MFCC.
 //!
+//! On video ([`video_preset()`]) the widths are 1/32, 1/8 and 1, and the methods:
+//!
+//! | method | what it is |
+//! |---|---|
+//! | `clapp-s` | every other moment of every clip of the batch is a saccade target |
+//! | `clapp` | the same local in time, with W_pred and W_retro |
+//! | `gim` | InfoNCE in the place of the hinge |
+//! | the three with `-still` | an encoder without kernels in time |
+//!
 //! # Run folder
 //!
 //! ```text
@@ -89,6 +99,7 @@
 //!   checkpoints/step-000000250/  weights, moments, progress, under SHA-256
 //!   table.{json,txt,svg}         read-outs; rewritten behind every seed
 //!   confusion-seed-2.{csv,svg}   of runs on sound: which phones are taken for which
+//!   skipped.txt                  of runs on video: what could not be used, and why
 //! ```
 //!
 //! A run may be stopped or killed at any moment. [`Run::resume`] then leads to the same files as if it

@@ -34,8 +34,8 @@ pub(super) fn blocks(encoder: &Film, batch: &ClipBatch, device: &Device) -> Vec<
 }
 
 /// The mean over time of the pixels.
-pub(super) fn pixels(batch: &ClipBatch) -> Vec<Array2<f32>> {
-    vec![temporal_mean(&batch.pixels, batch.shape)]
+pub(super) fn pixels(batch: &ClipBatch) -> Array2<f32> {
+    temporal_mean(&batch.pixels, batch.shape)
 }
 
 /// Classes of a batch; read-outs see labelled clips only.

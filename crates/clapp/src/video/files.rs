@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clapp_datasets::video::{
-    ClipList, Faulty, Ffmpeg, Part, Preparation, PreparedClips, Progress, prepare,
+    ClipList, Faulty, Part, Preparation, PreparedClips, Progress, prepare,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,6 @@ pub struct ClipsConfig {
     pub short_side: usize,
     /// What becomes of videos and lines that cannot be used.
     pub on_bad: Faulty,
-    /// Folder of `ffmpeg` and `ffprobe`; if none, they are on the search path.
-    pub ffmpeg: Option<PathBuf>,
 }
 
 /// A set of videos, one folder a class.
@@ -114,7 +112,7 @@ impl ClipsConfig {
         let mut prepared = place.root().as_os_str().to_owned();
         prepared.push(".prepared");
         let prepared = prepared.into();
-        Self { place, prepared, short_side: 240, on_bad: Faulty::Stop, ffmpeg: None }
+        Self { place, prepared, short_side: 240, on_bad: Faulty::Stop }
     }
 
     /// Prepares what is not prepared yet, and opens the clips to learn from and those to test on.
@@ -126,13 +124,8 @@ impl ClipsConfig {
     /// If nothing can be used, or the disk is full; unless such are to be skipped, also if a video is
     /// missing or damaged, or ffmpeg is not there.
     pub fn prepare(&self, progress: impl Fn(Progress) + Sync) -> Result<[PreparedClips; 2], Error> {
-        let ffmpeg = self.ffmpeg.as_ref().map(Ffmpeg::at).transpose()?;
-        let preparation = Preparation {
-            short_side: self.short_side,
-            faulty: self.on_bad,
-            ffmpeg,
-            ..Preparation::default()
-        };
+        let (short_side, faulty) = (self.short_side, self.on_bad);
+        let preparation = Preparation { short_side, faulty, ..Preparation::default() };
         let [train, test] = self.place.lists(self.on_bad)?;
         let open = |list| prepare(list, &self.prepared, &preparation, &progress);
         Ok([open(train)?, open(test)?])

@@ -182,7 +182,7 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
             training,
             authors,
             plain,
-            views: Some(2),
+            views: Some(1),
             epochs: 100,
             batch: 8,
             learning_rate: 1e-3,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use burn::tensor::Device;
 use clapp_datasets::{
     LastBatch, Order,
-    video::{ClipLoader, ClipLoaderConfig, ClipPipeline, Sampling},
+    video::{ClipBatch, ClipLoader, ClipLoaderConfig, ClipPipeline, Sampling},
 };
 use clapp_eval::{
     Features, Labels, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
@@ -38,13 +38,26 @@ pub(super) fn read_out(
     let [trained_on, evaluated_on] = data.names.clone();
     (report.trained_on, report.evaluated_on) = (trained_on, evaluated_on);
     report.classes = data.test.classes();
-    let context = ReadOut { readout: &config.readout, seed, data };
-    let random = Film::video(&config.encoder, &config.rule, seed, device)?;
-    for (name, encoder) in [(config.method.as_str(), encoder), (RANDOM_ENCODER, &random)] {
-        let frozen = encoder.frozen();
-        context.record(name, 1, &|batch| features::blocks(&frozen, batch, device), report)?;
+    let random = Film::video(&config.encoder, &config.rule, seed, device)?.frozen();
+    let trained = encoder.frozen();
+    let encode = |batch: &ClipBatch| {
+        let mut columns = features::blocks(&trained, batch, device);
+        columns.extend(features::blocks(&random, batch, device));
+        columns.push(features::pixels(batch));
+        columns
+    };
+    let blocks = 1..=encoder.layers.len();
+    let mut columns: Vec<Column> = Vec::new();
+    columns.extend(blocks.clone().map(|block| (config.method.as_str(), block)));
+    columns.extend(blocks.map(|block| (RANDOM_ENCODER, block)));
+    columns.push((RAW_PIXELS, 0));
+    let context = ReadOut { readout: &config.readout, seed, data, encode: &encode };
+    for (protocol, accuracies) in context.accuracies()? {
+        let series = Series { protocol, labels: Labels::All(context.clips()?) };
+        for (&(encoder, block), accuracy) in columns.iter().zip(accuracies) {
+            report.record(encoder, block, series, seed, accuracy)?;
+        }
     }
-    context.record(RAW_PIXELS, 0, &features::pixels, report)?;
     let mut extra = Extra::new();
     if !data.skipped.is_empty() {
         extra.insert("skipped.txt".to_owned(), data.skipped.clone());
@@ -52,56 +65,53 @@ pub(super) fn read_out(
     Ok(extra)
 }
 
-/// What all read-outs of one seed have in common.
+/// Encoder and block of a set of features.
+type Column<'a> = (&'a str, usize);
+
+/// What all read-outs of one seed have in common. The blocks of all encoders are read out together, so
+/// that every clip is decoded once for them all.
 struct ReadOut<'a> {
     readout: &'a VideoReadoutConfig,
     seed: u64,
     data: &'a VideoData,
+    encode: &'a Encode<'a>,
 }
 
 impl ReadOut<'_> {
-    /// All protocols for every block of one encoder.
-    fn record(
-        &self,
-        encoder: &str,
-        first_block: usize,
-        encode: &Encode<'_>,
-        report: &mut Report,
-    ) -> Result<(), Error> {
+    /// Accuracies of every block of every encoder, in the protocols that are asked for.
+    fn accuracies(&self) -> Result<Vec<(Protocol, Vec<f64>)>, Error> {
         let (readout, data) = (self.readout, self.data);
         let middle = centred(&readout.sampling);
-        let test = self.features(&data.test, &middle, &readout.plain, encode)?;
-        let clips = self.loader(&data.train, &middle, &readout.plain)?.selection().kept.len();
-        let labels = Labels::All(clips);
-        let mut note = |protocol, accuracies: Vec<f64>| -> Result<(), Error> {
-            for (block, accuracy) in accuracies.into_iter().enumerate() {
-                let series = Series { protocol, labels };
-                report.record(encoder, first_block + block, series, self.seed, accuracy)?;
-            }
-            Ok(())
-        };
+        let test = self.features(&data.test, &middle, &readout.plain)?;
+        let mut all = Vec::new();
         if readout.has(Protocol::Standardised) {
-            let train = self.features(&data.train, &middle, &readout.plain, encode)?;
-            note(Protocol::Standardised, self.standardised(&train, &test)?)?;
+            let train = self.features(&data.train, &middle, &readout.plain)?;
+            all.push((Protocol::Standardised, self.standardised(&train, &test)?));
         }
         if !readout.has(Protocol::Block) && !readout.has(Protocol::BlockAuthors) {
-            return Ok(());
+            return Ok(all);
         }
-        let readouts = self.train(encode)?;
+        let readouts = self.train()?;
         if readout.has(Protocol::Block) {
-            note(Protocol::Block, scores(&readouts, &test))?;
+            all.push((Protocol::Block, scores(&readouts, &test)));
         }
         if readout.has(Protocol::BlockAuthors) {
-            let random = self.features(&data.test, &readout.sampling, &readout.authors, encode)?;
+            let random = self.features(&data.test, &readout.sampling, &readout.authors)?;
             let mode = TestClips::Authors { seed: self.seed, batch: readout.batch };
             let part = mode.indices(random[0].len());
             // A set of a few clips has no such part.
             if !part.is_empty() {
                 let part: Vec<Features> = random.iter().map(|block| block.subset(&part)).collect();
-                note(Protocol::BlockAuthors, scores(&readouts, &part))?;
+                all.push((Protocol::BlockAuthors, scores(&readouts, &part)));
             }
         }
-        Ok(())
+        Ok(all)
+    }
+
+    /// Training clips that are long enough.
+    fn clips(&self) -> Result<usize, Error> {
+        let VideoReadoutConfig { sampling, plain, .. } = self.readout;
+        Ok(self.loader(&self.data.train, sampling, plain)?.selection().kept.len())
     }
 
     fn standardised(&self, train: &[Features], test: &[Features]) -> Result<Vec<f64>, Error> {
@@ -111,12 +121,12 @@ impl ReadOut<'_> {
     }
 
     /// The authors' classifier of every block.
-    fn train(&self, encode: &Encode<'_>) -> Result<Vec<LinearReadout>, Error> {
+    fn train(&self) -> Result<Vec<LinearReadout>, Error> {
         let VideoReadoutConfig { epochs, batch, learning_rate, views, .. } = *self.readout;
         let probe = BlockProbe { epochs, batch, learning_rate, ..BlockProbe::default() };
         match views {
-            Some(views) => self.train_on_views(&probe, views.min(epochs), encode),
-            None => self.train_anew(&probe, encode),
+            Some(views) => self.train_on_views(&probe, views.min(epochs)),
+            None => self.train_anew(&probe),
         }
     }
 
@@ -125,12 +135,11 @@ impl ReadOut<'_> {
         &self,
         probe: &BlockProbe,
         views: usize,
-        encode: &Encode<'_>,
     ) -> Result<Vec<LinearReadout>, Error> {
         let VideoReadoutConfig { sampling, training, .. } = self.readout;
         let loader = self.loader(&self.data.train, sampling, training)?;
         let views = (0..views as u64)
-            .map(|view| features::features(&loader, view, encode))
+            .map(|view| features::features(&loader, view, self.encode))
             .collect::<Result<Vec<_>, Error>>()?;
         let train = |block: usize| {
             let view = |epoch: usize| Cow::Borrowed(&views[epoch % views.len()][block]);
@@ -140,11 +149,7 @@ impl ReadOut<'_> {
     }
 
     /// A view of its own for every epoch: all blocks learn from a batch, which is then forgotten.
-    fn train_anew(
-        &self,
-        probe: &BlockProbe,
-        encode: &Encode<'_>,
-    ) -> Result<Vec<LinearReadout>, Error> {
+    fn train_anew(&self, probe: &BlockProbe) -> Result<Vec<LinearReadout>, Error> {
         let VideoReadoutConfig { sampling, training, .. } = self.readout;
         let settings = ClipLoaderConfig {
             order: Order::Shuffled,
@@ -157,7 +162,7 @@ impl ReadOut<'_> {
             for batch in loader.epoch(epoch as u64)? {
                 let batch = batch?;
                 let labels = features::labels(&batch);
-                for (block, features) in encode(&batch).into_iter().enumerate() {
+                for (block, features) in (self.encode)(&batch).into_iter().enumerate() {
                     if classifiers.len() <= block {
                         let classes = self.data.train.classes();
                         classifiers.push(probe.classifier(features.ncols(), classes, self.seed)?);
@@ -188,9 +193,8 @@ impl ReadOut<'_> {
         clips: &Clips,
         sampling: &Sampling,
         pipeline: &ClipPipeline,
-        encode: &Encode<'_>,
     ) -> Result<Vec<Features>, Error> {
-        features::features(&self.loader(clips, sampling, pipeline)?, 0, encode)
+        features::features(&self.loader(clips, sampling, pipeline)?, 0, self.encode)
     }
 }
 

@@ -13,10 +13,11 @@ use std::{
 
 use clapp::{
     Error, Experiment, Images, Observer, Outcome, Run, RunConfig, RunOf, Silent, Sound,
-    SoundDataConfig, SoundRunConfig, StepMetrics,
+    SoundDataConfig, SoundRunConfig, StepMetrics, Video, VideoDataConfig, VideoRunConfig,
     config::{DataConfig, ReadoutConfig, SizesConfig},
     preset, sound_preset,
     store::Checkpoint,
+    video_preset,
 };
 
 /// Steps of a seed of [`tiny`].
@@ -53,6 +54,17 @@ pub fn tiny_sound(method: &str, seeds: &[u64]) -> SoundRunConfig {
     (config.metrics_every, config.checkpoint_every) = (2, 5);
     // 320 ms: 32 outputs of the last layers.
     (config.encoder.samples, config.pipeline.crop) = (5_120, 5_120);
+    config
+}
+
+/// The preset `smoke` for video, smaller: 12 steps a seed, 6 of them an epoch.
+pub fn tiny_video(method: &str, seeds: &[u64]) -> VideoRunConfig {
+    let mut config = video_preset("smoke", method, &Video::MovingScenes, seeds).unwrap();
+    if let VideoDataConfig::MovingScenes { unlabelled, train, test, .. } = &mut config.data {
+        (*unlabelled, *train, *test) = (12, 20, 10);
+    }
+    (config.batch, config.clips) = (2, 2 * STEPS);
+    (config.metrics_every, config.checkpoint_every) = (2, 5);
     config
 }
 

@@ -1,0 +1,110 @@
+//! Real videos: every frame is found, and learning from them keeps to a bounded memory.
+//!
+//! `CLAPP_UCF101_CLIPS_DIR` names a folder of AVI files, such as clips of UCF-101 with B-frames; without
+//! it, or without ffmpeg, the test is skipped. It is alone in its program, whose memory it measures.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use clapp::{
+    ClipPlace, ClipsConfig, Learner, StepMetrics, Video, VideoData, VideoTrainer,
+    datasets::video::{ClipList, ClipSource, Faulty, Ffmpeg, Preparation, Short, prepare},
+    encoders::VideoConfig,
+    video_preset,
+};
+
+/// The largest resident memory so far, in bytes; Linux only.
+fn peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// What ffprobe counts when it decodes the whole video.
+fn ffprobe_count(video: &Path) -> usize {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-count_frames", "-select_streams", "v:0"]);
+    command.args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]).arg(video);
+    let output = command.output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().trim_end_matches(',').parse().unwrap()
+}
+
+/// The AVI files of the folder, or the reason why there are none.
+fn videos() -> Option<Vec<PathBuf>> {
+    let Some(folder) = std::env::var_os("CLAPP_UCF101_CLIPS_DIR") else {
+        println!("skipped: CLAPP_UCF101_CLIPS_DIR names no folder of real clips");
+        return None;
+    };
+    if let Err(reason) = Ffmpeg::find() {
+        println!("skipped: {reason}");
+        return None;
+    }
+    let mut videos: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    videos.retain(|path| path.extension().is_some_and(|ending| ending == "avi"));
+    videos.sort();
+    Some(videos)
+}
+
+/// 20 steps at the paper's size of film, 54 frames of 128², an eighth of its width.
+#[test]
+fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
+    let Some(videos) = videos() else { return };
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("videos/real");
+    fs::create_dir_all(&class).unwrap();
+    for video in &videos {
+        fs::copy(video, class.join(video.file_name().unwrap())).unwrap();
+    }
+    let prepared = root.path().join("prepared");
+    let list = ClipList::folders(root.path().join("videos"), Faulty::Stop).unwrap();
+    let clips = prepare(list, &prepared, &Preparation::default(), |_| {}).unwrap();
+    assert!(clips.skipped().is_empty(), "{}", clips.skipped());
+    assert_eq!(clips.len(), videos.len());
+    for (clip, video) in videos.iter().enumerate() {
+        assert_eq!(clips.frames(clip), ffprobe_count(video), "{}", video.display());
+    }
+
+    let place = ClipPlace::Folders { root: root.path().join("videos"), test_share: 0.3 };
+    let clips: Arc<dyn ClipSource> = Arc::new(clips);
+    let config = ClipsConfig { prepared, ..ClipsConfig::new(place) };
+    let mut config = video_preset("paper", "clapp-s", &Video::Clips(config), &[2]).unwrap();
+    config.encoder = VideoConfig::vgg5(0.125).unwrap();
+    (config.batch, config.clips, config.sampling.short) = (2, 40, Short::HoldLast);
+    let data = VideoData {
+        unlabelled: clips.clone(),
+        train: clips.clone(),
+        test: clips,
+        names: ["real videos".into(), "real videos".into()],
+        skipped: String::new(),
+    };
+    let device = clapp::device("flex").unwrap();
+    let mut trainer = VideoTrainer::new(&config, 2, &data, &device).unwrap();
+    let (before, mut peaks) = (peak(), Vec::new());
+    let mut look = |_: &VideoTrainer, metrics: &StepMetrics| {
+        assert!(metrics.loss.iter().all(|loss| loss.is_finite()));
+        peaks.push(peak());
+        Ok(true)
+    };
+    trainer.run(&mut look).unwrap();
+    assert_eq!((trainer.step(), peaks.len()), (20, 20));
+    let [Some(before), Some(fifth), Some(last)] = [before, peaks[4], peaks[19]] else {
+        println!("memory is not measured: no VmHWM in /proc/self/status");
+        return;
+    };
+    let mebibytes = |bytes: u64| bytes >> 20;
+    println!(
+        "peak: {} MiB before, {} behind step 5, {} behind step 20",
+        mebibytes(before),
+        mebibytes(fifth),
+        mebibytes(last)
+    );
+    // Clips that wait: 2 workers × 5 clips × 10.6 MB may come late; nothing else may grow.
+    assert!(last < fifth + (128 << 20), "{} and {}", mebibytes(fifth), mebibytes(last));
+}
