@@ -9,6 +9,7 @@ use std::{fs, path::Path};
 use clapp::{
     ClipPlace, ClipsConfig, Outcome, PRESETS, RANDOM_ENCODER, RAW_PIXELS, RunOf, Seen, Silent,
     StepMetrics, VIDEO_METHODS, Video, VideoDataConfig, VideoRun, VideoRunConfig,
+    datasets::video::Step,
     eval::{Protocol, Report},
     rules::Timing,
     store::read_metrics,
@@ -148,7 +149,8 @@ fn settings_that_would_fail_after_hours_fail_at_once() {
     };
     assert!(refused(&|c| c.sampling.length = 35).contains("expected sequences of 36 frames"));
     assert!(refused(&|c| c.encoder.size = 75).contains("3 channels and 75 pixels a side"));
-    assert!(refused(&|c| c.readout.plain.steps.clear()).contains("72 from the pipeline"));
+    let crop = |c: &mut VideoRunConfig| c.readout.plain.steps = vec![Step::CentreCrop { side: 60 }];
+    assert!(refused(&crop).contains("60 from the pipeline"));
     assert!(refused(&|c| c.readout.sampling.length = 50).contains("0 of 20 clips are longer"));
     assert!(refused(&|c| c.readout.protocols.clear()).contains("readout.protocols of at least 1"));
     let knn = |c: &mut VideoRunConfig| c.readout.protocols = vec![Protocol::Knn];
