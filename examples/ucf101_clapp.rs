@@ -42,13 +42,17 @@ struct Options {
     /// Clips in a batch, which are each other's saccade targets [default: the preset's]
     #[arg(long)]
     batch: Option<usize>,
+    /// Begin with the encoder of the run in this folder; --method supervised then tunes it
+    #[arg(long, value_name = "DIR")]
+    start: Option<PathBuf>,
     #[arg(long, default_value_t = 0, help = "Threads; 0 is one per core")]
     threads: usize,
     #[arg(long, value_name = "DIR", default_value = "runs", help = "Folder of all runs")]
     out: PathBuf,
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "layout", "split", "prepared",
-        "skip_bad", "preset", "method", "clips", "batch", "seed", "out"])]
+        "skip_bad", "preset", "method", "clips", "batch", "seed", "start",
+        "out"])]
     resume: Option<PathBuf>,
 }
 
@@ -70,6 +74,7 @@ fn start(options: &Options) -> Result<VideoRun, Error> {
     let mut config = video_preset(&options.preset, &options.method, &video, &options.seed)?;
     config.clips = options.clips.unwrap_or(config.clips);
     config.batch = options.batch.unwrap_or(config.batch);
+    config.start = options.start.clone();
     VideoRun::create(&options.out, config)
 }
 

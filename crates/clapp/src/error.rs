@@ -59,6 +59,24 @@ pub enum Error {
         /// Frames that the sampling takes from a clip.
         got: usize,
     },
+    /// More classes than features of the last block: a read-out cannot begin with orthonormal rows.
+    #[error(
+        "configuration: expected at most {features} classes for as many features of the last block, got {classes}; widen the encoder"
+    )]
+    Head {
+        /// Classes of the data.
+        classes: usize,
+        /// Features of the last block.
+        features: usize,
+    },
+    /// A way to learn that video encoders do not have.
+    #[error(
+        "configuration: expected local rules, one loss or one read-out for all blocks of a video encoder, got {learning}; choose another method"
+    )]
+    VideoLearning {
+        /// How it would learn.
+        learning: crate::Learning,
+    },
     /// A protocol that blocks of a video encoder are not read out with.
     #[error(
         "configuration: expected the protocols standardised, block or block_authors for video, got {protocol:?}; correct the setting"

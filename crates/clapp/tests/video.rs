@@ -7,8 +7,9 @@ mod common;
 use std::{fs, path::Path};
 
 use clapp::{
-    ClipPlace, ClipsConfig, Outcome, PRESETS, RANDOM_ENCODER, RAW_PIXELS, RunOf, Seen, Silent,
-    StepMetrics, VIDEO_METHODS, Video, VideoDataConfig, VideoRun, VideoRunConfig,
+    ClipPlace, ClipsConfig, Error, Experiment, Learner, Learning, Outcome, PRESETS, RANDOM_ENCODER,
+    RAW_PIXELS, RunOf, Seen, Silent, StepMetrics, VIDEO_METHODS, Video, VideoDataConfig, VideoRun,
+    VideoRunConfig,
     datasets::video::Step,
     eval::{Protocol, Report},
     rules::Timing,
@@ -83,6 +84,27 @@ fn time_local_clapp_of_still_frames_resumes_bit_for_bit() {
     assert_stops_leave_no_trace("clapp-still");
 }
 
+/// A run that begins with the encoder of another has its weights before the first step, and no moments.
+#[test]
+fn a_run_begins_where_another_ended() {
+    let root = root();
+    let mut config = tiny_video("clapp-s", &[2]);
+    let first = finished(root.path(), &config);
+    config.start = Some(first.clone());
+    let device = clapp::device("flex").unwrap();
+    let state = |learner: &clapp::VideoTrainer| {
+        let mut state = clapp::rules::State::default();
+        learner.save(&mut state);
+        state.tensors
+    };
+    let ended = clapp::store::Checkpoint::load_newest(&first).unwrap().unwrap();
+    let begun = state(&config.open(3, &device).unwrap());
+    let weight = &begun["layer5.weight"];
+    let values = ended.values::<f32>("layer5.weight", &weight.shape().to_vec()).unwrap();
+    assert_eq!(weight.try_to_vec::<f32>().unwrap(), values);
+    assert!(ended.tensors.len() > begun.len(), "moments are at rest");
+}
+
 #[test]
 fn the_number_of_threads_changes_no_byte() {
     let root = root();
@@ -97,16 +119,24 @@ fn the_number_of_threads_changes_no_byte() {
 fn every_method_is_another_network_or_rule() {
     let mut seen: Vec<VideoRunConfig> = Vec::new();
     for method in VIDEO_METHODS.split(", ") {
-        let config = video_preset("quick", method, &Video::MovingScenes, &[2]).unwrap();
+        let config = match video_preset("quick", method, &Video::MovingScenes, &[2]) {
+            // A build without automatic differentiation says what it lacks.
+            Err(Error::Differentiation { learning }) if !cfg!(feature = "baselines") => {
+                assert!(learning.differentiates());
+                continue;
+            }
+            config => config.unwrap(),
+        };
         let same = |other: &VideoRunConfig| {
-            (&other.rule, &other.encoder) == (&config.rule, &config.encoder)
+            (&other.rule, &other.encoder, other.learning)
+                == (&config.rule, &config.encoder, config.learning)
         };
         assert!(!seen.iter().any(same), "{method}");
         let text = serde_json::to_string_pretty(&config).unwrap();
         assert_eq!(serde_json::from_str::<VideoRunConfig>(&text).unwrap(), config);
         seen.push(config);
     }
-    assert_eq!(seen.len(), 6);
+    assert_eq!(seen.len(), if cfg!(feature = "baselines") { 12 } else { 6 });
 }
 
 #[test]
@@ -155,6 +185,10 @@ fn settings_that_would_fail_after_hours_fail_at_once() {
     assert!(refused(&|c| c.readout.protocols.clear()).contains("readout.protocols of at least 1"));
     let knn = |c: &mut VideoRunConfig| c.readout.protocols = vec![Protocol::Knn];
     assert!(refused(&knn).contains("block or block_authors for video, got Knn; "));
+    let through_time = |c: &mut VideoRunConfig| c.learning = Learning::ThroughTime;
+    assert!(refused(&through_time).contains("back-propagation through time; choose another"));
+    let nowhere = |c: &mut VideoRunConfig| c.start = Some(root.path().join("nowhere"));
+    assert!(refused(&nowhere).contains("nowhere"));
     assert!(refused(&|c| c.batch = 13).contains("expected at least 13, got 12"));
     assert!(refused(&|c| c.clips = 0).contains("expected clips of at least 1, got 0; "));
     let few = |c: &mut VideoRunConfig| {

@@ -18,7 +18,7 @@ use clapp::{
     eval::Report,
     video_preset,
 };
-use common::{files, finished};
+use common::{finished, program};
 
 /// Frames of every video: a few more than a sequence of 36.
 const FRAMES: usize = 40;
@@ -111,8 +111,11 @@ fn skipping(place: ClipPlace) -> (Report, String) {
     let runs = tempfile::tempdir().unwrap();
     let config = config(place, Faulty::Skip, &runs.path().join("prepared"));
     let folder = finished(runs.path(), &config);
-    let reasons = files(&folder).remove(Path::new("skipped.txt")).unwrap_or_default();
-    (Report::load(&folder.join("table.json")).unwrap(), String::from_utf8(reasons).unwrap())
+    let report = Report::load(&folder.join("table.json")).unwrap();
+    let notes = report.notes.join("\n");
+    let text = fs::read_to_string(folder.join("table.txt")).unwrap();
+    assert!(text.contains(&report.notes[0]), "{text}");
+    (report, notes)
 }
 
 #[test]
@@ -123,10 +126,9 @@ fn videos_with_lists_of_windows_run_to_their_table() {
     let folder = finished(runs.path(), &config);
     let report = Report::load(&folder.join("table.json")).unwrap();
     assert_eq!(report.trained_on, "ucf101/train1 (all 16 clips are used)");
-    let evaluated =
-        "ucf101/train1 (all 16 clips are used), tested on ucf101/test1 (all 8 clips are used)";
+    let evaluated = "16 clips of ucf101/train1, tested on 8 of ucf101/test1";
     assert_eq!((report.evaluated_on.as_str(), report.classes), (evaluated, 2));
-    assert!(!folder.join("skipped.txt").exists());
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
 }
 
 #[test]
@@ -142,8 +144,8 @@ fn bad_videos_are_named_and_the_rest_is_used_if_asked_for() {
     fs::write(videos.path(1, 3), b"").unwrap();
     fs::remove_file(videos.path(1, 9)).unwrap();
     let (report, reasons) = skipping(videos.place());
-    assert_eq!(report.trained_on, "ucf101/train1 (all 14 clips are used, 2 skipped)");
-    assert!(report.evaluated_on.ends_with("(all 7 clips are used, 1 skipped)"));
+    assert_eq!(report.trained_on, "14 clips of ucf101/train1");
+    assert!(report.evaluated_on.ends_with("tested on 7 of ucf101/test1"));
     for reason in [
         "Fading/v_Fading_g01_c02: video: expected the 40 frames of its header, got ",
         "Rising/v_Rising_g01_c03: video: expected a video, got \"an empty file\" in ",
@@ -186,13 +188,7 @@ fn clips_too_short_for_a_sequence_are_counted() {
 #[test]
 fn without_ffmpeg_the_program_says_what_to_install() {
     let Some(videos) = Videos::new() else { return };
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let program = profile.join(format!("examples/ucf101_clapp{}", std::env::consts::EXE_SUFFIX));
-    if !program.is_file() {
-        println!("skipped: no {}; cargo build --release --examples", program.display());
-        return;
-    }
+    let Some(program) = program::find("ucf101_clapp") else { return };
     for arguments in [&[][..], &["--skip-bad"]] {
         let data = videos.root.path().to_str().unwrap();
         let mut command = Command::new(&program);

@@ -82,7 +82,7 @@ fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
         train: clips.clone(),
         test: clips,
         names: ["real videos".into(), "real videos".into()],
-        skipped: String::new(),
+        notes: Vec::new(),
     };
     let device = clapp::device("flex").unwrap();
     let mut trainer = VideoTrainer::new(&config, 2, &data, &device).unwrap();

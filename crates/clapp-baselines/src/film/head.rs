@@ -5,8 +5,8 @@ use burn::tensor::{
     activation::log_softmax,
     module::{batch_norm, batch_norm_train},
 };
-use clapp_encoders::{ChannelNorm, Moments, Statistics};
-use clapp_rules::{Optimizer, Synapses};
+use clapp_encoders::{ChannelNorm, Moments, Persist, Statistics};
+use clapp_rules::{Optimizer, State, StateError, Synapses};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
@@ -114,6 +114,20 @@ impl ClassifierHead {
         down(&mut self.weight, by.weight, optimizer);
         down(&mut self.bias, by.bias, optimizer);
         self.norm.follow(moments);
+    }
+}
+
+impl Persist for ClassifierHead {
+    fn save(&self, name: &str, state: &mut State) {
+        self.norm.save(&format!("{name}.norm"), state);
+        self.weight.save(&format!("{name}.weight"), state);
+        self.bias.save(&format!("{name}.bias"), state);
+    }
+
+    fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
+        self.norm.load(&format!("{name}.norm"), state)?;
+        self.weight.load(&format!("{name}.weight"), state)?;
+        self.bias.load(&format!("{name}.bias"), state)
     }
 }
 

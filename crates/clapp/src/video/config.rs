@@ -1,5 +1,7 @@
 //! Everything that decides what a run on video computes.
 
+use std::path::PathBuf;
+
 use burn::tensor::Device;
 use clapp_datasets::video::{ClipPipeline, Sampling, moving};
 use clapp_encoders::VideoConfig;
@@ -7,8 +9,8 @@ use clapp_eval::{Protocol, Report};
 use clapp_rules::{AllPairs, Optimizer};
 use serde::{Deserialize, Serialize};
 
-use super::{ClipsConfig, VideoData, VideoTrainer};
-use crate::{Error, Experiment, Schedule, experiment::check_settings};
+use super::{ClipsConfig, VideoData, VideoTrainer, network};
+use crate::{Error, Experiment, Learning, Schedule, experiment::check_settings};
 
 /// Where moving pictures come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,7 +87,12 @@ pub struct VideoRunConfig {
     pub encoder: VideoConfig,
     /// Plasticity rule.
     pub rule: AllPairs,
-    /// Optimizer of every block.
+    /// How weights change.
+    pub learning: Learning,
+    /// Folder of a run whose encoder this one begins with, its moments at rest; else it begins at random.
+    /// With labels, this is fine-tuning.
+    pub start: Option<PathBuf>,
+    /// Optimizer of every block; with labels that of the read-out, and blocks learn at a tenth of its rate.
     pub optimizer: Optimizer,
     /// Clips in a batch: every clip is a saccade target of all others.
     pub batch: usize,
@@ -122,6 +129,10 @@ impl Experiment for VideoRunConfig {
     type Learner = VideoTrainer;
 
     fn validate(&self) -> Result<(), Error> {
+        self.learning.check()?;
+        if matches!(self.learning, Learning::ThroughTime | Learning::GreedySupervised) {
+            return Err(Error::VideoLearning { learning: self.learning });
+        }
         self.encoder.validate(&self.rule)?;
         self.sampling.validate()?;
         let (expected, got) = (self.encoder.frames, self.sampling.length);
@@ -142,7 +153,8 @@ impl Experiment for VideoRunConfig {
 
     fn check_data(&self) -> Result<(), Error> {
         let seed = self.seeds.first().copied().unwrap_or_default();
-        VideoData::open(self, seed)?.check(self)
+        VideoData::open(self, seed)?.check(self)?;
+        self.start.as_ref().map_or(Ok(()), |folder| network::saved(folder).map(|_| ()))
     }
 
     fn name(&self) -> String {

@@ -27,8 +27,8 @@ pub struct VideoData {
     pub test: Clips,
     /// Names of what is learnt from and what is read out, as they stand in the report.
     pub names: [String; 2],
-    /// What cannot be used, and why; empty if everything can.
-    pub skipped: String,
+    /// What is left out, and why.
+    pub notes: Vec<String>,
 }
 
 impl std::fmt::Debug for VideoData {
@@ -72,33 +72,48 @@ impl VideoData {
                 };
                 let name = config.data.name();
                 Ok(Self {
-                    unlabelled: part(Part::Unlabelled, unlabelled),
+                    unlabelled: match config.learning.needs_labels() {
+                        true => part(Part::Train, train),
+                        false => part(Part::Unlabelled, unlabelled),
+                    },
                     train: part(Part::Train, train),
                     test: part(Part::Test, test),
                     names: [name.clone(), name],
-                    skipped: String::new(),
+                    notes: Vec::new(),
                 })
             }
             VideoDataConfig::Clips(clips) => {
                 let [train, test] = clips.prepare(|_| {})?;
-                let reasons = [&train, &test].map(|part| part.skipped());
-                let skipped: Vec<String> = reasons
-                    .iter()
-                    .filter(|reasons| !reasons.is_empty())
-                    .map(|reasons| format!("{reasons}\n"))
+                let mut notes: Vec<String> = [&train, &test]
+                    .into_iter()
+                    .filter(|part| !part.skipped().is_empty())
+                    .map(|part| format!("{}: {}", part.name(), part.skipped()))
                     .collect();
-                let counts = reasons.map(|reasons| reasons.len());
                 let (train, test): (Clips, Clips) = (Arc::new(train), Arc::new(test));
-                let names = [
-                    counted(&train, &config.sampling, counts[0]),
-                    format!(
-                        "{}, tested on {}",
-                        counted(&train, &config.readout.sampling, counts[0]),
-                        counted(&test, &config.readout.sampling, counts[1])
-                    ),
-                ];
-                let skipped = skipped.concat();
-                Ok(Self { unlabelled: train.clone(), train, test, names, skipped })
+                let readout = &config.readout.sampling;
+                for (clips, sampling) in
+                    [(&train, &config.sampling), (&train, readout), (&test, readout)]
+                {
+                    let selection = sampling.select(clips);
+                    let note = format!("{}: {selection}", clips.name());
+                    if !selection.short.is_empty() && !notes.contains(&note) {
+                        notes.push(note);
+                    }
+                }
+                let learnt = format!(
+                    "{} clips of {}",
+                    config.sampling.select(&train).kept.len(),
+                    train.name()
+                );
+                let read = format!(
+                    "{} clips of {}, tested on {} of {}",
+                    readout.select(&train).kept.len(),
+                    train.name(),
+                    readout.select(&test).kept.len(),
+                    test.name()
+                );
+                let names = [learnt, read];
+                Ok(Self { unlabelled: train.clone(), train, test, names, notes })
             }
         }
     }
@@ -145,11 +160,4 @@ fn check_side(loader: &ClipLoader, config: &VideoRunConfig) -> Result<(), Error>
         true => Ok(()),
         false => Err(Error::Pipeline { expected, found: [colours, side] }),
     }
-}
-
-/// What of a set is used: data that are a part of others are reported as such.
-fn counted(clips: &Clips, sampling: &Sampling, skipped: usize) -> String {
-    let selection = sampling.select(clips);
-    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
-    format!("{} ({selection}{skipped})", clips.name())
 }

@@ -4,6 +4,7 @@ mod config;
 mod data;
 mod features;
 mod files;
+mod network;
 mod preset;
 mod readout;
 mod train;

@@ -6,10 +6,11 @@ use clapp_eval::Protocol;
 use clapp_rules::{AllPairs, Optimizer};
 
 use super::{ClipsConfig, VideoDataConfig, VideoReadoutConfig, VideoRunConfig};
-use crate::{Error, Experiment, PRESETS};
+use crate::{Error, Experiment, Learning, PRESETS};
 
 /// Names of the methods for video, for messages.
-pub const VIDEO_METHODS: &str = "clapp-s, clapp, gim, clapp-s-still, clapp-still, gim-still";
+pub const VIDEO_METHODS: &str = "clapp-s, clapp, gim, cpc, hinge-cpc, supervised, clapp-s-still, \
+    clapp-still, gim-still, cpc-still, hinge-cpc-still, supervised-still";
 
 /// Moving pictures a preset is made for.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,11 +34,16 @@ pub enum Video {
 /// | `clapp-s` | every block predicts itself; all other rows of the batch are saccade targets |
 /// | `clapp` | the same local in time: a clip contributes its fixations or its saccades; W_pred and W_retro |
 /// | `gim` | InfoNCE in place of the hinge: Greedy InfoMax layer by layer |
+/// | `cpc`, `hinge-cpc` | one loss at the last block, back-propagated through all blocks \* |
+/// | `supervised` | actions from labels, with a read-out on top; from a run's encoder it is fine-tuning \* |
 /// | …`-still` | the encoder without kernels in time: every frame by itself, in shorter clips |
+///
+/// \* needs the feature `baselines`.
 ///
 /// # Errors
 ///
-/// If preset or method is unknown, or `paper` is asked for with the embedded scenes.
+/// If preset or method is unknown, the build lacks what the method needs, or `paper` is asked for with the
+/// embedded scenes.
 ///
 /// # Example
 ///
@@ -65,15 +71,36 @@ pub fn video_preset(
         _ => return Err(Error::Preset { name: name.to_owned(), known: PRESETS }),
     };
     config.method = method.to_owned();
-    config.rule = match rule {
-        "clapp-s" => AllPairs::clapp_s(),
-        "clapp" => AllPairs::clapp(),
-        "gim" => AllPairs::gim(),
+    (config.rule, config.learning) = match rule {
+        "clapp-s" => (AllPairs::clapp_s(), Learning::Local),
+        "clapp" => (AllPairs::clapp(), Learning::Local),
+        "gim" => (AllPairs::gim(), Learning::Local),
+        "cpc" => (AllPairs::gim(), Learning::EndToEnd),
+        "hinge-cpc" => (AllPairs::clapp_s(), Learning::EndToEnd),
+        "supervised" => (AllPairs::clapp_s(), Learning::Supervised),
         _ => return Err(Error::Method { name: method.to_owned(), known: VIDEO_METHODS }),
     };
+    if config.learning.needs_labels() {
+        learn_from_labels(&mut config);
+    }
     config.seeds = seeds.to_vec();
     config.validate()?;
     Ok(config)
+}
+
+/// What learning from labels sees: the clips, views and rate of the read-outs.
+///
+/// # Paper
+/// `finetune.py`: 200 epochs, here of the 3,128 clips of UCF-101's split 1 that are long enough.
+fn learn_from_labels(config: &mut VideoRunConfig) {
+    let readout = &config.readout;
+    config.sampling = readout.sampling.clone();
+    config.encoder.frames = config.sampling.length;
+    config.pipeline = readout.training.clone();
+    if config.preset == "paper" {
+        config.clips = 200 * 391 * 8;
+        config.optimizer = adam(f64::from(readout.learning_rate));
+    }
 }
 
 /// Whether the encoder has kernels in time.
@@ -101,6 +128,8 @@ fn paper(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
         pipeline: ClipPipeline::self_supervised(),
         encoder: VideoConfig::vgg5(1.0)?,
         rule: AllPairs::clapp_s(),
+        learning: Learning::Local,
+        start: None,
         optimizer: adam(1e-3),
         batch: 8,
         // 300 epochs of the 5,018 long clips of UCF-101's split 1, what is left of a batch of 8 dropped.
@@ -135,6 +164,9 @@ const SIDE: usize = 67;
 /// Frames that they look at: the least that leaves four moments in the last block.
 const FRAMES: usize = 36;
 
+/// Learning rate on them: progress in a few hundred steps.
+const RATE: f64 = 3e-3;
+
 /// VGG-5 on small and short clips.
 fn small_encoder(width: f64, time: Time) -> Result<VideoConfig, Error> {
     let encoder = match time {
@@ -168,7 +200,9 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
         pipeline,
         encoder,
         rule: AllPairs::clapp_s(),
-        optimizer: adam(1e-3),
+        learning: Learning::Local,
+        start: None,
+        optimizer: adam(RATE),
         batch,
         clips: 4_000,
         metrics_every: 10,

@@ -58,11 +58,7 @@ pub(super) fn read_out(
             report.record(encoder, block, series, seed, accuracy)?;
         }
     }
-    let mut extra = Extra::new();
-    if !data.skipped.is_empty() {
-        extra.insert("skipped.txt".to_owned(), data.skipped.clone());
-    }
-    Ok(extra)
+    Ok(Extra::new())
 }
 
 /// Encoder and block of a set of features.

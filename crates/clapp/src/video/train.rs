@@ -3,14 +3,9 @@
 use burn::tensor::Device;
 use clapp_datasets::video::{ClipBatch, ClipLoader};
 use clapp_eval::Report;
-use clapp_random::{Purpose, stream};
-use clapp_rules::{State, StateError, Update};
+use clapp_rules::{State, StateError};
 
-use super::{
-    VideoData, VideoRunConfig,
-    features::{Film, films},
-    readout::read_out,
-};
+use super::{VideoData, VideoRunConfig, features::Film, network::Network, readout::read_out};
 use crate::{
     Error, Experiment, Learner, Seen, StepMetrics,
     experiment::{Each, Extra, run_epochs},
@@ -24,7 +19,7 @@ use crate::{
 pub struct VideoTrainer {
     config: VideoRunConfig,
     seed: u64,
-    encoder: Film,
+    network: Network,
     data: VideoData,
     loader: ClipLoader,
     device: Device,
@@ -44,30 +39,25 @@ impl VideoTrainer {
         device: &Device,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let encoder = Film::video(&config.encoder, &config.rule, seed, device)?;
+        let network = Network::open(config, seed, data.train.classes(), device)?;
         let loader = data.loader(config, seed)?;
         let (config, data, device) = (config.clone(), data.clone(), device.clone());
-        Ok(Self { config, seed, encoder, data, loader, device, step: 0 })
+        Ok(Self { config, seed, network, data, loader, device, step: 0 })
     }
 
     /// The network.
     #[must_use]
     pub fn encoder(&self) -> &Film {
-        &self.encoder
+        self.network.encoder()
     }
 
     /// One step.
     fn learn(&mut self, batch: ClipBatch) -> Result<StepMetrics, Error> {
-        let (seed, rule, step) = (self.seed, self.config.rule, self.step);
-        let films = films(batch, &self.device);
-        let mut draw = |block: usize, shape| {
-            rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, block as u64, 0, 0]))
-        };
-        let updates = self.encoder.step_all_pairs(films, &rule, &self.config.optimizer, &mut draw);
+        let place = [self.seed, self.step];
+        let numbers = self.network.step(&self.config, batch, place, &self.device);
         self.step += 1;
-        let monitors: Vec<_> = updates.iter().map(Update::monitor).collect();
         let seen = Seen::Clips(self.step * self.config.batch as u64);
-        StepMetrics::of(&monitors, self.step, seed, seen)
+        StepMetrics::checked(numbers, self.step, self.seed, seen)
     }
 }
 
@@ -81,11 +71,11 @@ impl Learner for VideoTrainer {
     }
 
     fn save(&self, state: &mut State) {
-        self.encoder.save(state);
+        self.network.save(state);
     }
 
     fn restore(&mut self, state: &State, step: u64) -> Result<(), StateError> {
-        self.encoder.load(state)?;
+        self.network.load(state)?;
         self.step = step;
         Ok(())
     }
@@ -96,7 +86,11 @@ impl Learner for VideoTrainer {
         run_epochs(self, per_epoch, open, Self::learn, each)
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.data.notes.clone()
+    }
+
     fn read_out(&self, report: &mut Report) -> Result<Extra, Error> {
-        read_out(&self.config, self.seed, &self.data, &self.encoder, &self.device, report)
+        read_out(&self.config, self.seed, &self.data, self.encoder(), &self.device, report)
     }
 }
