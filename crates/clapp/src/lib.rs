@@ -88,7 +88,9 @@
 //! | `clapp-s` | every other moment of every clip of the batch is a saccade target |
 //! | `clapp` | the same local in time, with W_pred and W_retro |
 //! | `gim` | InfoNCE in the place of the hinge |
-//! | the three with `-still` | an encoder without kernels in time |
+//! | `cpc`, `hinge-cpc` | one loss at the last block, back-propagated through all blocks \* |
+//! | `supervised` | actions from labels; from the encoder of another run, fine-tuning \* |
+//! | all of them with `-still` | an encoder without kernels in time |
 //!
 //! # Run folder
 //!
@@ -99,7 +101,6 @@
 //!   checkpoints/step-000000250/  weights, moments, progress, under SHA-256
 //!   table.{json,txt,svg}         read-outs; rewritten behind every seed
 //!   confusion-seed-2.{csv,svg}   of runs on sound: which phones are taken for which
-//!   skipped.txt                  of runs on video: what could not be used, and why
 //! ```
 //!
 //! A run may be stopped or killed at any moment. [`Run::resume`] then leads to the same files as if it

@@ -164,9 +164,6 @@ const SIDE: usize = 67;
 /// Frames that they look at: the least that leaves four moments in the last block.
 const FRAMES: usize = 36;
 
-/// Learning rate on them: progress in a few hundred steps.
-const RATE: f64 = 3e-3;
-
 /// VGG-5 on small and short clips.
 fn small_encoder(width: f64, time: Time) -> Result<VideoConfig, Error> {
     let encoder = match time {
@@ -183,7 +180,7 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
     let sampling = Sampling { downsample: 3, length, start: Start::Random, short: Short::Drop };
     let (data, [pipeline, training, authors, plain]) = match video {
         Video::MovingScenes => {
-            let (unlabelled, train, test) = (4_000, 600, 400);
+            let (unlabelled, train, test) = (3_200, 400, 400);
             let (frames, side) = (3 * length + 4, SIDE);
             let scenes = VideoDataConfig::MovingScenes { unlabelled, train, test, frames, side };
             (scenes, std::array::from_fn(|_| moving_scenes()))
@@ -191,7 +188,7 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
         Video::Clips(clips) => (VideoDataConfig::Clips(clips.clone()), videos()),
     };
     // Of still clips as many as make the same number of frames.
-    let batch = 16 * FRAMES / encoder.frames;
+    let batch = 8 * FRAMES / encoder.frames;
     Ok(VideoRunConfig {
         preset: "quick".into(),
         method: String::new(),
@@ -202,9 +199,9 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
         rule: AllPairs::clapp_s(),
         learning: Learning::Local,
         start: None,
-        optimizer: adam(RATE),
+        optimizer: adam(1e-3),
         batch,
-        clips: 4_000,
+        clips: 3_200,
         metrics_every: 10,
         checkpoint_every: 100,
         checkpoints_kept: 2,
@@ -215,9 +212,9 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
             authors,
             plain,
             views: Some(1),
-            epochs: 100,
+            epochs: 80,
             batch: 8,
-            learning_rate: 1e-3,
+            learning_rate: 3e-3,
         },
         seeds: vec![2],
     })
