@@ -197,15 +197,18 @@ fn a_hold_out_takes_its_share_of_every_class() {
         write(root.path(), &format!("a/{clip}.avi"), "");
         write(root.path(), &format!("b/{clip}.avi"), "");
     }
-    let list = ClipList::folders(root.path(), Faulty::Stop).unwrap();
-    let (train, test) = list.hold_out(0.3, 5).unwrap();
+    fs::create_dir(root.path().join("c")).unwrap();
+    let hold_out =
+        |share, seed| ClipList::folders(root.path(), Faulty::Skip).unwrap().hold_out(share, seed);
+    let (train, test) = hold_out(0.3, 5).unwrap();
+    assert_eq!((train.skipped().len(), test.skipped().len()), (1, 0), "a class without videos");
     for label in [0, 1] {
         let count =
             |part: &ClipList| part.clips().iter().filter(|clip| clip.label == label).count();
         assert_eq!((count(&train), count(&test)), (7, 3));
     }
     assert!(test.clips().iter().all(|clip| !train.clips().contains(clip)));
-    assert_eq!(list.hold_out(0.3, 5).unwrap().1.clips(), test.clips());
-    assert_ne!(list.hold_out(0.3, 6).unwrap().1.clips(), test.clips());
-    assert!(list.hold_out(1.0, 5).is_err());
+    assert_eq!(hold_out(0.3, 5).unwrap().1.clips(), test.clips());
+    assert_ne!(hold_out(0.3, 6).unwrap().1.clips(), test.clips());
+    assert!(hold_out(1.0, 5).is_err());
 }

@@ -125,7 +125,7 @@ fn videos_with_lists_of_windows_run_to_their_table() {
     let config = config(videos.place(), Faulty::Stop, &runs.path().join("prepared"));
     let folder = finished(runs.path(), &config);
     let report = Report::load(&folder.join("table.json")).unwrap();
-    assert_eq!(report.trained_on, "ucf101/train1 (all 16 clips are used)");
+    assert_eq!(report.trained_on, "16 clips of ucf101/train1");
     let evaluated = "16 clips of ucf101/train1, tested on 8 of ucf101/test1";
     assert_eq!((report.evaluated_on.as_str(), report.classes), (evaluated, 2));
     assert!(report.notes.is_empty(), "{:?}", report.notes);

@@ -164,11 +164,12 @@ impl ClipList {
     /// Divides the list at random into `(training, test)`, for trees without lists of their own: of
     /// every class about `share` of the clips go to the test, the same for a seed.
     ///
-    /// Clips cut from one recording end in both parts; UCF-101's own lists avoid that.
+    /// Clips cut from one recording end in both parts; UCF-101's own lists avoid that. What was skipped is
+    /// told of the training part.
     ///
     /// # Errors
     /// [`Error::Setting`] unless `share` lies between 0 and 1.
-    pub fn hold_out(&self, share: f64, seed: u64) -> Result<(Self, Self), Error> {
+    pub fn hold_out(self, share: f64, seed: u64) -> Result<(Self, Self), Error> {
         if !(share > 0.0 && share < 1.0) {
             let (setting, expected) = ("hold-out share", "a number between 0 and 1");
             return Err(Error::Setting { setting, expected, got: share });
@@ -188,7 +189,9 @@ impl ClipList {
         training.sort_unstable();
         test.sort_unstable();
         let part = |name, indices: &[usize]| self.subset(format!("{}/{name}", self.name), indices);
-        Ok((part("train", &training), part("test", &test)))
+        let (mut training, test) = (part("train", &training), part("test", &test));
+        training.skipped = self.skipped;
+        Ok((training, test))
     }
 }
 

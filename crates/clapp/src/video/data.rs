@@ -10,7 +10,7 @@ use clapp_datasets::{
     },
 };
 
-use super::{VideoDataConfig, VideoRunConfig};
+use super::{ClipsConfig, VideoDataConfig, VideoRunConfig};
 use crate::Error;
 
 /// A source of clips that several loaders share.
@@ -82,40 +82,35 @@ impl VideoData {
                     notes: Vec::new(),
                 })
             }
-            VideoDataConfig::Clips(clips) => {
-                let [train, test] = clips.prepare(|_| {})?;
-                let mut notes: Vec<String> = [&train, &test]
-                    .into_iter()
-                    .filter(|part| !part.skipped().is_empty())
-                    .map(|part| format!("{}: {}", part.name(), part.skipped()))
-                    .collect();
-                let (train, test): (Clips, Clips) = (Arc::new(train), Arc::new(test));
-                let readout = &config.readout.sampling;
-                for (clips, sampling) in
-                    [(&train, &config.sampling), (&train, readout), (&test, readout)]
-                {
-                    let selection = sampling.select(clips);
-                    let note = format!("{}: {selection}", clips.name());
-                    if !selection.short.is_empty() && !notes.contains(&note) {
-                        notes.push(note);
-                    }
-                }
-                let learnt = format!(
-                    "{} clips of {}",
-                    config.sampling.select(&train).kept.len(),
-                    train.name()
-                );
-                let read = format!(
-                    "{} clips of {}, tested on {} of {}",
-                    readout.select(&train).kept.len(),
-                    train.name(),
-                    readout.select(&test).kept.len(),
-                    test.name()
-                );
-                let names = [learnt, read];
-                Ok(Self { unlabelled: train.clone(), train, test, names, notes })
-            }
+            VideoDataConfig::Clips(clips) => Self::open_clips(config, clips),
         }
+    }
+
+    fn open_clips(config: &VideoRunConfig, clips: &ClipsConfig) -> Result<Self, Error> {
+        let [train, test] = clips.prepare(|_| {})?;
+        let mut notes: Vec<String> = [&train, &test]
+            .into_iter()
+            .filter(|part| !part.skipped().is_empty())
+            .map(|part| format!("{}: {}", part.name(), part.skipped()))
+            .collect();
+        let (train, test): (Clips, Clips) = (Arc::new(train), Arc::new(test));
+        let mut count = |clips: &Clips, sampling: &Sampling| {
+            let selection = sampling.select(clips);
+            let note = format!("{}: {selection}", clips.name());
+            if !selection.short.is_empty() && !notes.contains(&note) {
+                notes.push(note);
+            }
+            selection.kept.len()
+        };
+        let (learning, readout) = (&config.sampling, &config.readout.sampling);
+        let counts = [(&train, learning), (&train, readout), (&test, readout)];
+        let [learnt, fitted, tested] = counts.map(|(clips, sampling)| count(clips, sampling));
+        let [of_train, of_test] = [train.name(), test.name()];
+        let names = [
+            format!("{learnt} clips of {of_train}"),
+            format!("{fitted} clips of {of_train}, tested on {tested} of {of_test}"),
+        ];
+        Ok(Self { unlabelled: train.clone(), train, test, names, notes })
     }
 
     /// Clips for learning.

@@ -99,7 +99,7 @@ fn learn_from_labels(config: &mut VideoRunConfig) {
     config.pipeline = readout.training.clone();
     if config.preset == "paper" {
         config.clips = 200 * 391 * 8;
-        config.optimizer = adam(f64::from(readout.learning_rate));
+        config.optimizer = adam(1e-4);
     }
 }
 
