@@ -316,6 +316,18 @@ pub enum Error {
         place: String,
     },
 
+    /// There are fewer clips than a batch needs.
+    #[error(
+        "clip loader: expected at least {expected} clips, got {got} in {place}; lower the batch or add videos"
+    )]
+    TooFewClips {
+        /// Clips of a batch.
+        expected: usize,
+        /// Clips that are long enough.
+        got: usize,
+        /// Name of the source.
+        place: String,
+    },
     /// There are fewer images than were asked for.
     #[error("{what}: expected at least {expected} images, got {got} in {place}; ask for fewer")]
     TooFew {

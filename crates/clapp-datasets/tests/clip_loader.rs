@@ -249,7 +249,7 @@ fn a_filter_that_leaves_nothing_says_so() {
     );
     let config = ClipLoaderConfig { batch_size: 19, ..config(0) };
     let error = ClipLoader::new(steps(20), sampling(), pipeline(), config).unwrap_err();
-    assert!(matches!(error, Error::TooFew { expected: 19, got: 18, .. }), "{error}");
+    assert!(matches!(error, Error::TooFewClips { expected: 19, got: 18, .. }), "{error}");
 }
 
 #[test]

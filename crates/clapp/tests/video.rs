@@ -189,13 +189,13 @@ fn settings_that_would_fail_after_hours_fail_at_once() {
     assert!(refused(&through_time).contains("back-propagation through time; choose another"));
     let nowhere = |c: &mut VideoRunConfig| c.start = Some(root.path().join("nowhere"));
     assert!(refused(&nowhere).contains("nowhere"));
-    assert!(refused(&|c| c.batch = 13).contains("expected at least 13, got 12"));
+    assert!(refused(&|c| c.batch = 13).contains("expected at least 13 clips, got 12"));
     assert!(refused(&|c| c.clips = 0).contains("expected clips of at least 1, got 0; "));
     let few = |c: &mut VideoRunConfig| {
         let VideoDataConfig::MovingScenes { train, .. } = &mut c.data else { panic!("scenes") };
         *train = 7;
     };
-    assert!(refused(&few).contains("expected at least 8, got 7"), "{}", refused(&few));
+    assert!(refused(&few).contains("expected at least 8 clips, got 7"), "{}", refused(&few));
     assert!(files(root.path()).is_empty(), "no folder for a run that cannot be");
 }
 

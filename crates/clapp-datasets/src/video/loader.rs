@@ -128,7 +128,7 @@ impl ClipLoader {
     ///
     /// # Errors
     /// [`Error::Setting`] if the batch size is 0, [`Error::NoClips`] if all clips are too short,
-    /// [`Error::TooFew`] if an epoch would have no batch, [`Error::Count`] if clips of different size
+    /// [`Error::TooFewClips`] if an epoch would have no batch, [`Error::Count`] if clips of different size
     /// give outputs of different size, and what [`Sampling::validate`] and
     /// [`ClipPipeline::validate`] find.
     pub fn new(
@@ -153,7 +153,7 @@ impl ClipLoader {
             LastBatch::Drop => config.batch_size,
         };
         if got < expected {
-            return Err(Error::TooFew { what: "clip loader".to_owned(), expected, got, place });
+            return Err(Error::TooFewClips { expected, got, place });
         }
         let side = common_side(&source, &selection.kept, &pipeline)?;
         let (source, selection) = (Arc::new(source), Arc::new(selection));
