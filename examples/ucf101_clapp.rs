@@ -42,8 +42,7 @@ struct Options {
     /// Clips in a batch, which are each other's saccade targets [default: the preset's]
     #[arg(long)]
     batch: Option<usize>,
-    /// Begin with the encoder of the run in this folder; --method supervised then tunes it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = "Begin with the encoder of this run: fine-tuning")]
     start: Option<PathBuf>,
     #[arg(long, default_value_t = 0, help = "Threads; 0 is one per core")]
     threads: usize,
@@ -67,8 +66,11 @@ fn start(options: &Options) -> Result<VideoRun, Error> {
         });
         clips.prepared = options.prepared.clone().unwrap_or(clips.prepared);
         clips.on_bad = if options.skip_bad { Faulty::Skip } else { Faulty::Stop };
-        let parts = clips.prepare(|now| eprint!("\rprepared {} of {} clips", now.done, now.of))?;
-        parts.iter().for_each(|part| eprintln!("\n{}", part.skipped()));
+        let parts = clips.prepare(|now| {
+            let end = if now.done == now.of { "\n" } else { "" };
+            eprint!("\rprepared {} of {} clips{end}", now.done, now.of);
+        })?;
+        parts.iter().for_each(|part| eprintln!("{}", part.skipped()));
         video = Video::Clips(clips);
     }
     let mut config = video_preset(&options.preset, &options.method, &video, &options.seed)?;

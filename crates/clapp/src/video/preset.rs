@@ -201,7 +201,7 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
         start: None,
         optimizer: adam(1e-3),
         batch,
-        clips: 3_200,
+        clips: 1_600,
         metrics_every: 10,
         checkpoint_every: 100,
         checkpoints_kept: 2,
