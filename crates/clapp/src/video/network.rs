@@ -87,7 +87,7 @@ impl Network {
         }
         let mut draw = |block, shape| coins(config, place, block, shape);
         let VideoRunConfig { rule, optimizer, .. } = config;
-        Numbers::of_updates(&self.encoder.step_all_pairs(films, rule, optimizer, &mut draw))
+        Numbers::watched(&self.encoder.step_all_pairs(films, rule, optimizer, &mut draw))
     }
 }
 
