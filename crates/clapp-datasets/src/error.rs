@@ -5,6 +5,8 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use crate::sound::Skipped;
+
 /// Everything that files, servers and configurations can do wrong.
 ///
 /// Every text reads `<what failed>: expected <X>, got <Y> in <where>; <what to do>`. Mistakes of
@@ -273,7 +275,7 @@ pub enum Error {
     /// There are fewer utterances than are needed.
     #[error(
         "{what}: expected at least {expected} utterances, got {got} in {place}; add data{}",
-        skipped_advice(*.skipped)
+        skipped_advice(.skipped)
     )]
     TooFewUtterances {
         /// What they were wanted for.
@@ -282,8 +284,8 @@ pub enum Error {
         expected: usize,
         /// The number of usable utterances.
         got: usize,
-        /// The number of others that were skipped.
-        skipped: usize,
+        /// Others, which were skipped, and why.
+        skipped: Skipped,
         /// The source or folder.
         place: String,
     },
@@ -648,11 +650,11 @@ fn folders(searched: &[PathBuf]) -> String {
     searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn skipped_advice(skipped: usize) -> String {
-    match skipped {
-        0 => String::new(),
-        skipped => format!(", or see why {skipped} were skipped"),
-    }
+/// One reason stands for all: a run that asks for too much has no place to list them.
+fn skipped_advice(skipped: &Skipped) -> String {
+    skipped.iter().next().map_or_else(String::new, |first| {
+        format!(", or mend what was skipped, {} in all; the first: {first}", skipped.len())
+    })
 }
 
 fn size_advice(expected: u64, got: u64) -> &'static str {

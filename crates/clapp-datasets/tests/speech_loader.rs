@@ -119,7 +119,9 @@ fn a_loader_without_a_batch_is_refused() {
     let error = SpeechLoader::new(speech(), long, config(1), OnBad::Skip).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "loader: expected at least 5 utterances, got 2 in speech; add data, or see why 10 were skipped"
+        "loader: expected at least 5 utterances, got 2 in speech; add data, or mend what was skipped, 10 in \
+         all; the first: crop: expected at least 5000 samples, got 2000 in utterance u0 of speech; choose a \
+         shorter crop, or skip short utterances"
     );
     let nothing = LoaderConfig { batch_size: 0, ..config(1) };
     let error = SpeechLoader::new(speech(), pipeline(), nothing, OnBad::Skip).unwrap_err();

@@ -121,7 +121,7 @@ impl SpeechFiles {
                 what: "sound files",
                 expected: 1,
                 got: 0,
-                skipped: skipped.len(),
+                skipped,
                 place: root.display().to_string(),
             });
         }
@@ -154,7 +154,7 @@ impl SpeechFiles {
             None => self.name.clone(),
         };
         if items.is_empty() {
-            let (what, place, skipped) = ("split list", name, skipped.len());
+            let (what, place) = ("split list", name);
             return Err(Error::TooFewUtterances { what, expected: 1, got: 0, skipped, place });
         }
         Ok(Self { name, items, skipped, ..*self })

@@ -111,7 +111,7 @@ impl SpeechLoader {
             LastBatch::Drop => config.batch_size,
         };
         if usable.len() < expected {
-            let (what, got, skipped) = ("loader", usable.len(), skipped.len());
+            let (what, got) = ("loader", usable.len());
             let place = source.name().to_owned();
             return Err(Error::TooFewUtterances { what, expected, got, skipped, place });
         }
