@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use clapp_backend::channel_moments;
-use clapp_rules::{Optimizer, State, StateError, Synapses};
+use clapp_rules::{Optimize, State, StateError, Synapses};
 
 use crate::Persist;
 
@@ -124,7 +124,7 @@ impl ChannelNorm {
     }
 
     /// Learns gain and shift, and lets the running statistics follow a batch.
-    pub(crate) fn learn(&mut self, delta: NormDelta, moments: &Moments, optimizer: &Optimizer) {
+    pub(crate) fn learn(&mut self, delta: NormDelta, moments: &Moments, optimizer: &dyn Optimize) {
         self.gain.learn(delta.gain, optimizer);
         self.shift.learn(delta.shift, optimizer);
         self.follow(moments);

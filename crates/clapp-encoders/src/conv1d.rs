@@ -5,10 +5,10 @@ use clapp_backend::{
     Activity, Arithmetic, ConvActivity, ConvSpec, Hebbian, Pool, conv2d_local,
     conv2d_local_hebbian_map,
 };
-use clapp_rules::{Optimizer, State, StateError, Synapses};
+use clapp_rules::{Modulation, Optimize, Post, State, StateError, Synapses};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cut, LocalActivity, LocalLayer, Persist};
+use crate::{Cut, LocalActivity, LocalLayer, Persist, layer::with_decay};
 
 /// Kernel, stride and zero padding at both ends, in frames.
 ///
@@ -167,10 +167,17 @@ impl LocalLayer for LocalConv1d {
         WaveActivity { conv }
     }
 
-    fn learn(&mut self, activity: WaveActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
-        let delta = self.delta(&activity, modulation);
-        self.weight.learn(delta.weight, optimizer);
-        self.bias.learn(delta.bias, optimizer);
+    fn learn(&mut self, activity: WaveActivity, told: Modulation, optimizer: &dyn Optimize) {
+        let Modulation { m, post, decay, .. } = told;
+        let mut activity = activity;
+        if post == Post::One {
+            // The kernels gate by an output above 0.
+            let (output, options) = (activity.conv.output.dims(), (&m.device(), m.dtype()));
+            activity.conv.output = Activity::from_plain(Tensor::ones(output, options));
+        }
+        let Hebbian { weight, bias } = self.delta(&activity, m);
+        self.weight.learn(with_decay(weight, self.weight.weight(), decay.as_ref()), optimizer);
+        self.bias.learn(with_decay(bias, self.bias.weight(), decay.as_ref()), optimizer);
     }
 }
 

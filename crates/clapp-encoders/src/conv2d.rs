@@ -1,10 +1,12 @@
 //! A 2-d convolution that learns from its own activity.
 
 use burn::tensor::{Device, Tensor};
-use clapp_backend::{ConvSpec, Hebbian, conv2d_local, conv2d_local_hebbian};
-use clapp_rules::{Optimizer, State, StateError, Synapses};
+use clapp_backend::{
+    Activity, ConvSpec, Hebbian, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map,
+};
+use clapp_rules::{Modulation, Optimize, Post, Shown, State, StateError, Synapses};
 
-use crate::{LocalLayer, PatchActivity, Patches, Persist};
+use crate::{LocalLayer, PatchActivity, Patches, Persist, layer::with_decay};
 
 /// Convolution, ReLU, optional 2×2 max-pool; its representation is the mean over the map.
 ///
@@ -71,6 +73,35 @@ impl LocalConv2d {
     }
 }
 
+impl LocalConv2d {
+    /// ΔW and Δb for a modulation at any resolution, with the postsynaptic factor and the decay that it asks
+    /// for.
+    ///
+    /// # Panics
+    ///
+    /// If the modulation does not have the shape in which the activity was shown.
+    #[must_use]
+    pub fn change(&self, activity: &PatchActivity, told: Modulation) -> Hebbian<4> {
+        let Modulation { m, shown, post, decay } = told;
+        let delta = if (shown, post) == (Shown::Patch, Post::Slope) {
+            self.delta(activity, m)
+        } else {
+            let m = activity.at_pixels(m, shown);
+            let mut conv = activity.conv.clone();
+            if post == Post::One {
+                // The kernels gate by an output above 0.
+                let options = (&m.device(), m.dtype());
+                conv.output = Activity::from_plain(Tensor::ones(conv.output.dims(), options));
+            }
+            conv2d_local_hebbian_map(&conv, m, self.weight.weight(), self.spec)
+        };
+        Hebbian {
+            weight: with_decay(delta.weight, self.weight.weight(), decay.as_ref()),
+            bias: with_decay(delta.bias, self.bias.weight(), decay.as_ref()),
+        }
+    }
+}
+
 impl LocalLayer for LocalConv2d {
     type Input = Patches;
     type Activity = PatchActivity;
@@ -81,8 +112,8 @@ impl LocalLayer for LocalConv2d {
         PatchActivity { conv, grid: input.grid }
     }
 
-    fn learn(&mut self, activity: PatchActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
-        let delta = self.delta(&activity, modulation);
+    fn learn(&mut self, activity: PatchActivity, told: Modulation, optimizer: &dyn Optimize) {
+        let delta = self.change(&activity, told);
         self.weight.learn(delta.weight, optimizer);
         self.bias.learn(delta.bias, optimizer);
     }

@@ -2,11 +2,11 @@
 
 use burn::tensor::{Device, Tensor, activation::relu};
 use clapp_backend::{FilmSpec, PooledMap, Response, arrange_film, conv3d_hebbian, conv3d_local};
-use clapp_rules::{Optimizer, State, StateError, Synapses};
+use clapp_rules::{Modulation, Optimize, Post, State, StateError, Synapses};
 
 use crate::{
     ChannelNorm, Conv3dSpec, LocalActivity, LocalLayer, Moments, NormDelta, NormOrder, Persist,
-    Statistics,
+    Statistics, layer::with_decay,
 };
 
 /// Convolution over time and space, ReLU, batch normalisation, optional 3×3 max-pool within frames.
@@ -191,9 +191,16 @@ impl LocalLayer for LocalConv3d {
         FilmActivity { input, pooled, output, moments }
     }
 
-    fn learn(&mut self, activity: FilmActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
-        let delta = self.delta(&activity, modulation);
-        self.weight.learn(delta.weight, optimizer);
+    fn learn(&mut self, activity: FilmActivity, told: Modulation, optimizer: &dyn Optimize) {
+        let Modulation { m, post, decay, .. } = told;
+        assert_eq!(
+            post,
+            Post::Slope,
+            "film layer: expected the postsynaptic factor ρ′, got {post:?}"
+        );
+        let delta = self.delta(&activity, m);
+        let weight = with_decay(delta.weight, self.weight.weight(), decay.as_ref());
+        self.weight.learn(weight, optimizer);
         self.bias.learn(delta.bias, optimizer);
         self.norm.learn(delta.norm, &activity.moments, optimizer);
     }

@@ -4,7 +4,7 @@ use burn::tensor::{
     DType, Device, Tensor,
     activation::{sigmoid, tanh},
 };
-use clapp_rules::{Optimizer, State, StateError, Synapses};
+use clapp_rules::{Optimize, State, StateError, Synapses};
 use serde::{Deserialize, Serialize};
 
 use crate::Persist;
@@ -163,7 +163,7 @@ impl LocalGru {
     /// # Panics
     ///
     /// If a shape differs from that of the weights.
-    pub fn apply(&mut self, update: GruUpdate, optimizer: &Optimizer) {
+    pub fn apply(&mut self, update: GruUpdate, optimizer: &dyn Optimize) {
         self.input.learn(update.input, optimizer);
         self.recurrent.learn(update.recurrent, optimizer);
         self.input_bias.learn(update.input_bias, optimizer);

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use clapp_backend::{GruStates, Reach, block_outer, gru_credit, gru_states};
-use clapp_rules::Optimizer;
+use clapp_rules::{Modulation, Optimize, Post};
 
 use crate::{GruUpdate, LocalActivity, LocalGru, LocalLayer, Recurrence};
 
@@ -82,8 +82,13 @@ impl LocalLayer for LocalGru {
         GruActivity { input: input.clone(), run }
     }
 
-    fn learn(&mut self, activity: GruActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
-        let update = self.delta(&activity, modulation);
+    fn learn(&mut self, activity: GruActivity, told: Modulation, optimizer: &dyn Optimize) {
+        let Modulation { m, post, decay, .. } = told;
+        assert!(
+            post == Post::Slope && decay.is_none(),
+            "recurrent layer: expected its own postsynaptic factors and no decay, got {post:?} and {decay:?}"
+        );
+        let update = self.delta(&activity, m);
         self.apply(update, optimizer);
     }
 }

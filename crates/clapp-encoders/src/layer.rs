@@ -1,7 +1,7 @@
 //! The seam between a layer and the rule.
 
 use burn::tensor::Tensor;
-use clapp_rules::{Optimizer, State, StateError};
+use clapp_rules::{Modulation, Optimize, Shown, State, StateError};
 
 /// A layer that turns a modulation per neuron into changes of its own weights.
 ///
@@ -9,11 +9,13 @@ use clapp_rules::{Optimizer, State, StateError};
 /// representation that the layer shows, and the modulation that it gets back. What layers hand to each
 /// other ([`Input`](Self::Input)) is their own business: patches, waves or films.
 ///
-/// Implemented by [`LocalConv2d`](crate::LocalConv2d); deliberately not by anything that needs the
-/// signal of a layer above. Implement it for a layer of your own to train it in a
-/// [`Stack`](crate::Stack).
+/// Implemented by [`LocalConv2d`](crate::LocalConv2d), [`LocalConv1d`](crate::LocalConv1d),
+/// [`LocalConv3d`](crate::LocalConv3d) and [`LocalGru`](crate::LocalGru); deliberately not by anything that
+/// needs the signal of a layer above. Implement it for a layer of your own to train it in a
+/// [`Stack`](crate::Stack); with [`Persist`] and `Clone` it also stands beside layers of another kind, as a
+/// [`Layer`](crate::Layer).
 pub trait LocalLayer: std::fmt::Debug + Send {
-    /// What comes up from below, and what this layer hands up.
+    /// What comes up from below.
     type Input;
     /// What it leaves behind for its own update.
     type Activity: LocalActivity<Output = Self::Input>;
@@ -21,10 +23,13 @@ pub trait LocalLayer: std::fmt::Debug + Send {
     /// Activity of the layer; keeps what its own update needs.
     fn forward(&self, input: &Self::Input) -> Self::Activity;
 
-    /// Third factor × dendritic prediction (`modulation`) × post × pre, applied at once.
+    /// ΔW = Σ m ⊗ post ⊗ pre − d ⊙ W, applied at once.
     ///
-    /// `modulation` has the shape of the activity's representation.
-    fn learn(&mut self, activity: Self::Activity, modulation: Tensor<4>, optimizer: &Optimizer);
+    /// # Panics
+    ///
+    /// If the modulation does not have the shape in which the activity was shown, or asks for a
+    /// postsynaptic factor or a decay that the layer does not have.
+    fn learn(&mut self, activity: Self::Activity, told: Modulation, optimizer: &dyn Optimize);
 }
 
 /// What a layer leaves behind: an output for the layer above, a representation for the rule.
@@ -37,8 +42,14 @@ pub trait LocalActivity {
     /// The input of the next layer.
     fn output(&self) -> Self::Output;
 
-    /// What the rule sees, `[batch, time, site, channel]`.
+    /// What the rule sees of the layer as a whole, `[batch, time, site, channel]`.
     fn representation(&self) -> Tensor<4>;
+
+    /// What the rule sees at a resolution of its choice. The same, where sites are pixels already.
+    fn show(&self, shown: Shown) -> Tensor<4> {
+        let _ = shown;
+        self.representation()
+    }
 }
 
 /// From raw data to the input of the first layer: how a sense cuts the world into time and sites.
@@ -86,4 +97,20 @@ pub trait Persist {
     ///
     /// If a tensor is missing or has another shape. Tensors before it are then already restored.
     fn load(&mut self, name: &str, state: &State) -> Result<(), StateError>;
+}
+
+/// ΔW − d ⊙ W, a decay for each value of the first index of W.
+pub(crate) fn with_decay<const D: usize>(
+    delta: Tensor<D>,
+    weight: Tensor<D>,
+    decay: Option<&Tensor<1>>,
+) -> Tensor<D> {
+    match decay {
+        None => delta,
+        Some(decay) => {
+            let shape: [usize; D] =
+                std::array::from_fn(|axis| if axis == 0 { decay.dims()[0] } else { 1 });
+            delta - weight * decay.clone().reshape(shape)
+        }
+    }
 }

@@ -27,18 +27,18 @@
 //! use burn::tensor::{Device, Distribution, Tensor};
 //! use clapp_encoders::{Context, EncoderConfig, Stack};
 //! use clapp_random::{Purpose, stream};
-//! use clapp_rules::{Optimizer, Rule};
+//! use clapp_rules::{Optimizer, Plasticity, Rule};
 //!
 //! let (device, rule) = (Device::flex(), Rule::clapp());
 //! let config = EncoderConfig::vgg6(1.0 / 16.0)?;
 //! let mut stack = Stack::init(&config, &rule, Context::SameLayer, 2, &device)?;
 //! for step in 0..3 {
 //!     let images = Tensor::random([4, 1, 64, 64], Distribution::Normal(0.0, 1.0), &device);
-//!     let watched = stack.step(images, &rule, &Optimizer::default(), &mut |layer, shape| {
-//!         rule.draw(shape, &mut stream(2, Purpose::Negatives, [step, layer as u64, 0, 0]))
+//!     let metrics = stack.step(images, &rule, &Optimizer::default(), &mut |layer, grid| {
+//!         rule.pairs(grid, &mut stream(2, Purpose::Negatives, [step, layer as u64, 0, 0]))
 //!     });
 //!     // An untrained layer predicts nothing: a loss of 2 for each set of lateral weights.
-//!     assert!((watched[5].monitor().loss - 4.0).abs() < 0.5);
+//!     assert!((metrics[5].monitor().loss - 4.0).abs() < 0.5);
 //! }
 //! let images = Tensor::zeros([1, 1, 64, 64], &device);
 //! assert_eq!(stack.features(images)[5].dims(), [1, 64]);
@@ -49,7 +49,8 @@
 //!
 //! Any encoder of 3×3 convolutions is an [`EncoderConfig`]: channels, pools, patches, colours; one for video is a
 //! [`VideoConfig`], and [`Stack::video`] builds it. A layer
-//! with another way to learn is a [`LocalLayer`], and a [`Stack`] takes it as it takes a convolution.
+//! with another way to learn is a [`LocalLayer`], and a [`Stack`] takes it as it takes a convolution; beside
+//! layers of another kind it is a [`Layer`].
 //! Here, synapses with hard bounds:
 //!
 //! ```
@@ -59,7 +60,7 @@
 //!     Context, LocalConv2d, LocalLayer, PatchActivity, PatchGrid, Patches, Stack,
 //! };
 //! use clapp_random::{Purpose, stream};
-//! use clapp_rules::{Optimizer, Predictors, Rule};
+//! use clapp_rules::{Extent, Modulation, Optimize, Optimizer, Plasticity, Rule};
 //!
 //! #[derive(Debug)]
 //! struct Bounded(LocalConv2d);
@@ -72,27 +73,24 @@
 //!         self.0.forward(input)
 //!     }
 //!
-//!     fn learn(&mut self, activity: PatchActivity, modulation: Tensor<4>, optimizer: &Optimizer) {
-//!         self.0.learn(activity, modulation, optimizer);
+//!     fn learn(&mut self, activity: PatchActivity, told: Modulation, optimizer: &dyn Optimize) {
+//!         self.0.learn(activity, told, optimizer);
 //!         let synapses = &mut self.0.weight;
 //!         let bounded = synapses.weight().clamp(-0.3, 0.3);
-//!         synapses.restore(bounded, synapses.moments(), synapses.steps());
+//!         synapses.restore(bounded, synapses.memory().clone());
 //!     }
 //! }
 //!
 //! let (device, rule) = (Device::flex(), Rule::clapp_s());
 //! let mut random = stream(2, Purpose::Initialisation, [0; 4]);
 //! let layer = LocalConv2d::init(1, 8, ConvSpec::same_3x3(Pool::Max2), &device, &mut random);
-//! let way_back = rule.feedback.way_back();
-//! let mut stack = Stack {
-//!     cut: PatchGrid { size: 8, stride: 4 },
-//!     layers: vec![Bounded(layer)],
-//!     predictors: vec![Predictors::init(5, 8, 8, way_back, &device, &mut random)],
-//!     context: Context::SameLayer,
-//! };
+//! let grid = PatchGrid { size: 8, stride: 4 };
+//! let extents = [Extent { site: grid.count(32), channel: 8 }];
+//! let mut stack = Stack::new(grid, vec![Bounded(layer)])
+//!     .predicting(&rule, Context::SameLayer, &extents, 2, &device);
 //! let images = Tensor::ones([2, 1, 32, 32], &device);
 //! let optimizer = Optimizer::adam(1.0); // much too fast, to meet the bound
-//! stack.step(images, &rule, &optimizer, &mut |_, shape| rule.draw(shape, &mut random));
+//! stack.step(images, &rule, &optimizer, &mut |_, grid| rule.pairs(grid, &mut random));
 //! let largest = stack.layers[0].0.weight.weight().abs().max().into_scalar::<f32>();
 //! assert_eq!(largest, 0.3);
 //! ```
@@ -124,10 +122,9 @@ mod layer;
 mod online_conv;
 mod online_gru;
 mod patches;
+mod signal;
 mod sound;
-mod sound_encoder;
 mod stack;
-mod stack_all_pairs;
 mod vgg;
 mod video;
 
@@ -144,8 +141,8 @@ pub use layer::{Cut, LocalActivity, LocalLayer, Persist, Uncut};
 pub use online_conv::OnlineConv1d;
 pub use online_gru::OnlineGru;
 pub use patches::{PatchActivity, PatchGrid, Patches};
-pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig};
-pub use sound_encoder::{Recurrent, SoundEncoder, SoundLearner, TargetSide};
-pub use stack::{Context, DrawPairs, Learn, Learnt, Seen, Stack, Updating};
+pub use signal::{AnyActivity, Carried, Layer, Signal};
+pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig, SoundEncoder, TargetSide};
+pub use stack::{Context, DrawPairs, Learnt, Prediction, Stack};
 pub use vgg::{ConvPlan, EncoderConfig, PoolAfter};
 pub use video::{BlockPlan, VideoConfig};

@@ -1,7 +1,7 @@
 //! A convolution over time that learns one frame at a time.
 
 use burn::tensor::{Device, Tensor};
-use clapp_rules::{Feedback, OnlineLayer, OnlineStep, Optimizer, Outcome};
+use clapp_rules::{Feedback, OnlineLayer, OnlineStep, Optimize, Outcome};
 
 use crate::Conv1dSpec;
 
@@ -85,7 +85,7 @@ impl OnlineConv1d {
         &mut self,
         frame: Tensor<2>,
         outcomes: &[Outcome],
-        optimizer: &Optimizer,
+        optimizer: &dyn Optimize,
     ) -> Option<OnlineStep> {
         let window = self.slide(frame)?;
         Some(self.layer.step(window, outcomes, optimizer))

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use clapp_backend::{Activity, ConvActivity};
-use clapp_rules::GridShape;
+use clapp_rules::{GridShape, Shown};
 use serde::{Deserialize, Serialize};
 
 use crate::{Cut, LocalActivity};
@@ -37,6 +37,57 @@ impl LocalActivity for PatchActivity {
         let [_, channels] = self.conv.representation.dims();
         self.conv.representation.clone().reshape([batch, time, site, channels])
     }
+
+    /// # Panics
+    ///
+    /// If the map does not divide into the cells.
+    fn show(&self, shown: Shown) -> Tensor<4> {
+        let [patches, channels, height, width] = self.conv.output.dims();
+        let GridShape { batch, time, site } = self.grid;
+        let grid = |rows: Tensor<3>| {
+            let [_, places, _] = rows.dims();
+            rows.reshape([batch, time, site * places, channels])
+        };
+        match shown {
+            Shown::Pixels => grid(self.conv.output.to_rows()),
+            Shown::Cells(n) => {
+                let [y, x] = cell([height, width], n);
+                let map = self.conv.output.to_rows().reshape([patches * n, y, n, x, channels]);
+                let cells = map.mean_dim(3).mean_dim(1); // [patches · n, 1, n, 1, channel]
+                grid(cells.reshape([patches, n * n, channels]))
+            }
+            _ => self.representation(),
+        }
+    }
+}
+
+impl PatchActivity {
+    /// A modulation of every pixel of the map, `[patch, y·x, channel]`, from that of what was shown.
+    ///
+    /// A mean shares its modulation among its pixels.
+    pub(crate) fn at_pixels(&self, m: Tensor<4>, shown: Shown) -> Tensor<3> {
+        let [patches, channels, height, width] = self.conv.output.dims();
+        let pixels = height * width;
+        match shown {
+            Shown::Pixels => m.reshape([patches, pixels, channels]),
+            Shown::Cells(n) => {
+                let [y, x] = cell([height, width], n);
+                let cells: Tensor<5> = m.reshape([patches * n, 1, n, 1, channels]) / (y * x) as f64;
+                cells.expand([patches * n, y, n, x, channels]).reshape([patches, pixels, channels])
+            }
+            _ => (m.reshape([patches, 1, channels]) / pixels as f64)
+                .expand([patches, pixels, channels]),
+        }
+    }
+}
+
+/// Height and width of one of n × n cells of a map.
+fn cell([height, width]: [usize; 2], n: usize) -> [usize; 2] {
+    assert!(
+        n > 0 && height.is_multiple_of(n) && width.is_multiple_of(n),
+        "cells: expected a map that divides into {n} × {n} cells, got {height} × {width}"
+    );
+    [height / n, width / n]
 }
 
 /// Patch size and stride, in pixels.

@@ -2,13 +2,58 @@
 
 use burn::tensor::Device;
 use clapp_random::{Purpose, stream};
-use clapp_rules::{Predictors, Rule};
+use clapp_rules::{Extent, Plasticity};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Context, Conv1dSpec, EncoderError, LocalConv1d, LocalGru, Recurrence, Recurrent, SoundEncoder,
-    Stack, TargetSide, Wave,
-};
+use crate::{Conv1dSpec, EncoderError, Layer, LocalConv1d, LocalGru, Recurrence, Stack, Wave};
+
+/// A stack of convolutions over time, each predicting itself, and a recurrent layer that predicts the
+/// last of them.
+///
+/// ```text
+/// layers 1 … L:        L_l = L(z = h_l, c = h_l)
+/// recurrent layer:     L_{L+1} = L(z = h_L, c = gru(h_L))
+/// ```
+///
+/// # Paper
+/// Illing et al. 2021, Sec. 4 and appendix B.2; Löwe et al. 2019, `full_model.py` with six modules.
+/// Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Distribution, Tensor};
+/// use clapp_encoders::{LocalConv1d, LocalGru, SoundConfig};
+/// use clapp_random::{Purpose, stream};
+/// use clapp_rules::{Optimizer, Plasticity, Rule};
+///
+/// let (device, rule) = (Device::flex(), Rule::clapp_s_sound());
+/// let config = SoundConfig { samples: 5120, ..SoundConfig::paper(1.0 / 64.0).unwrap() };
+/// let mut encoder = config.init(&rule, 2, &device).unwrap();
+/// let waves = Tensor::random([2, 1, 5120], Distribution::Normal(0.0, 1.0), &device);
+/// let metrics = encoder.step(waves.clone(), &rule, &Optimizer::default(), &mut |layer, grid| {
+///     rule.pairs(grid, &mut stream(2, Purpose::Negatives, [0, layer as u64, 0, 0]))
+/// });
+/// assert_eq!(metrics.len(), 6);
+/// // 32 frames of 10 ms, in every layer at its own rate.
+/// let mut frames = Vec::new();
+/// encoder.look(waves, &mut |_, grid| frames.push(grid.dims()[1]));
+/// assert_eq!(frames, [1023, 255, 128, 65, 32, 32]);
+/// assert_eq!(encoder.layer::<LocalConv1d>(0).spec.kernel, 10);
+/// assert_eq!(encoder.layer::<LocalGru>(5).units(), 4);
+/// ```
+pub type SoundEncoder = Stack<Box<dyn Layer>, Wave>;
+
+/// Whether the last convolution learns from the loss in which the recurrent layer predicts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetSide {
+    /// It does not: the recurrent layer's input is a constant (Greedy InfoMax).
+    #[default]
+    Stopped,
+    /// It does, on the predicted side: the paper's text.
+    Learns,
+}
 
 /// One convolution of the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +202,7 @@ impl SoundConfig {
     /// - [`EncoderError::WaveTooShort`]: a layer has no frames left of a crop
     /// - [`EncoderError::Rule`]: the rule does not fit, for instance because it predicts further than the
     ///   last layer has frames
-    pub fn validate(&self, rule: &Rule) -> Result<(), EncoderError> {
+    pub fn validate(&self, rule: &dyn Plasticity) -> Result<(), EncoderError> {
         let channels = self.channels();
         if self.layers.is_empty() || channels.contains(&0) {
             return Err(EncoderError::Empty { channels });
@@ -173,10 +218,10 @@ impl SoundConfig {
                 return Err(EncoderError::WaveTooShort { layer: l + 1, samples: self.samples });
             }
         }
-        Ok(rule.validate(frames)?)
+        Ok(rule.check(frames)?)
     }
 
-    /// Draws all weights of an encoder and of its predictors.
+    /// Draws all weights of an encoder, and what the rule keeps in each layer.
     ///
     /// Layer `l` draws from the stream (seed, Initialisation, [l, …]): its start does not depend on
     /// any other layer.
@@ -191,33 +236,38 @@ impl SoundConfig {
     /// use clapp_rules::Rule;
     /// let config = SoundConfig::paper(1.0 / 64.0).unwrap();
     /// let encoder = config.init(&Rule::clapp_s_sound(), 2, &Device::flex()).unwrap();
-    /// assert_eq!(encoder.convolutions.layers.len(), 5);
+    /// assert_eq!(encoder.layers.len(), 6);
     /// ```
     pub fn init(
         &self,
-        rule: &Rule,
+        rule: &dyn Plasticity,
         seed: u64,
         device: &Device,
     ) -> Result<SoundEncoder, EncoderError> {
         self.validate(rule)?;
-        let part =
-            |l: usize, part: u64| stream(seed, Purpose::Initialisation, [l as u64, part, 0, 0]);
-        let lateral = |l: usize, target: usize, context: usize| {
-            let (steps, way_back) = (rule.prediction_steps, rule.feedback.way_back());
-            Predictors::init(steps, target, context, way_back, device, &mut part(l, 1))
-        };
-        let (mut layers, mut predictors, mut pre) = (Vec::new(), Vec::new(), 1);
+        let random = |l: usize| stream(seed, Purpose::Initialisation, [l as u64, 0, 0, 0]);
+        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        let mut pre = 1;
         for (l, &Conv1dPlan { channels, spec }) in self.layers.iter().enumerate() {
-            layers.push(LocalConv1d::init(pre, channels, spec, device, &mut part(l, 0)));
-            predictors.push(lateral(l, channels, channels));
+            layers.push(Box::new(LocalConv1d::init(pre, channels, spec, device, &mut random(l))));
             pre = channels;
         }
-        let recurrent = self.recurrent.map(|RecurrentPlan { units, recurrence, target }| {
-            let l = self.layers.len();
-            let gru = LocalGru::init(pre, units, recurrence, device, &mut part(l, 0));
-            Recurrent { gru, predictors: lateral(l, pre, units), target }
-        });
-        let convolutions = Stack { cut: Wave, layers, predictors, context: Context::SameLayer };
-        Ok(SoundEncoder { convolutions, recurrent })
+        if let Some(RecurrentPlan { units, recurrence, .. }) = self.recurrent {
+            let gru = LocalGru::init(pre, units, recurrence, device, &mut random(layers.len()));
+            layers.push(Box::new(gru));
+        }
+        let extent = |channel| Extent { site: 1, channel };
+        let extents: Vec<Extent> = self.channels().into_iter().map(extent).collect();
+        let mut stack = Stack::new(Wave, layers);
+        for l in 0..self.layers.len() {
+            stack.predict(rule, [l, l], &extents, seed, device);
+        }
+        if let Some(plan) = self.recurrent {
+            let top = self.layers.len();
+            "recurrent".clone_into(&mut stack.names[top]);
+            stack.predict(rule, [top - 1, top], &extents, seed, device);
+            stack.predictions[top].target_learns = plan.target == TargetSide::Learns;
+        }
+        Ok(stack)
     }
 }

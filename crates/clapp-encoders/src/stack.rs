@@ -3,29 +3,73 @@
 use burn::tensor::{Device, Tensor};
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    Contrast, Draws, GridShape, Optimizer, Predictors, Rule, State, StateError, Update, Watched,
+    Extent, GridShape, Lateral, LateralUpdate, Metrics, Modulation, Optimize, Plasticity, Rows,
+    Seen, Shown, State, StateError, Update,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cut, EncoderConfig, EncoderError, LocalActivity, LocalConv2d, LocalLayer, PatchGrid, Persist,
+    Cut, EncoderConfig, EncoderError, Layer, LocalActivity, LocalConv2d, LocalLayer, PatchGrid,
+    Persist,
 };
 
 /// Where the context of a prediction comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Context {
     /// The layer predicts itself.
     #[default]
     SameLayer,
     /// The layer above predicts the layer below; the last layer predicts itself.
     LayerAbove,
+    /// The last layer predicts all.
+    Top,
 }
 
-/// A stack of locally learning layers, with the lateral weights of each.
+impl Context {
+    /// The layer that predicts layer `target` of `layers`.
+    #[must_use]
+    pub fn of(self, target: usize, layers: usize) -> usize {
+        match self {
+            Self::SameLayer => target,
+            Self::LayerAbove => (target + 1).min(layers - 1),
+            Self::Top => layers - 1,
+        }
+    }
+}
+
+/// One prediction of a stack: which layer is predicted, by which, and what the rule keeps for it.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// Name under which lateral weights are saved.
+    pub name: String,
+    /// Layer that is predicted, from 0.
+    pub target: usize,
+    /// Layer that predicts.
+    pub context: usize,
+    /// Whether the predicted layer learns from it.
+    pub target_learns: bool,
+    /// Lateral weights and statistics.
+    pub lateral: Lateral,
+}
+
+impl Prediction {
+    /// A layer (from 0) that predicts itself, under the name of a stack's own layers.
+    #[must_use]
+    pub fn of_itself(layer: usize, lateral: Lateral) -> Self {
+        let name = format!("layer{}", layer + 1);
+        Self { name, target: layer, context: layer, target_learns: true, lateral }
+    }
+}
+
+/// A stack of locally learning layers, and who predicts whom.
 ///
-/// Nothing passes down: a layer hands its activity up and forgets it once it has learnt. The peak of
-/// a step is the largest layer, not the sum of all.
+/// Nothing passes down: a layer hands its activity up and forgets it once it has learnt. Where layers predict
+/// themselves, the peak of a step is the largest layer, not the sum of all; a context from above keeps the
+/// layers between.
+///
+/// Layers of one kind are a `Stack<LocalConv2d>`, unlike ones a `Stack<Box<dyn Layer>>`.
 ///
 /// # Example
 ///
@@ -33,7 +77,7 @@ pub enum Context {
 /// use burn::tensor::{Device, Distribution, Tensor};
 /// use clapp_encoders::{Context, EncoderConfig, Stack};
 /// use clapp_random::{Purpose, stream};
-/// use clapp_rules::{Optimizer, Rule};
+/// use clapp_rules::{Optimizer, Plasticity, Rule};
 ///
 /// let device = Device::flex();
 /// let rule = Rule::clapp_s();
@@ -41,10 +85,10 @@ pub enum Context {
 /// let mut stack = Stack::init(&config, &rule, Context::SameLayer, 2, &device).unwrap();
 /// let images = Tensor::<4>::random([2, 1, 64, 64], Distribution::Normal(0.0, 1.0), &device);
 /// let mut random = stream(2, Purpose::Negatives, [0; 4]);
-/// let watched = stack.step(images, &rule, &Optimizer::default(), &mut |_, shape| {
-///     rule.draw(shape, &mut random)
+/// let metrics = stack.step(images, &rule, &Optimizer::default(), &mut |_, grid| {
+///     rule.pairs(grid, &mut random)
 /// });
-/// assert_eq!(watched.len(), 6);
+/// assert_eq!(metrics.len(), 6);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Stack<L = LocalConv2d, C = PatchGrid> {
@@ -52,17 +96,48 @@ pub struct Stack<L = LocalConv2d, C = PatchGrid> {
     pub cut: C,
     /// The layers, from the input up.
     pub layers: Vec<L>,
-    /// W_pred and W_retro of every layer.
-    pub predictors: Vec<Predictors>,
-    /// Where contexts come from.
-    pub context: Context,
+    /// Names under which layers are saved.
+    pub names: Vec<String>,
+    /// Who predicts whom.
+    pub predictions: Vec<Prediction>,
 }
 
-/// Draws the pairs of one layer: its index (from 0) and the shape of its grid come in.
-pub type DrawPairs<'a> = dyn FnMut(usize, GridShape) -> Vec<Draws> + 'a;
+/// Draws the pairs of one prediction: its index (from 0) and the shape of its grid come in.
+pub type DrawPairs<'a> = dyn FnMut(usize, GridShape) -> Vec<Rows> + 'a;
+
+/// What one step has to teach: handed out as soon as it is known, before it is applied.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is taken apart at once"
+)]
+#[derive(Debug)]
+pub enum Learnt<'a, L: LocalLayer> {
+    /// Lateral weights of a prediction.
+    Lateral {
+        /// Index of the prediction.
+        prediction: usize,
+        /// Its lateral weights.
+        lateral: &'a mut Lateral,
+        /// Their changes.
+        update: LateralUpdate,
+        /// Metrics of the update.
+        metrics: Metrics,
+    },
+    /// A layer, once all predictions in which it takes part are made.
+    Layer {
+        /// Index of the layer.
+        index: usize,
+        /// The layer.
+        layer: &'a mut L,
+        /// Its activity.
+        activity: L::Activity,
+        /// What its neurons are told.
+        told: Modulation,
+    },
+}
 
 impl Stack<LocalConv2d> {
-    /// Draws all weights of an encoder and of its predictors.
+    /// Draws all weights of an encoder, and what the rule keeps in each layer.
     ///
     /// Layer `l` draws from the stream (seed, Initialisation, [l, …]): its start does not depend on
     /// any other layer.
@@ -72,47 +147,123 @@ impl Stack<LocalConv2d> {
     /// If the configuration does not fit together, or a module has more than one layer.
     pub fn init(
         config: &EncoderConfig,
-        rule: &Rule,
+        rule: &dyn Plasticity,
         context: Context,
         seed: u64,
         device: &Device,
     ) -> Result<Self, EncoderError> {
         config.validate()?;
-        rule.validate(config.time())?;
+        rule.check(config.time())?;
         if config.modules.iter().any(|&size| size != 1) {
             return Err(EncoderError::NotLayerwise { modules: config.modules.clone() });
         }
-        let channels = config.channels();
         let mut pre = config.colours;
-        let mut layers = Vec::with_capacity(channels.len());
-        let mut predictors = Vec::with_capacity(channels.len());
-        for (l, &post) in channels.iter().enumerate() {
+        let mut layers = Vec::with_capacity(config.layers.len());
+        for (l, &post) in config.channels().iter().enumerate() {
             let mut random = stream(seed, Purpose::Initialisation, [l as u64, 0, 0, 0]);
             layers.push(LocalConv2d::init(pre, post, config.spec(l), device, &mut random));
-            let above = channels.get(l + 1).copied().unwrap_or(post);
-            let source = if context == Context::LayerAbove { above } else { post };
-            let mut random = stream(seed, Purpose::Initialisation, [l as u64, 1, 0, 0]);
-            predictors.push(Predictors::init(
-                rule.prediction_steps,
-                post,
-                source,
-                rule.feedback.way_back(),
-                device,
-                &mut random,
-            ));
             pre = post;
         }
-        Ok(Self { cut: config.patches, layers, predictors, context })
+        let extents = config.extents(rule.shows());
+        Ok(Self::new(config.patches, layers).predicting(rule, context, &extents, seed, device))
+    }
+}
+
+impl<L, C> Stack<L, C> {
+    /// Layers without predictions, named `layer1`, `layer2`, …
+    #[must_use]
+    pub fn new(cut: C, layers: Vec<L>) -> Self {
+        let names = (1..=layers.len()).map(|layer| format!("layer{layer}")).collect();
+        Self { cut, layers, names, predictions: Vec::new() }
+    }
+
+    /// The same with every layer predicted once, by a rule whose lateral weights are drawn from the streams
+    /// (seed, Initialisation, [layer, 1, …]).
+    ///
+    /// # Panics
+    ///
+    /// If there is not an extent for each layer.
+    #[must_use]
+    pub fn predicting(
+        mut self,
+        rule: &dyn Plasticity,
+        context: Context,
+        extents: &[Extent],
+        seed: u64,
+        device: &Device,
+    ) -> Self {
+        let layers = self.layers.len();
+        assert_eq!(
+            extents.len(),
+            layers,
+            "stack: expected an extent for each of {layers} layers, got {}",
+            extents.len()
+        );
+        for target in 0..layers {
+            self.predict(rule, [target, context.of(target, layers)], extents, seed, device);
+        }
+        self
+    }
+
+    /// Adds the prediction of one layer by another, named as the next layer without one.
+    pub(crate) fn predict(
+        &mut self,
+        rule: &dyn Plasticity,
+        [target, context]: [usize; 2],
+        extents: &[Extent],
+        seed: u64,
+        device: &Device,
+    ) {
+        let index = self.predictions.len();
+        let mut random = stream(seed, Purpose::Initialisation, [index as u64, 1, 0, 0]);
+        let lateral = rule.lateral(extents[target], extents[context], device, &mut random);
+        let name = self.names[index].clone();
+        self.predictions.push(Prediction { name, target, context, target_learns: true, lateral });
+    }
+}
+
+impl<L, C> Stack<L, C> {
+    /// The layer after whose activity the last prediction of layer `index` is made, if it takes part in any.
+    fn last_prediction(&self, index: usize) -> Option<usize> {
+        let own = self.predictions.iter().filter(|p| p.target == index || p.context == index);
+        own.map(|p| p.target.max(p.context)).max()
+    }
+}
+
+impl<C> Stack<Box<dyn Layer>, C> {
+    /// A layer as what it is.
+    ///
+    /// # Panics
+    ///
+    /// If it is of another kind.
+    #[must_use]
+    pub fn layer<L: 'static>(&self, index: usize) -> &L {
+        let layer = self.layers[index].as_any().downcast_ref();
+        layer.unwrap_or_else(|| {
+            panic!("stack: expected layer {index} of another kind, got {:?}", self.layers[index])
+        })
+    }
+
+    /// A layer as what it is, to change it.
+    ///
+    /// # Panics
+    ///
+    /// If it is of another kind.
+    #[must_use]
+    pub fn layer_mut<L: 'static>(&mut self, index: usize) -> &mut L {
+        let layer = self.layers[index].as_any_mut().downcast_mut();
+        layer.unwrap_or_else(|| panic!("stack: expected layer {index} of another kind"))
     }
 }
 
 impl<L: Persist, C> Stack<L, C> {
     /// Adds everything that learns to `state`.
     pub fn save(&self, state: &mut State) {
-        for (l, (layer, predictors)) in self.layers.iter().zip(&self.predictors).enumerate() {
-            let name = format!("layer{}", l + 1);
-            layer.save(&name, state);
-            predictors.save(&name, state);
+        for (layer, name) in self.layers.iter().zip(&self.names) {
+            layer.save(name, state);
+        }
+        for prediction in &self.predictions {
+            prediction.lateral.save(&prediction.name, state);
         }
     }
 
@@ -122,22 +273,30 @@ impl<L: Persist, C> Stack<L, C> {
     ///
     /// If a tensor is missing or has another shape.
     pub fn load(&mut self, state: &State) -> Result<(), StateError> {
-        for (l, (layer, predictors)) in self.layers.iter_mut().zip(&mut self.predictors).enumerate()
-        {
-            let name = format!("layer{}", l + 1);
-            layer.load(&name, state)?;
-            predictors.load(&name, state)?;
+        for (layer, name) in self.layers.iter_mut().zip(&self.names) {
+            layer.load(name, state)?;
+        }
+        for prediction in &mut self.predictions {
+            prediction.lateral.load(&prediction.name, state)?;
         }
         Ok(())
     }
 }
 
-impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
+/// A layer in a step: its activity, and what it has been told so far.
+struct InStep<A> {
+    activity: A,
+    told: Option<Modulation>,
+}
+
+impl<L: LocalLayer, C: Cut> Stack<L, C>
+where
+    C::Pieces: Into<L::Input>,
+{
     /// One step of learning: every layer sees the batch, predicts, and changes its own weights.
     ///
     /// # Shapes
-    /// - `raw`: images `[b, c, y, x]` for patches; returns the numbers to watch of every layer, from the
-    ///   input up
+    /// - `raw`: images `[b, c, y, x]` for patches; returns the metrics of every prediction
     ///
     /// # Panics
     ///
@@ -145,93 +304,66 @@ impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
     pub fn step(
         &mut self,
         raw: C::Raw,
-        rule: &Rule,
-        optimizer: &Optimizer,
+        rule: &dyn Plasticity,
+        optimizer: &dyn Optimize,
         draw: &mut DrawPairs<'_>,
-    ) -> Vec<Watched> {
-        let contrast = rule.contrast();
-        self.step_with(contrast.as_ref(), raw, rule, optimizer, draw)
-    }
-
-    /// [`step`](Self::step) with a contrast of your own.
-    ///
-    /// # Panics
-    ///
-    /// As [`step`](Self::step).
-    pub fn step_with(
-        &mut self,
-        contrast: &dyn Contrast,
-        raw: C::Raw,
-        rule: &Rule,
-        optimizer: &Optimizer,
-        draw: &mut DrawPairs<'_>,
-    ) -> Vec<Watched> {
-        let mut watched = Vec::with_capacity(self.layers.len());
-        self.visit(contrast, raw, rule, draw, &mut |layer, predictors, learnt| {
-            layer.learn(learnt.activity, learnt.modulation, optimizer);
-            predictors.learn(learnt.update.predictors.clone(), optimizer);
-            watched.push(learnt.update.watched());
+    ) -> Vec<Metrics> {
+        let mut all = Vec::with_capacity(self.predictions.len());
+        self.visit(raw, rule, draw, &mut |learnt| match learnt {
+            Learnt::Lateral { prediction, lateral, update, metrics } => {
+                lateral.learn(update, optimizer);
+                all.push((prediction, metrics));
+            }
+            Learnt::Layer { layer, activity, told, .. } => layer.learn(activity, told, optimizer),
         });
-        watched
+        all.sort_by_key(|(prediction, _)| *prediction);
+        all.into_iter().map(|(_, metrics)| metrics).collect()
     }
 
-    /// Walks up the stack and hands every layer what it has to learn, without deciding what to do
-    /// with it: the step applies it, a test compares it.
+    /// Walks up the stack and hands out what there is to learn, without deciding what to do with it: the
+    /// step applies it, a test compares it.
+    ///
+    /// A prediction is made as soon as both of its layers are active; a layer is handed out, and its activity
+    /// with it, after the last prediction in which it takes part.
     ///
     /// # Panics
     ///
     /// As [`step`](Self::step).
     pub fn visit(
         &mut self,
-        contrast: &dyn Contrast,
         raw: C::Raw,
-        rule: &Rule,
+        rule: &dyn Plasticity,
         draw: &mut DrawPairs<'_>,
-        learn: &mut Learn<'_, L>,
+        learn: &mut dyn FnMut(Learnt<'_, L>),
     ) {
-        let update = &mut |l: usize, seen: Seen<'_>| {
-            let [batch, time, site, _] = seen.target.dims();
-            let draws = draw(l, GridShape { batch, time, site });
-            rule.update_with(contrast, seen.target, seen.context, seen.predictors, &draws)
-        };
-        self.walk(raw, update, learn);
-    }
-
-    /// [`visit`](Self::visit) with a rule of any kind: `update` turns what a layer shows into what it
-    /// and its lateral weights have to learn.
-    ///
-    /// # Panics
-    ///
-    /// If a shape does not fit.
-    pub fn walk(&mut self, raw: C::Raw, update: &mut Updating<'_>, learn: &mut Learn<'_, L>) {
-        let input = self.cut.cut(raw);
-        let last = self.layers.len() - 1;
-        let mut activity = self.layers[0].forward(&input);
-        drop(input);
-        // What the loss of the layer below asks of this one as its context.
-        let mut from_below: Option<Tensor<4>> = None;
-        for l in 0..=last {
-            let output = activity.output();
-            // Only a context from above needs two layers' activities at a time.
-            let upward = self.context == Context::LayerAbove && l < last;
-            let above = upward.then(|| self.layers[l + 1].forward(&output));
-            let target = activity.representation();
-            let context =
-                above.as_ref().map_or_else(|| target.clone(), LocalActivity::representation);
-            let predictors = &mut self.predictors[l];
-            let update = update(l, Seen { target, context, predictors });
-            let mut modulation = if upward { update.target.clone() } else { update.modulation() };
-            if let Some(from_below) = from_below.take() {
-                modulation = modulation + from_below;
+        let shown = rule.shows();
+        let mut signal: L::Input = self.cut.cut(raw).into();
+        let mut active: Vec<Option<InStep<L::Activity>>> = Vec::with_capacity(self.layers.len());
+        for l in 0..self.layers.len() {
+            let activity = self.layers[l].forward(&signal);
+            signal = activity.output();
+            active.push(Some(InStep { activity, told: None }));
+            for (index, prediction) in self.predictions.iter_mut().enumerate() {
+                if prediction.target.max(prediction.context) == l {
+                    let (update, metrics) = predict(index, prediction, &mut active, rule, draw);
+                    let (prediction, lateral) = (index, &mut prediction.lateral);
+                    learn(Learnt::Lateral { prediction, lateral, update, metrics });
+                }
             }
-            if upward {
-                from_below = update.context.clone();
+            for (index, active) in active.iter_mut().enumerate() {
+                if self.last_prediction(index) != Some(l) {
+                    continue;
+                }
+                if let Some(InStep { activity, told }) = active.take() {
+                    // Nobody told a layer that is heard only as a blocked context.
+                    let silence = || Modulation {
+                        shown,
+                        ..Modulation::from(activity.show(shown).zeros_like())
+                    };
+                    let told = told.unwrap_or_else(silence);
+                    learn(Learnt::Layer { index, layer: &mut self.layers[index], activity, told });
+                }
             }
-            learn(&mut self.layers[l], predictors, Learnt { activity, modulation, update });
-            if l == last {
-                break;
-            }
-            activity = above.unwrap_or_else(|| self.layers[l + 1].forward(&output));
         }
     }
 
@@ -243,10 +375,19 @@ impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
     ///
     /// If a shape does not fit.
     pub fn look(&self, raw: C::Raw, see: &mut dyn FnMut(usize, Tensor<4>)) {
-        let mut input = self.cut.cut(raw);
+        self.look_at(raw, Shown::Patch, see);
+    }
+
+    /// [`look`](Self::look) at another resolution.
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn look_at(&self, raw: C::Raw, shown: Shown, see: &mut dyn FnMut(usize, Tensor<4>)) {
+        let mut input: L::Input = self.cut.cut(raw).into();
         for (l, layer) in self.layers.iter().enumerate() {
             let activity = layer.forward(&input);
-            see(l, activity.representation());
+            see(l, activity.show(shown));
             input = activity.output();
         }
     }
@@ -270,31 +411,43 @@ impl<L: LocalLayer, C: Cut<Pieces = L::Input>> Stack<L, C> {
     }
 }
 
-/// What a rule sees of a layer.
-#[derive(Debug)]
-pub struct Seen<'a> {
-    /// z: the representation that is predicted, `[batch, time, site, channel]`.
-    pub target: Tensor<4>,
-    /// c: the representation that predicts.
-    pub context: Tensor<4>,
-    /// The layer's lateral weights.
-    pub predictors: &'a Predictors,
-}
-
-/// Turns what a layer (its index from 0) shows into an update.
-pub type Updating<'a> = dyn FnMut(usize, Seen<'_>) -> Update + 'a;
-
-/// Takes what a layer has to learn.
-pub type Learn<'a, L> =
-    dyn FnMut(&mut L, &mut Predictors, Learnt<<L as LocalLayer>::Activity>) + 'a;
-
-/// What one layer has to learn in one step.
-#[derive(Debug)]
-pub struct Learnt<A> {
-    /// Its activity.
-    pub activity: A,
-    /// Its modulation, `[batch, time, site, channel]`.
-    pub modulation: Tensor<4>,
-    /// The rule's update: lateral weights and numbers to watch.
-    pub update: Update,
+/// Makes one prediction: tells the layers that take part, and returns what remains.
+fn predict<A: LocalActivity>(
+    index: usize,
+    prediction: &Prediction,
+    active: &mut [Option<InStep<A>>],
+    rule: &dyn Plasticity,
+    draw: &mut DrawPairs<'_>,
+) -> (LateralUpdate, Metrics) {
+    let shown = rule.shows();
+    let &Prediction { target, context, target_learns, ref lateral, .. } = prediction;
+    let show = |layer: usize| {
+        let layer = active[layer].as_ref();
+        layer.expect("a layer is kept until its last prediction").activity.show(shown)
+    };
+    let seen = show(target);
+    let [batch, time, site, _] = seen.dims();
+    let rows = draw(index, GridShape { batch, time, site });
+    let from = (context != target).then(|| show(context));
+    let seen = Seen { target: seen, context: from, lateral, rows: &rows };
+    let Update { target: forward, context: back, post, decay, lateral, metrics } =
+        rule.changes(seen);
+    let mut tell = |layer: usize, m: Tensor<4>, decay: Option<Tensor<1>>| {
+        let layer = active[layer].as_mut().expect("a layer is kept until its last prediction");
+        layer.told = Some(match layer.told.take() {
+            Some(told) => {
+                let decay = [told.decay, decay].into_iter().flatten().reduce(|a, b| a + b);
+                Modulation { m: told.m + m, decay, ..told }
+            }
+            None => Modulation { m, shown, post, decay },
+        });
+    };
+    if let Some(back) = back {
+        // A decay belongs to the predicted neurons.
+        tell(context, back, None);
+    }
+    if target_learns {
+        tell(target, forward, decay);
+    }
+    (lateral, metrics)
 }

@@ -1,6 +1,7 @@
 //! VGG-6: configuration, widths, splits into gradient-isolated modules.
 
 use clapp_backend::{Arithmetic, ConvSpec, Pool};
+use clapp_rules::{Extent, Shown};
 use serde::{Deserialize, Serialize};
 
 use crate::{EncoderError, PatchGrid};
@@ -155,6 +156,33 @@ impl EncoderConfig {
             sizes.push(side);
         }
         Ok(sizes)
+    }
+
+    /// Sites and channels of what every layer shows.
+    ///
+    /// ```
+    /// use clapp_encoders::EncoderConfig;
+    /// use clapp_rules::{Extent, Shown};
+    /// let paper = EncoderConfig::vgg6(1.0).unwrap();
+    /// assert_eq!(paper.extents(Shown::Patch)[0], Extent { site: 7, channel: 128 });
+    /// assert_eq!(paper.extents(Shown::Pixels)[0].site, 7 * 16 * 16);
+    /// ```
+    #[must_use]
+    pub fn extents(&self, shown: Shown) -> Vec<Extent> {
+        let columns = self.time();
+        let mut side = self.patches.size;
+        let extent = |plan: &ConvPlan| {
+            if plan.pool == PoolAfter::Max2 {
+                side /= 2;
+            }
+            let places = match shown {
+                Shown::Pixels => side * side,
+                Shown::Cells(n) => n * n,
+                _ => 1,
+            };
+            Extent { site: columns * places, channel: plan.channels }
+        };
+        self.layers.iter().map(extent).collect()
     }
 
     /// Weights and biases of all convolutions.

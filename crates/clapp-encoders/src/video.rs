@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use clapp_random::{Purpose, stream};
-use clapp_rules::AllPairs;
+use clapp_rules::{Extent, Plasticity};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -174,20 +174,20 @@ impl VideoConfig {
     /// # Errors
     ///
     /// As [`EncoderError`] says.
-    pub fn validate(&self, rule: &AllPairs) -> Result<(), EncoderError> {
+    pub fn validate(&self, rule: &dyn Plasticity) -> Result<(), EncoderError> {
         let channels = self.channels();
         if channels.is_empty() || channels.contains(&0) || self.colours == 0 {
             return Err(EncoderError::Empty { channels });
         }
         for [_, frames, _] in self.shapes()? {
-            rule.validate(frames)?;
+            rule.check(frames)?;
         }
         Ok(())
     }
 }
 
 impl Stack<LocalConv3d, Uncut<5>> {
-    /// Draws all weights of a video encoder and of its predictors.
+    /// Draws all weights of a video encoder, and what the rule keeps in each block.
     ///
     /// Block `l` draws from the streams (seed, Initialisation, [l, 0 or 1, …]): its start does not depend on
     /// any other block.
@@ -201,7 +201,7 @@ impl Stack<LocalConv3d, Uncut<5>> {
     /// ```
     /// use burn::tensor::{Device, Distribution, Tensor};
     /// use clapp_encoders::{Stack, VideoConfig};
-    /// use clapp_rules::{AllPairs, Optimizer};
+    /// use clapp_rules::{AllPairs, Optimizer, Plasticity};
     /// use clapp_random::{Purpose, stream};
     /// let (device, rule) = (Device::flex(), AllPairs::clapp_s());
     /// let config = VideoConfig { frames: 36, size: 67, ..VideoConfig::vgg5(1.0 / 32.0)? };
@@ -209,28 +209,30 @@ impl Stack<LocalConv3d, Uncut<5>> {
     /// let clips = Tensor::<5>::random([2, 3, 36, 67, 67], Distribution::Normal(0.0, 1.0), &device);
     /// let mut random = stream(2, Purpose::Saccade, [0; 4]);
     /// let optimizer = Optimizer::adam(1e-3);
-    /// let watched = stack.step_all_pairs(clips, &rule, &optimizer, &mut |_, shape| {
-    ///     rule.draw(shape, &mut random)
+    /// let metrics = stack.step(clips, &rule, &optimizer, &mut |_, grid| {
+    ///     rule.pairs(grid, &mut random)
     /// });
-    /// assert_eq!(watched.len(), 5);
+    /// assert_eq!(metrics.len(), 5);
     /// # Ok::<(), clapp_encoders::EncoderError>(())
     /// ```
     pub fn video(
         config: &VideoConfig,
-        rule: &AllPairs,
+        rule: &dyn Plasticity,
         seed: u64,
         device: &Device,
     ) -> Result<Self, EncoderError> {
         config.validate(rule)?;
         let mut pre = config.colours;
-        let (mut layers, mut predictors) = (Vec::new(), Vec::new());
+        let mut layers = Vec::new();
         for (l, &post) in config.channels().iter().enumerate() {
-            let random = |what| stream(seed, Purpose::Initialisation, [l as u64, what, 0, 0]);
-            layers.push(LocalConv3d::init(pre, post, config.spec(l), device, &mut random(0)));
-            predictors.push(rule.predictors(post, post, device, &mut random(1)));
+            let mut random = stream(seed, Purpose::Initialisation, [l as u64, 0, 0, 0]);
+            layers.push(LocalConv3d::init(pre, post, config.spec(l), device, &mut random));
             pre = post;
         }
-        Ok(Self { cut: Uncut, layers, predictors, context: Context::SameLayer })
+        let extent = |[channel, _, side]: [usize; 3]| Extent { site: side * side, channel };
+        let extents: Vec<Extent> = config.shapes()?.into_iter().map(extent).collect();
+        let stack = Self::new(Uncut, layers);
+        Ok(stack.predicting(rule, Context::SameLayer, &extents, seed, device))
     }
 
     /// The same encoder for read-outs: normalised with its running statistics, so that an answer does not

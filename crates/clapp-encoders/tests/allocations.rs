@@ -8,7 +8,7 @@
 use burn::tensor::{Device, Distribution, Tensor};
 use clapp_encoders::{Context, EncoderConfig, Stack};
 use clapp_random::{Purpose, stream};
-use clapp_rules::{Optimizer, Rule};
+use clapp_rules::{Optimizer, Plasticity, Rule};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -27,7 +27,7 @@ fn a_steady_step_allocates_no_map_and_no_matrix() {
     let mut step = |step: u64| {
         let before = dhat::HeapStats::get().total_bytes;
         stack.step(images.clone(), &rule, &Optimizer::default(), &mut |layer, shape| {
-            rule.draw(shape, &mut stream(2, Purpose::Negatives, [step, layer as u64, 0, 0]))
+            rule.pairs(shape, &mut stream(2, Purpose::Negatives, [step, layer as u64, 0, 0]))
         });
         dhat::HeapStats::get().total_bytes - before
     };

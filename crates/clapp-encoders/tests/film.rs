@@ -3,11 +3,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_encoders::{
-    BlockPlan, ChannelNorm, Conv3dSpec, EncoderError, FilmPool, LocalActivity, LocalConv3d,
+    BlockPlan, ChannelNorm, Conv3dSpec, EncoderError, FilmPool, Learnt, LocalActivity, LocalConv3d,
     LocalLayer, NormOrder, Stack, Statistics, Uncut, VideoConfig,
 };
 use clapp_random::{Purpose, stream};
-use clapp_rules::{AllPairs, Optimizer, RuleError, State, StateError, Synapses};
+use clapp_rules::{AllPairs, Optimizer, Plasticity, RuleError, State, StateError, Synapses};
 use rand::RngExt;
 
 type VideoStack = Stack<LocalConv3d, Uncut<5>>;
@@ -37,9 +37,7 @@ fn clips(step: u64, batch: usize) -> Tensor<5> {
 fn learn(stack: &mut VideoStack, step: u64) {
     let (rule, optimizer) = (AllPairs::clapp_s(), Optimizer::adam(1e-3));
     let mut random = stream(SEED, Purpose::Saccade, [step, 0, 0, 0]);
-    stack.step_all_pairs(clips(step, 2), &rule, &optimizer, &mut |_, shape| {
-        rule.draw(shape, &mut random)
-    });
+    stack.step(clips(step, 2), &rule, &optimizer, &mut |_, grid| rule.pairs(grid, &mut random));
 }
 
 fn saved(stack: &VideoStack) -> State {
@@ -179,7 +177,7 @@ fn running_statistics_follow_a_tenth_of_a_batch_that_was_learnt_from() {
     let activity = layer.forward(&frame([[1.0, 2.0], [3.0, 6.0]]));
     assert!(host(layer.norm.mean.clone())[0].abs() <= 0.0, "to look is not to learn");
     let none = Tensor::zeros([1, 1, 4, 1], &Device::flex());
-    layer.learn(activity, none, &Optimizer::default());
+    layer.learn(activity, none.into(), &Optimizer::default());
     // Mean 3; unbiased variance (4 + 1 + 0 + 9)/3.
     assert!((host(layer.norm.mean.clone())[0] - 0.3).abs() < 1e-6);
     assert!((host(layer.norm.variance.clone())[0] - (0.9 + 1.4 / 3.0)).abs() < 1e-6);
@@ -233,19 +231,14 @@ fn running_statistics_of_another_shape_are_refused() {
 fn blocks_above_do_not_change_an_update_by_a_bit() {
     let deltas = |stack: &mut VideoStack| {
         let (rule, mut deltas) = (AllPairs::clapp_s(), Vec::new());
-        let mut draw = |_, shape| rule.draw(shape, &mut stream(SEED, Purpose::Saccade, [0; 4]));
-        let contrast = rule.contrast();
-        stack.visit_all_pairs(
-            contrast.as_ref(),
-            clips(0, 2),
-            &rule,
-            &mut draw,
-            &mut |layer, _, learnt| {
-                let delta = layer.delta(&learnt.activity, learnt.modulation);
+        let mut draw = |_, grid| rule.pairs(grid, &mut stream(SEED, Purpose::Saccade, [0; 4]));
+        stack.visit(clips(0, 2), &rule, &mut draw, &mut |learnt| {
+            if let Learnt::Layer { layer, activity, told, .. } = learnt {
+                let delta = layer.delta(&activity, told.m);
                 let norm = [host(delta.norm.gain), host(delta.norm.shift)];
                 deltas.push((host(delta.weight), host(delta.bias), norm));
-            },
-        );
+            }
+        });
         deltas
     };
     let (mut whole, other) = (stack(SEED), stack(OTHER_SEED));
@@ -253,7 +246,7 @@ fn blocks_above_do_not_change_an_update_by_a_bit() {
     for above in [1, 4] {
         let mut changed = whole.clone();
         changed.layers[above] = other.layers[above].clone();
-        changed.predictors[above] = other.predictors[above].clone();
+        changed.predictions[above] = other.predictions[above].clone();
         let found = deltas(&mut changed);
         assert_eq!(found[..above], expected[..above]);
         // The comparison is able to see a difference.

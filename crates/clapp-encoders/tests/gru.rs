@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_encoders::{GruUpdate, LocalActivity, LocalGru, LocalLayer, OnlineGru, Recurrence};
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    Draws, Feedback, OnlineRule, Optimizer, Outcome, Pairs, Predictors, Rule, Synapses, Timing,
+    Draws, Feedback, Lateral, OnlineRule, Optimizer, Outcome, Pairs, Rule, Synapses, Timing,
 };
 use rand::RngExt;
 
@@ -207,9 +207,11 @@ fn batched(
     feedback: Feedback,
 ) -> Vec<Vec<f64>> {
     let [streams, time, _] = recording.z.dims();
-    let lateral = |synapses: &Synapses<2>| Synapses::new(synapses.weight().unsqueeze::<3>());
-    let predictors =
-        Predictors { w_pred: lateral(&rule.w_pred), w_retro: rule.w_retro.as_ref().map(lateral) };
+    let of = |synapses: &Synapses<2>| Synapses::new(synapses.weight().unsqueeze::<3>());
+    let mut lateral = Lateral::default().with("w_pred", of(&rule.w_pred));
+    if let Some(w_retro) = &rule.w_retro {
+        lateral = lateral.with("w_retro", of(w_retro));
+    }
     // A stream that jumped has landed already: its saccade target is its own present activity.
     let index = (0..(streams * (time - 1)) as u32).collect();
     let draws = Draws {
@@ -221,11 +223,11 @@ fn batched(
     let rule = Rule { timing, feedback, prediction_steps: 1, skip: 0, ..Rule::clapp_s() };
     let activity = gru.forward(&recording.z);
     let target = recording.z.clone().unsqueeze_dim(2);
-    let update = rule.update(target, activity.representation(), &predictors, &[draws]);
+    let update = rule.update(target, activity.representation(), &lateral, &[draws]);
     let told = update.context.clone().expect("not blocked");
     let mut all = parts(gru.delta(&activity, told)).to_vec();
-    all.push(host(update.predictors.w_pred));
-    all.extend(update.predictors.w_retro.map(host));
+    let names = ["w_pred", "w_retro"].into_iter().filter(|name| update.lateral.has(name));
+    all.extend(names.map(|name| host(update.lateral.delta(name))));
     all
 }
 

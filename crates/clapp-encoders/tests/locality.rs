@@ -5,11 +5,13 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_backend::Arithmetic;
 use clapp_encoders::{
-    Context, ConvPlan, DrawPairs, EncoderConfig, EncoderError, PatchGrid, PoolAfter, Stack,
+    Context, ConvPlan, DrawPairs, EncoderConfig, EncoderError, Learnt, LocalConv2d, PatchGrid,
+    PoolAfter, Stack,
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    Draws, Feedback, GridShape, Optimizer, Predictors, Rule, RuleError, State, Watched,
+    Extent, Feedback, GridShape, Metrics, Optimize, Optimizer, Plasticity, Rows, Rule, RuleError,
+    Seen, State,
 };
 use rand::RngExt;
 
@@ -52,9 +54,9 @@ fn images(step: u64) -> Tensor<4> {
     Tensor::from_data(TensorData::new(pixels, [BATCH, 1, 24, 24]), &Device::flex())
 }
 
-fn draws(rule: &Rule, step: u64, layer: usize, shape: GridShape) -> Vec<Draws> {
+fn draws(rule: &Rule, step: u64, layer: usize, shape: GridShape) -> Vec<Rows> {
     let indices = [step, layer as u64, 0, 0];
-    rule.draw(shape, &mut stream(SEED, Purpose::Negatives, indices))
+    rule.pairs(shape, &mut stream(SEED, Purpose::Negatives, indices))
 }
 
 fn bits<const D: usize>(tensor: &Tensor<D>) -> Vec<u32> {
@@ -64,14 +66,19 @@ fn bits<const D: usize>(tensor: &Tensor<D>) -> Vec<u32> {
 
 /// Bits of ΔW, Δb, ΔW_pred and ΔW_retro of every layer.
 fn updates(stack: &mut Stack, rule: &Rule) -> Vec<[Vec<u32>; 4]> {
-    let contrast = rule.contrast();
-    let mut updates = Vec::new();
+    let mut updates = vec![<[Vec<u32>; 4]>::default(); stack.layers.len()];
     let mut draw = |l: usize, shape| draws(rule, 0, l, shape);
-    stack.visit(contrast.as_ref(), images(0), rule, &mut draw, &mut |layer, _, learnt| {
-        let delta = layer.delta(&learnt.activity, learnt.modulation);
-        let lateral = learnt.update.predictors;
-        let w_retro = lateral.w_retro.as_ref().map(bits).unwrap_or_default();
-        updates.push([bits(&delta.weight), bits(&delta.bias), bits(&lateral.w_pred), w_retro]);
+    stack.visit(images(0), rule, &mut draw, &mut |learnt| match learnt {
+        Learnt::Lateral { prediction, update, .. } => {
+            updates[prediction][2] = bits(&update.delta("w_pred"));
+            if update.has("w_retro") {
+                updates[prediction][3] = bits(&update.delta("w_retro"));
+            }
+        }
+        Learnt::Layer { index, layer, activity, told } => {
+            let delta = layer.change(&activity, told);
+            [updates[index][0], updates[index][1]] = [bits(&delta.weight), bits(&delta.bias)];
+        }
     });
     updates
 }
@@ -80,7 +87,7 @@ fn updates(stack: &mut Stack, rule: &Rule) -> Vec<[Vec<u32>; 4]> {
 fn with_another(stack: &Stack, other: &Stack, l: usize) -> Stack {
     let mut changed = stack.clone();
     changed.layers[l] = other.layers[l].clone();
-    changed.predictors[l] = other.predictors[l].clone();
+    changed.predictions[l] = other.predictions[l].clone();
     changed
 }
 
@@ -107,7 +114,7 @@ fn an_update_needs_no_layer_above() {
         for layers in 1..expected.len() {
             let mut lower = whole.clone();
             lower.layers.truncate(layers);
-            lower.predictors.truncate(layers);
+            lower.predictions.truncate(layers);
             assert_eq!(updates(&mut lower, &rule), expected[..layers], "{rule:?}");
         }
     }
@@ -121,7 +128,7 @@ fn lateral_weights_of_another_layer_do_not_matter() {
         let expected = updates(&mut stack, &rule);
         for l in 0..expected.len() {
             let mut changed = stack.clone();
-            changed.predictors[l] = other.predictors[l].clone();
+            changed.predictions[l] = other.predictions[l].clone();
             let found = updates(&mut changed, &rule);
             for (layer, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert_eq!(layer != l, found == expected, "{rule:?}, layers {layer} and {l}");
@@ -147,15 +154,17 @@ fn context_from_above_reaches_one_layer_down_and_no_further() {
 #[test]
 fn there_is_no_argument_for_a_label() {
     // Images, a rule, an optimizer and pairs of positions: the types leave no other way in.
-    type Step = fn(&mut Stack, Tensor<4>, &Rule, &Optimizer, &mut DrawPairs<'_>) -> Vec<Watched>;
-    let step: Step = Stack::step;
+    type Pairs<'a, 'b> = &'a mut DrawPairs<'b>;
+    type Step<S> =
+        fn(&mut S, Tensor<4>, &dyn Plasticity, &dyn Optimize, Pairs<'_, '_>) -> Vec<Metrics>;
+    let step: Step<Stack<LocalConv2d>> = Stack::step;
     // Pairs are drawn from layer and shape alone; they name rows of the grid, nothing else.
-    let draw: fn(&Rule, GridShape, &mut dyn rand::Rng) -> Vec<Draws> = Rule::draw;
+    let draw: fn(&Rule, GridShape, &mut dyn rand::Rng) -> Vec<Rows> = Rule::pairs;
     let rule = rules()[0];
     let mut draw = |_: usize, shape| draw(&rule, shape, &mut stream(1, Purpose::Test, [0; 4]));
     let mut stack = stack(&rule, Context::SameLayer, SEED);
-    let watched = step(&mut stack, images(0), &rule, &Optimizer::default(), &mut draw);
-    assert_eq!(watched.len(), 4);
+    let metrics = step(&mut stack, images(0), &rule, &Optimizer::default(), &mut draw);
+    assert_eq!(metrics.len(), 4);
 }
 
 /// Everything that has learnt, after three steps on this many threads.
@@ -206,15 +215,16 @@ fn updates_of_a_large_grid_do_not_depend_on_the_number_of_threads() {
     let values: Vec<f32> = (0..16 * 49 * 160).map(|_| random.random_range(0.0..1.0)).collect();
     let z = Tensor::<4>::from_data(TensorData::new(values, [16, 7, 7, 160]), &device);
     let rule = Rule::clapp();
-    let way_back = rule.feedback.way_back();
-    let predictors = Predictors::init(5, 160, 160, way_back, &device, &mut random);
-    let draws = draws(&rule, 0, 0, shape);
+    let extent = Extent { site: 7, channel: 160 };
+    let lateral = rule.lateral(extent, extent, &device, &mut random);
+    let rows = draws(&rule, 0, 0, shape);
     let update = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         pool.expect("a few threads can be had").install(|| {
-            let update = rule.update(z.clone(), z.clone(), &predictors, &draws);
-            let w_retro = update.predictors.w_retro.as_ref().expect("CLAPP has retrodiction");
-            [bits(&update.modulation()), bits(&update.predictors.w_pred), bits(w_retro)]
+            let seen = Seen { target: z.clone(), context: None, lateral: &lateral, rows: &rows };
+            let update = rule.changes(seen);
+            let delta = |name| bits(&update.lateral.delta(name));
+            [bits(&update.modulation()), delta("w_pred"), delta("w_retro")]
         })
     };
     let one = update(1);

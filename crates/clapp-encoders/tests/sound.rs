@@ -3,11 +3,14 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_backend::Activity;
 use clapp_encoders::{
-    Conv1dPlan, Conv1dSpec, Cut, EncoderError, LocalActivity, LocalConv1d, LocalLayer,
-    OnlineConv1d, RecurrentPlan, SoundConfig, SoundEncoder, SoundLearner, TargetSide, Wave,
+    Conv1dPlan, Conv1dSpec, Cut, EncoderError, GruActivity, Learnt, LocalActivity, LocalConv1d,
+    LocalGru, LocalLayer, OnlineConv1d, RecurrentPlan, SoundConfig, SoundEncoder, TargetSide, Wave,
+    WaveActivity,
 };
 use clapp_random::{Purpose, stream};
-use clapp_rules::{Feedback, OnlineLayer, Optimizer, Outcome, Rule, RuleError, State, Synapses};
+use clapp_rules::{
+    Feedback, OnlineLayer, Optimizer, Outcome, Plasticity, Rule, RuleError, State, Synapses,
+};
 use rand::RngExt;
 
 /// Sums of some hundred products of doubles, in two orders.
@@ -161,7 +164,11 @@ fn a_frame_sees_its_receptive_field_and_nothing_else() {
     let last = |wave: &[f64]| {
         let wave = tensor(wave, [1, 1, wave.len()], DType::F32);
         let mut top = None;
-        encoder.convolutions.look(wave, &mut |_, grid| top = Some(grid));
+        encoder.look(wave, &mut |l, grid| {
+            if l == 4 {
+                top = Some(grid);
+            }
+        });
         host(top.expect("an encoder has layers"))
     };
     let frame = 7;
@@ -229,7 +236,8 @@ fn encoder(target: TargetSide, seed: u64) -> SoundEncoder {
     let mut encoder =
         config(target).init(&rule(), seed, &Device::flex()).expect("the configuration fits");
     // Weights large enough that activity, and with it every update, lasts to the top.
-    for layer in &mut encoder.convolutions.layers {
+    for l in 0..5 {
+        let layer = encoder.layer_mut::<LocalConv1d>(l);
         layer.weight = Synapses::new(layer.weight.weight() * 2.5);
     }
     encoder
@@ -238,24 +246,31 @@ fn encoder(target: TargetSide, seed: u64) -> SoundEncoder {
 /// ΔW, Δb or the recurrent layer's changes, and ΔW_pred of every layer, bit for bit.
 fn updates(encoder: &mut SoundEncoder) -> Vec<Vec<u64>> {
     let waves = tensor(&values(&[2, 1, 1600], 6), [2, 1, 1600], DType::F32);
-    let (rule, mut updates) = (rule(), Vec::new());
+    let (rule, mut updates) = (rule(), vec![Vec::new(); encoder.layers.len()]);
     let mut draw =
-        |l: usize, shape| rule.draw(shape, &mut stream(3, Purpose::Negatives, [l as u64, 0, 0, 0]));
-    let contrast = rule.contrast();
-    encoder.visit(contrast.as_ref(), waves, &rule, &mut draw, &mut |learner, _| {
-        let (mut all, update) = match learner {
-            SoundLearner::Convolution(layer, learnt) => {
-                let delta = layer.delta(&learnt.activity, learnt.modulation);
-                ([host(delta.weight), host(delta.bias)].concat(), learnt.update)
+        |l: usize, grid| rule.pairs(grid, &mut stream(3, Purpose::Negatives, [l as u64, 0, 0, 0]));
+    encoder.visit(waves, &rule, &mut draw, &mut |learnt| {
+        let (l, values) = match learnt {
+            Learnt::Lateral { prediction, update, .. } => {
+                (prediction, host(update.delta("w_pred")))
             }
-            SoundLearner::Recurrent(layer, learnt) => {
-                let delta = layer.delta(&learnt.activity, learnt.modulation);
-                ([host(delta.input), host(delta.recurrent)].concat(), learnt.update)
+            Learnt::Layer { index, layer, activity, told } => {
+                let activity = activity.into_any();
+                let values = if let Some(gru) = layer.as_any().downcast_ref::<LocalGru>() {
+                    let activity = activity.downcast_ref::<GruActivity>().expect("its own");
+                    let delta = gru.delta(activity, told.m);
+                    [host(delta.input), host(delta.recurrent)].concat()
+                } else {
+                    let layer = layer.as_any().downcast_ref::<LocalConv1d>().expect("the others");
+                    let activity = activity.downcast_ref::<WaveActivity>().expect("its own");
+                    let delta = layer.delta(activity, told.m);
+                    [host(delta.weight), host(delta.bias)].concat()
+                };
+                (index, values)
             }
         };
-        all.extend(host(update.predictors.w_pred));
-        assert!(all.iter().any(|value| value.abs() > 0.0), "an update of zeros shows nothing");
-        updates.push(all.into_iter().map(f64::to_bits).collect());
+        assert!(values.iter().any(|value| value.abs() > 0.0), "an update of zeros shows nothing");
+        updates[l].extend(values.into_iter().map(f64::to_bits));
     });
     updates
 }
@@ -268,10 +283,7 @@ fn layers_above_do_not_change_an_update_by_a_bit() {
     assert_eq!(expected.len(), 6);
     for above in 1..6 {
         let mut changed = whole.clone();
-        match changed.convolutions.layers.get_mut(above) {
-            Some(layer) => *layer = other.convolutions.layers[above].clone(),
-            None => changed.recurrent = other.recurrent.clone(),
-        }
+        changed.layers[above] = other.layers[above].clone();
         let found = updates(&mut changed);
         assert_eq!(found[..above], expected[..above], "layer {}", above + 1);
         assert_ne!(found[above], expected[above], "layer {}", above + 1);
@@ -291,7 +303,8 @@ fn being_predicted_teaches_the_last_convolution_alone() {
 fn an_encoder_without_recurrence_learns_the_same() {
     let mut whole = encoder(TargetSide::Stopped, 5);
     let expected = updates(&mut whole);
-    whole.recurrent = None;
+    whole.layers.pop();
+    whole.predictions.pop();
     assert_eq!(updates(&mut whole), expected[..5]);
 }
 
@@ -302,7 +315,7 @@ fn a_saved_encoder_goes_on_as_if_nothing_had_happened() {
     let step = |encoder: &mut SoundEncoder, step: u64| {
         let optimizer = Optimizer::adam(1e-3);
         encoder.step(waves(), &rule, &optimizer, &mut |l, shape| {
-            rule.draw(shape, &mut stream(3, Purpose::Negatives, [step, l as u64, 0, 0]))
+            rule.pairs(shape, &mut stream(3, Purpose::Negatives, [step, l as u64, 0, 0]))
         });
     };
     let state = |encoder: &SoundEncoder| {

@@ -6,9 +6,9 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_backend::{Arithmetic, ConvSpec, Pool};
-use clapp_encoders::{Context, LocalActivity, LocalConv2d, PatchGrid, Stack};
+use clapp_encoders::{Learnt, LocalActivity, LocalConv2d, PatchGrid, Prediction, Stack};
 use clapp_rules::{
-    Draws, Feedback, GridShape, Negatives, Outcome, Pairs, Predictors, Rule, Synapses, Timing,
+    Draws, Feedback, GridShape, Lateral, Negatives, Outcome, Pairs, Rows, Rule, Synapses, Timing,
 };
 
 /// Values are printed with seven to ten significant digits in the specification.
@@ -44,7 +44,7 @@ fn matrices(channels: usize, offset: usize) -> Tensor<3> {
 }
 
 fn stack(w_retro: bool) -> Stack {
-    let (mut layers, mut predictors) = (Vec::new(), Vec::new());
+    let (mut layers, mut predictions) = (Vec::new(), Vec::new());
     for (l, &post) in CHANNELS.iter().enumerate() {
         let pre = if l == 0 { 1 } else { CHANNELS[l - 1] };
         let scale = 2.0 / (9.0 * pre as f64).sqrt();
@@ -55,24 +55,25 @@ fn stack(w_retro: bool) -> Stack {
             bias: Synapses::new(tensor([post], |_| 0.05)),
             spec: ConvSpec::same_3x3(pool).with_arithmetic(Arithmetic::Exact),
         });
-        predictors.push(Predictors {
-            // The authors' M_k is W_predᵀ, and W_retro as it stands.
-            w_pred: Synapses::new(matrices(post, 0).swap_dims(1, 2)),
-            w_retro: w_retro.then(|| Synapses::new(matrices(post, 1))),
-        });
+        // The authors' M_k is W_predᵀ, and W_retro as it stands.
+        let w_pred = Synapses::new(matrices(post, 0).swap_dims(1, 2));
+        let mut lateral = Lateral::default().with("w_pred", w_pred);
+        if w_retro {
+            lateral = lateral.with("w_retro", Synapses::new(matrices(post, 1)));
+        }
+        predictions.push(Prediction::of_itself(l, lateral));
     }
-    let cut = PatchGrid { size: 16, stride: 8 };
-    Stack { cut, layers, predictors, context: Context::SameLayer }
+    Stack { predictions, ..Stack::new(PatchGrid { size: 16, stride: 8 }, layers) }
 }
 
 /// Both images jump to the other one: π = [1, 0].
-fn swapped(shape: GridShape, outcomes: Option<Vec<Outcome>>) -> Draws {
+fn swapped(shape: GridShape, outcomes: Option<Vec<Outcome>>) -> Rows {
     let pairs = |shift: usize| {
         let rows = (shape.time - shift) * shape.site;
         let index = (0..2 * rows).map(|row| ((row + rows) % (2 * rows)) as u32).collect();
         Pairs { shift, count: 1, index }
     };
-    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes, window: None }
+    Draws { pairs: (2..2 + STEPS).map(pairs).collect(), outcomes, window: None }.rows(shape)
 }
 
 /// Mean, h[0, 1, 0, 2] and h[1, 3, 6, 1] of a layer's representation.
@@ -83,21 +84,22 @@ fn run(rule: &Rule, outcomes: Option<Vec<Outcome>>) -> Vec<(f64, f64, Representa
     let mut stack = stack(rule.feedback == Feedback::PredRetro);
     let halves = 1 + usize::from(rule.feedback == Feedback::PredRetro);
     let mut draw = |_, shape| vec![swapped(shape, outcomes.clone()); halves];
-    let mut layers = Vec::new();
-    let contrast = rule.contrast();
-    stack.visit(contrast.as_ref(), images(), rule, &mut draw, &mut |layer, _, learnt| {
-        let h = learnt.activity.representation();
-        let [.., channels] = h.dims();
-        let h = host(h);
-        let at = |b: usize, j: usize, y: usize, x: usize| h[((b * 7 + y) * 7 + x) * channels + j];
-        let mean = h.iter().sum::<f64>() / h.len() as f64;
-        let representation = [mean, at(0, 1, 0, 2), at(1, 3, 6, 1)];
-        let loss = learnt.update.monitor().loss;
-        let delta = host(layer.delta(&learnt.activity, learnt.modulation).weight);
-        let norm = delta.iter().map(|v| v * v).sum::<f64>().sqrt();
-        layers.push((loss, norm, representation));
+    let (mut losses, mut layers) = (Vec::new(), Vec::new());
+    stack.visit(images(), rule, &mut draw, &mut |learnt| match learnt {
+        Learnt::Lateral { metrics, .. } => losses.push(metrics.monitor().loss),
+        Learnt::Layer { layer, activity, told, .. } => {
+            let h = activity.representation();
+            let [.., channels] = h.dims();
+            let h = host(h);
+            let at =
+                |b: usize, j: usize, y: usize, x: usize| h[((b * 7 + y) * 7 + x) * channels + j];
+            let mean = h.iter().sum::<f64>() / h.len() as f64;
+            let representation = [mean, at(0, 1, 0, 2), at(1, 3, 6, 1)];
+            let delta = host(layer.change(&activity, told).weight);
+            layers.push((delta.iter().map(|v| v * v).sum::<f64>().sqrt(), representation));
+        }
     });
-    layers
+    losses.into_iter().zip(layers).map(|(loss, (norm, h))| (loss, norm, h)).collect()
 }
 
 fn assert_close(name: &str, layer: usize, found: f64, expected: f64) {

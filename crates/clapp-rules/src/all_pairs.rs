@@ -1,11 +1,11 @@
 //! The rule of the video experiments: every other row of the batch is a saccade target.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contrast, Draws, Feedback, GridShape, Hinge, InfoNce, Lateral, Objective, Predictors,
-    RuleError, Space, Timing, Update, WayBack, all_pairs_half::Halves, pairs::flip_outcomes,
+    Contrast, Extent, Feedback, GridShape, Lateral, Matrices, Objective, Outcome, Plasticity, Rows,
+    RuleError, Seen, Space, Timing, Update, WayBack, all_pairs_half::Halves, pairs::flip_outcomes,
 };
 
 /// A rule that contrasts every context with every target of the batch.
@@ -44,7 +44,7 @@ use crate::{
 ///
 /// let (device, rule) = (Device::flex(), AllPairs::clapp_s());
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
-/// let mut lateral = rule.predictors(4, 4, &device, &mut random);
+/// let mut lateral = rule.weights(4, 4, &device, &mut random);
 /// // Two clips of 6 steps of time, maps of 5 × 5 positions, 4 channels.
 /// let z = Tensor::<4>::random([2, 6, 25, 4], Distribution::Normal(0.0, 0.1), &device);
 /// let draws = rule.draw([2, 6, 25].into(), &mut random);
@@ -52,7 +52,7 @@ use crate::{
 /// assert_eq!(update.modulation().dims(), [2, 6, 25, 4]);
 /// // Half of 1 for the fixation and half of 1 for the saccades while nothing is predicted.
 /// assert!((update.monitor().loss - 1.0).abs() < 0.2);
-/// lateral.learn(update.predictors, &Optimizer::adam(1e-3));
+/// lateral.learn(update.lateral, &Optimizer::adam(1e-3));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AllPairs {
@@ -65,7 +65,7 @@ pub struct AllPairs {
     /// What positions of a map are to the score.
     pub space: Space,
     /// A matrix for every prediction step, or one for all.
-    pub lateral: Lateral,
+    pub lateral: Matrices,
     /// Prediction steps K.
     pub prediction_steps: usize,
     /// Factor of the loss.
@@ -93,7 +93,7 @@ impl AllPairs {
             timing: Timing::Synchronous,
             feedback: Feedback::Symmetric,
             space: Space::Flattened,
-            lateral: Lateral::PerStep,
+            lateral: Matrices::PerStep,
             prediction_steps: 3,
             scale: 0.5,
         }
@@ -159,11 +159,11 @@ impl AllPairs {
     /// - [`RuleError::Scale`]: `scale` is not a number above 0
     ///
     /// ```
-    /// use clapp_rules::{AllPairs, Lateral, RuleError};
+    /// use clapp_rules::{AllPairs, Matrices, RuleError};
     /// assert_eq!(AllPairs::clapp_s().validate(4), Ok(()));
     /// let error = AllPairs::clapp_s().validate(3).unwrap_err();
     /// assert_eq!(error, RuleError::TooFewTimeSteps { furthest: 3, time: 3 });
-    /// let repeated = AllPairs { lateral: Lateral::Repeated, ..AllPairs::clapp() };
+    /// let repeated = AllPairs { lateral: Matrices::Repeated, ..AllPairs::clapp() };
     /// assert_eq!(repeated.validate(54), Err(RuleError::RepeatedFeedback));
     /// ```
     pub fn validate(&self, time: usize) -> Result<(), RuleError> {
@@ -178,7 +178,7 @@ impl AllPairs {
             return Err(RuleError::NotSeparable);
         }
         let own_way_back = self.feedback.way_back() == WayBack::OwnWeights;
-        if self.lateral == Lateral::Repeated && own_way_back {
+        if self.lateral == Matrices::Repeated && own_way_back {
             return Err(RuleError::RepeatedFeedback);
         }
         if !(self.scale > 0.0 && self.scale.is_finite()) {
@@ -190,49 +190,48 @@ impl AllPairs {
     /// The objective as a trait object.
     #[must_use]
     pub fn contrast(&self) -> Box<dyn Contrast> {
-        match self.objective {
-            Objective::Hinge => Box::new(Hinge),
-            Objective::InfoNce { epsilon } => Box::new(InfoNce { epsilon }),
-        }
+        self.objective.contrast()
     }
 
-    /// Draws lateral weights as the authors' 1×1×1 convolutions are, see [`Predictors::kaiming`].
+    /// Draws lateral weights as the authors' 1×1×1 convolutions are, see [`Lateral::kaiming`].
     #[must_use]
-    pub fn predictors(
+    pub fn weights(
         &self,
         target: usize,
         context: usize,
-        device: &burn::tensor::Device,
+        device: &Device,
         random: &mut dyn rand::Rng,
-    ) -> Predictors {
+    ) -> Lateral {
         let matrices = self.lateral.matrices(self.prediction_steps);
-        Predictors::kaiming(matrices, target, context, self.feedback.way_back(), device, random)
+        Lateral::kaiming(matrices, target, context, self.feedback.way_back(), device, random)
     }
 
-    /// Flips the coins of one update: one for every clip, in one set or two where W_retro has its own.
-    /// There are no pairs to draw, because all of them are taken.
+    /// All pairs of one update, with what each clip contributes: one set, or two where W_retro has its own.
+    ///
+    /// Nothing is drawn but the coins of time-local learning, one for every clip.
     ///
     /// ```
     /// use clapp_rules::{AllPairs, Purpose, stream};
     /// let mut random = stream(2, Purpose::Saccade, [0; 4]);
-    /// let draws = AllPairs::clapp().draw([8, 54, 36].into(), &mut random);
-    /// assert_eq!(draws.len(), 2); // prediction and retrodiction
-    /// assert_eq!(draws[0].outcomes.as_ref().unwrap().len(), 8);
-    /// assert!(draws[0].pairs.is_empty());
+    /// let rows = AllPairs::clapp().draw([8, 54, 36].into(), &mut random);
+    /// assert_eq!(rows.len(), 2); // prediction and retrodiction
+    /// assert_eq!(rows[0].outcomes.as_ref().unwrap().len(), 8);
+    /// assert_eq!(rows[0].saccades_per_row(), 407);
     /// ```
     #[must_use]
-    pub fn draw(&self, shape: GridShape, random: &mut dyn rand::Rng) -> Vec<Draws> {
+    pub fn draw(&self, shape: GridShape, random: &mut dyn rand::Rng) -> Vec<Rows> {
         let mut coins = || match self.timing {
             Timing::Synchronous => None,
             Timing::TimeLocal => Some(flip_outcomes(shape.batch, random)),
         };
-        let set = |_| Draws::coins(coins());
-        (0..self.sets()).map(set).collect()
+        (0..self.feedback.sets()).map(|_| self.set(shape, coins())).collect()
     }
 
-    /// Sets of lateral weights that score.
-    fn sets(&self) -> usize {
-        if self.feedback == Feedback::PredRetro { 2 } else { 1 }
+    /// All pairs of one set of lateral weights, with the outcomes of every clip.
+    #[must_use]
+    pub fn set(&self, shape: GridShape, outcomes: Option<Vec<Outcome>>) -> Rows {
+        let grid = GridShape { site: self.space.rows(shape.site), ..shape };
+        Rows::all_pairs(grid, self.prediction_steps, outcomes)
     }
 
     /// One update of one layer.
@@ -248,7 +247,7 @@ impl AllPairs {
     /// # Shapes
     /// - `target`, `context`: `[batch, time, site, channel]`, sites are positions of the map; the same
     ///   tensor for a layer that predicts itself
-    /// - `draws`: one set, or two under [`Feedback::PredRetro`] (prediction, retrodiction)
+    /// - `rows`: one set, or two under [`Feedback::PredRetro`] (prediction, retrodiction)
     ///
     /// # Panics
     ///
@@ -263,13 +262,14 @@ impl AllPairs {
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
-    /// use clapp_rules::{AllPairs, Draws, Predictors, Synapses};
+    /// use clapp_rules::{AllPairs, Lateral, Synapses};
     /// let device = Device::flex();
     /// let rule = AllPairs { prediction_steps: 1, ..AllPairs::clapp_s() };
     /// let z = Tensor::<1>::from_floats([1.0, 3.0, 2.0, -1.0], &device).reshape([2, 2, 1, 1]);
     /// let w_pred = Synapses::new(Tensor::full([1, 1, 1], 0.5, &device));
-    /// let draws = [Draws::coins(None)];
-    /// let update = rule.update(z.clone(), z, &Predictors { w_pred, w_retro: None }, &draws);
+    /// let rows = [rule.set([2, 2, 1].into(), None)];
+    /// let lateral = Lateral::default().with("w_pred", w_pred);
+    /// let update = rule.update(z.clone(), z, &lateral, &rows);
     /// // S = [[1.5, −0.5], [3, −1]]: the first is predicted well, the second is not.
     /// // L = ½ [(0 + 2)/2 + (0.5 + 4)/2]; Γ = ¼ [[0, −1], [−1, 1]].
     /// assert_eq!(update.monitor().loss, 1.625);
@@ -285,29 +285,57 @@ impl AllPairs {
         &self,
         target: Tensor<4>,
         context: Tensor<4>,
-        predictors: &Predictors,
-        draws: &[Draws],
+        lateral: &Lateral,
+        rows: &[Rows],
     ) -> Update {
-        self.update_with(self.contrast().as_ref(), target, context, predictors, draws)
+        self.changes(Seen { target, context: Some(context), lateral, rows })
     }
 
-    /// [`update`](Self::update) with a contrast of your own in place of the objective.
+    /// An update with a contrast of your own in place of the objective.
     ///
     /// # Panics
     ///
-    /// As [`update`](Self::update).
+    /// As [`update`](Self::update), and if the contrast is not separable though learning is local in time.
     #[must_use]
-    pub fn update_with(
+    pub fn changes_with(&self, contrast: &dyn Contrast, seen: Seen<'_>) -> Update {
+        let Seen { target, context, lateral, rows } = seen;
+        let sets = self.feedback.sets();
+        assert_eq!(rows.len(), sets, "update: expected {sets} sets of draws, got {}", rows.len());
+        assert!(
+            contrast.separable() || rows.iter().all(|rows| rows.outcomes.is_none()),
+            "update: expected a separable contrast for time-local learning, got {contrast:?}; use synchronous timing"
+        );
+        match context {
+            Some(context) => Halves::new(self, contrast, target, context).update(lateral, rows),
+            None => {
+                let halves = Halves::new(self, contrast, target.clone(), target);
+                let update = halves.update(lateral, rows);
+                Update { target: update.modulation(), context: None, ..update }
+            }
+        }
+    }
+}
+
+impl Plasticity for AllPairs {
+    fn check(&self, time: usize) -> Result<(), RuleError> {
+        self.validate(time)
+    }
+
+    fn lateral(
         &self,
-        contrast: &dyn Contrast,
-        target: Tensor<4>,
-        context: Tensor<4>,
-        predictors: &Predictors,
-        draws: &[Draws],
-    ) -> Update {
-        let sets = self.sets();
-        assert_eq!(draws.len(), sets, "update: expected {sets} sets of draws, got {}", draws.len());
-        let halves = Halves::new(self, contrast, target, context);
-        halves.update(predictors, draws)
+        target: Extent,
+        context: Extent,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Lateral {
+        self.weights(target.channel, context.channel, device, random)
+    }
+
+    fn pairs(&self, grid: GridShape, random: &mut dyn rand::Rng) -> Vec<Rows> {
+        self.draw(grid, random)
+    }
+
+    fn changes(&self, seen: Seen<'_>) -> Update {
+        self.changes_with(self.contrast().as_ref(), seen)
     }
 }

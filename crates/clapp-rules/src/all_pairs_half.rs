@@ -3,11 +3,12 @@
 use burn::tensor::Tensor;
 
 use crate::{
-    AllPairs, Contrast, Draws, Feedback, GridShape, Pairs, PredictorUpdate, Predictors, Synapses,
-    Update,
+    AllPairs, Contrast, Feedback, Lateral, LateralUpdate, Rows, Update,
+    lateral::{W_PRED, W_RETRO},
     online::host_column,
+    rows::RowWeights,
     score_matrix::{join, split},
-    update::merge_monitors,
+    update::{Metrics, merge_monitors},
 };
 
 /// Scores held at a time. A block of a flattened map's score matrix is all of it; a segmented map's may
@@ -68,63 +69,45 @@ impl<'a> Halves<'a> {
         Self { rule, contrast, target, context, sites }
     }
 
-    pub(crate) fn update(&self, predictors: &Predictors, draws: &[Draws]) -> Update {
-        let w_pred = predictors.w_pred.weight();
-        let forward = self.half(&w_pred, &draws[0]);
-        let w_retro = || {
-            let synapses = predictors.w_retro.as_ref();
-            synapses
-                .map(Synapses::weight)
-                .expect("feedback through W_retro: expected weights, got none")
-        };
-        let monitor = forward.monitor.clone();
-        match self.rule.feedback {
-            Feedback::Blocked => self.finish(forward, None, None, monitor),
-            Feedback::Symmetric => {
-                let context = self.back(&forward.weighted, &w_pred.swap_dims(1, 2));
-                self.finish(forward, Some(context), None, monitor)
-            }
+    pub(crate) fn update(&self, lateral: &Lateral, rows: &[Rows]) -> Update {
+        let w_pred = lateral.weight(W_PRED);
+        let forward = self.half(&w_pred, &rows[0]);
+        let mut metrics = forward.monitor.clone();
+        let mut changes = LateralUpdate::default();
+        let context = match self.rule.feedback {
+            Feedback::Blocked => None,
+            Feedback::Symmetric => Some(self.back(&forward.weighted, &w_pred.swap_dims(1, 2))),
             Feedback::PredRetroShared => {
-                let context = self.back(&forward.weighted, &w_retro());
-                let delta = forward.deltas.clone().swap_dims(1, 2);
-                self.finish(forward, Some(context), Some(delta), monitor)
+                changes = changes.with(W_RETRO, forward.deltas.clone().swap_dims(1, 2));
+                Some(self.back(&forward.weighted, &lateral.weight(W_RETRO)))
             }
             Feedback::PredRetro => {
                 // The second half scores with W_retroᵀ in the place of W_pred.
-                let w_retro = w_retro();
-                let reverse = self.half(&w_retro.clone().swap_dims(1, 2), &draws[1]);
-                let context = self.back(&reverse.weighted, &w_retro);
-                let monitor = merge_monitors(monitor, reverse.monitor);
-                self.finish(forward, Some(context), Some(reverse.deltas.swap_dims(1, 2)), monitor)
+                let w_retro = lateral.weight(W_RETRO);
+                let reverse = self.half(&w_retro.clone().swap_dims(1, 2), &rows[1]);
+                metrics = merge_monitors(metrics, reverse.monitor);
+                changes = changes.with(W_RETRO, reverse.deltas.swap_dims(1, 2));
+                Some(self.back(&reverse.weighted, &w_retro))
             }
-        }
-    }
-
-    fn finish(
-        &self,
-        forward: Half,
-        context: Option<Tensor<4>>,
-        w_retro: Option<Tensor<3>>,
-        monitor: Tensor<1>,
-    ) -> Update {
+        };
         let neurons = |features| self.rule.space.neurons(features, self.sites);
         Update {
-            target: neurons(forward.target),
             context: context.map(neurons),
-            predictors: PredictorUpdate { w_pred: forward.deltas, w_retro },
-            monitor,
+            lateral: changes.with(W_PRED, forward.deltas),
+            metrics: Metrics::of_contrast(metrics),
+            ..Update::of(neurons(forward.target))
         }
     }
 
     /// Scores, gates and the target side of all prediction steps.
-    fn half(&self, weights: &Tensor<3>, draws: &Draws) -> Half {
+    fn half(&self, weights: &Tensor<3>, rows: &Rows) -> Half {
         let steps = self.rule.prediction_steps;
         let [matrices, post, pre] = weights.dims();
         let expected = self.rule.lateral.matrices(steps);
         assert_eq!(matrices, expected, "all pairs: expected {expected} matrices, got {matrices}");
         let context = channels(self.steps(&self.context, 0), pre);
         let predictions = self.rule.lateral.predictions(&context, weights, steps);
-        let row_weights = self.weights(draws);
+        let row_weights = self.weights(rows);
         let targets = self.targets();
         let [_, feature] = targets.dims();
         let (mut target, mut monitor) = (None, None);
@@ -144,7 +127,7 @@ impl<'a> Halves<'a> {
     }
 
     /// One prediction step: g `[N, feature]`, the modulation of the targets on their grid, and this
-    /// step's share of the numbers to watch.
+    /// step's share of the metrics.
     ///
     /// `targets` are all rows of the grid: products take some columns too many, but no big matrix has to
     /// be moved.
@@ -239,20 +222,24 @@ impl<'a> Halves<'a> {
         self.target.clone().reshape([batch * time * row, feature])
     }
 
-    fn weights(&self, draws: &Draws) -> Weights {
-        let steps = self.rule.prediction_steps;
+    fn weights(&self, rows: &Rows) -> Weights {
         let [batch, time, site, _] = self.target.dims();
-        let shape = GridShape { batch, time, site };
-        let others = shape.rows(steps) - 1;
+        let (grid, expected) = (rows.grid, [batch, time, site].into());
+        assert_eq!(grid, expected, "all pairs: expected rows of {expected:?}, got {grid:?}");
         // Every prediction step has the same rows, those of the furthest.
-        let step = Pairs { shift: steps, count: others, index: Vec::new() };
-        let all = Draws { pairs: vec![step; steps], ..Draws::coins(draws.outcomes.clone()) };
-        let (fixation, saccade) = all.weights(shape, steps);
-        let used = |weights: &[f64]| weights.iter().filter(|&&weight| weight > 0.0).count();
-        let pairs = used(&fixation) + others * used(&saccade);
+        let (n, weights) = (rows.blocks[0], rows.weights());
+        let used =
+            |of: fn(&RowWeights) -> f64| weights[..n].iter().filter(|row| of(row) > 0.0).count();
+        let pairs = used(|row| row.fixation) + (n - 1) * used(|row| row.saccade);
         let like = self.target.clone().slice([0..1, 0..1, 0..1, 0..1]).reshape([1, 1]);
-        let column = |weights| host_column(weights, &like) * self.rule.scale;
-        Weights { fixation: column(fixation), saccade: column(saccade), pairs: pairs.max(1) }
+        let column = |of: fn(&RowWeights) -> f64| {
+            host_column(weights[..n].iter().map(of).collect(), &like) * self.rule.scale
+        };
+        Weights {
+            fixation: column(|row| row.fixation),
+            saccade: column(|row| row.saccade),
+            pairs: pairs.max(1),
+        }
     }
 }
 

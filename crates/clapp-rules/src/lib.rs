@@ -11,20 +11,24 @@
 //!
 //! | symbol | equation | function |
 //! |---|---|---|
-//! | ẑ dendritic prediction | ẑ = W_pred c | [`dendritic_prediction`] |
-//! | u score | u = zᵀ W_pred c | [`fixation_score`], [`saccade_score`] |
-//! | L loss of a pair | L = max(0, 1 − y·u) | [`hinge`], [`Hinge`] |
-//! | γ third factor | γ = −∂L/∂u = y · 1\[y·u < 1\] | [`third_factor`](fn@third_factor), [`Contrast`] |
+//! | ẑ dendritic prediction | ẑ = W_pred c | [`dendritic_prediction`](equations::dendritic_prediction) |
+//! | u score | u = zᵀ W_pred c | [`fixation_score`](equations::fixation_score), [`saccade_score`](equations::saccade_score) |
+//! | L loss of a pair | L = max(0, 1 − y·u) | [`hinge`](equations::hinge), [`Hinge`] |
+//! | γ third factor | γ = −∂L/∂u = y · 1\[y·u < 1\] | [`third_factor`](equations::third_factor), [`Contrast`] |
 //! | γ of layer-wise GIM | γ_τ = (1\[τ = 0\] − π_τ) · π₀/(π₀ + ε) | [`InfoNce`] |
-//! | g weighted targets | g = γ⁺ z⁺ + Σ_n γ⁻_n z⁻_n | [`weighted_targets`] |
-//! | ΔW_pred | γ z_j c_k, summed: gᵀ c | [`delta_w_pred`] |
-//! | ΔW_retro | γ c_k z_j, summed: cᵀ g | [`delta_w_retro`] |
-//! | m modulation, predicted side | m = γ W_pred c | [`target_modulation`] |
-//! | m modulation, predicting side | m = γ W_retro z | [`context_modulation`] |
+//! | g weighted targets | g = γ⁺ z⁺ + Σ_n γ⁻_n z⁻_n | [`weighted_targets`](equations::weighted_targets) |
+//! | ΔW_pred | γ z_j c_k, summed: gᵀ c | [`delta_w_pred`](equations::delta_w_pred) |
+//! | ΔW_retro | γ c_k z_j, summed: cᵀ g | [`delta_w_retro`](equations::delta_w_retro) |
+//! | m modulation, predicted side | m = γ W_pred c | [`target_modulation`](equations::target_modulation) |
+//! | m modulation, predicting side | m = γ W_retro z | [`context_modulation`](equations::context_modulation) |
 //! | ΔW of a neuron | ΔW_ji = m_j ρ′(a_j) x_i | the layer's own: `clapp-encoders`, or yours |
 //! | all of it, a batch at once | L = (1/K) Σ_k \[mean L⁺ + mean L⁻\] | [`Rule::update`] |
 //! | all pairs of a batch | S = Ẑ Zᵀ, m(Z) = Γᵀ Ẑ, g = Γ Z | [`AllPairs::update`] |
 //! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
+//!
+//! [`OnlineRule`] runs the functions of single equations as they stand. [`Rule::update`] runs
+//! [`weighted_targets`](equations::weighted_targets) and [`target_modulation`](equations::target_modulation), and for all prediction steps at once the fused operations of
+//! `clapp-backend` in the place of the others; `tests/definitions.rs` holds it against all of them.
 //!
 //! # Glossary
 //!
@@ -47,7 +51,9 @@
 //! | outcome | y | which of the two it was |
 //! | third factor | γ | −∂L/∂u: the one number that is broadcast to a layer |
 //! | gate | – | 1\[y·u < 1\]: open while a prediction is not yet good enough |
-//! | modulation | m | third factor × dendritic signal: what one neuron's synapses are told |
+//! | modulation | m | third factor × dendritic signal: how strongly one neuron's synapses change |
+//! | decay | d | how fast a neuron's weights shrink: ΔW −= d W |
+//! | rows | – | the pairs of one update, as places of the grid |
 //! | eligibility trace | – | what a synapse remembers of its own post × pre until the modulation arrives |
 //! | probe | – | a read-out trained on frozen representations, to see what they are worth |
 //! | update gate | ζ | reserved for recurrent cells (z would be taken) |
@@ -58,15 +64,12 @@
 //! Activities come from anywhere, as `[batch, time, site, channel]`; sites never interact.
 //!
 //! ```
-//! use burn::tensor::{Device, Distribution, Tensor};
-//! use clapp_rules::{Optimizer, Predictors, Purpose, Rule, stream};
+//! use clapp_rules::burn::tensor::{Device, Distribution, Tensor};
+//! use clapp_rules::{Optimizer, Purpose, Rule, stream};
 //!
-//! let device = Device::flex();
+//! let (device, mut random) = (Device::flex(), stream(2, Purpose::Initialisation, [0; 4]));
 //! let rule = Rule::clapp(); // or Rule::clapp_s(), Rule::gim(), or any other combination
-//! let mut random = stream(2, Purpose::Initialisation, [0; 4]);
-//! let way_back = rule.feedback.way_back();
-//! let mut lateral = Predictors::init(rule.prediction_steps, 8, 8, way_back, &device, &mut random);
-//!
+//! let mut lateral = rule.weights(8, 8, &device, &mut random);
 //! let z = Tensor::<4>::random([4, 7, 7, 8], Distribution::Uniform(0.0, 1.0), &device);
 //! let draws = rule.draw([4, 7, 7].into(), &mut random);
 //! let update = rule.update(z.clone(), z, &lateral, &draws);
@@ -75,7 +78,7 @@
 //! assert_eq!(update.modulation().dims(), [4, 7, 7, 8]);
 //! let loss = update.monitor().loss;
 //! assert!(loss.is_finite() && loss > 0.0);
-//! lateral.learn(update.predictors, &Optimizer::default());
+//! lateral.learn(update.lateral, &Optimizer::default());
 //! ```
 //!
 //! A stream that is never batched has [`OnlineLayer`], and neurons of your own have [`OnlineRule`].
@@ -83,12 +86,18 @@
 //!
 //! # How to extend
 //!
-//! **A rule of your own** is a [`Contrast`]: from scores to third factors. The rest stays. Here the
+//! **A rule of your own** is a [`Plasticity`]: from what a layer shows to a modulation of its neurons, with
+//! lateral weights and statistics of its own, or none. Its page has Oja's rule in ten lines.
+//!
+//! **Pairs of your own** are [`Rows`]: who predicts whom, and where a saccade lands. Views of an image, time,
+//! patches, permutations are all the same to [`Contrastive`], whose page has a rule over two views.
+//!
+//! **A loss of your own** is a [`Contrast`]: from scores to third factors. The rest stays. Here the
 //! gate becomes smooth, σ(−y·u) instead of 1\[y·u < 1\]:
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor, activation::sigmoid};
-//! use clapp_rules::{Contrast, Predictors, Purpose, Rule, ThirdFactor, WayBack, stream};
+//! use clapp_rules::{Contrast, Plasticity, Purpose, Rule, Seen, ThirdFactor, stream};
 //!
 //! /// L = ln(1 + exp(−y·u)), so γ = −∂L/∂u = y · σ(−y·u).
 //! #[derive(Debug)]
@@ -107,12 +116,12 @@
 //!     }
 //! }
 //!
-//! let (device, rule) = (Device::flex(), Rule::clapp_s());
+//! let (device, rule) = (Device::flex(), Rule::clapp_s().with_contrast(Logistic));
 //! let mut random = stream(2, Purpose::Test, [0; 4]);
-//! let lateral = Predictors::init(5, 8, 8, WayBack::Transposed, &device, &mut random);
+//! let lateral = Rule::clapp_s().weights(8, 8, &device, &mut random);
 //! let z = Tensor::<4>::random([4, 7, 7, 8], Distribution::Uniform(0.0, 0.01), &device);
-//! let draws = rule.draw([4, 7, 7].into(), &mut random);
-//! let update = rule.update_with(&Logistic, z.clone(), z, &lateral, &draws);
+//! let rows = rule.pairs([4, 7, 7].into(), &mut random);
+//! let update = rule.changes(Seen { target: z, context: None, lateral: &lateral, rows: &rows });
 //! // Two terms of ln 2 each while nothing is predicted yet.
 //! assert!((update.monitor().loss - 2.0 * 2f64.ln()).abs() < 0.01);
 //! ```
@@ -140,14 +149,16 @@
 
 mod all_pairs;
 mod all_pairs_half;
+mod contrastive;
 mod error;
-mod grid;
 mod lateral;
-mod links;
+mod matrices;
 mod online;
+mod optimizer;
 mod pairs;
 mod permutation;
-mod predictors;
+mod plasticity;
+mod rows;
 mod rule;
 mod sampler;
 mod score;
@@ -159,23 +170,37 @@ mod third_factor;
 mod update;
 mod updates;
 
+pub use burn;
 pub use clapp_random::{Purpose, Stream, stream};
 
 pub use all_pairs::AllPairs;
+pub use contrastive::Contrastive;
 pub use error::RuleError;
-pub use grid::{context_rows, target_rows};
-pub use lateral::Lateral;
+pub use lateral::{Lateral, LateralUpdate, WayBack};
+pub use matrices::Matrices;
 pub use online::{OnlineLayer, OnlineRule, OnlineStep, OnlineUpdate, Signals};
+pub use optimizer::{Memory, Optimize, Optimizer};
 pub use pairs::{Draws, GridShape, Index, Pairs, Window, flip_outcomes};
-pub use predictors::{Predictors, WayBack};
+pub use plasticity::{Extent, Modulation, Plasticity, Post, Seen, Shown};
+pub use rows::{Pairing, Rows, Saccades};
 pub use rule::{Feedback, Objective, Rule, Timing};
 pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
-pub use score::{dendritic_prediction, fixation_score, saccade_score};
 pub use space::Space;
 pub use state::{State, StateError};
-pub use synapses::{Optimizer, Synapses};
-pub use third_factor::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor, hinge, third_factor};
-pub use update::{Monitor, PredictorUpdate, Update, Watched};
-pub use updates::{
-    Gamma, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
+pub use synapses::Synapses;
+pub use third_factor::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor};
+pub use update::{Metrics, Monitor, Update};
+
+use equations::{
+    context_modulation, delta_w_pred, delta_w_retro, dendritic_prediction, fixation_score,
+    target_modulation, weighted_targets,
 };
+
+/// The equations of the paper, one function each.
+pub mod equations {
+    pub use crate::score::{dendritic_prediction, fixation_score, saccade_score};
+    pub use crate::third_factor::{hinge, third_factor};
+    pub use crate::updates::{
+        Gamma, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
+    };
+}

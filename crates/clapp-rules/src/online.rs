@@ -1,11 +1,13 @@
 //! The rule as a stream runs it: one time step, a saccade flag, weights changed at once.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Device, Tensor, TensorData, activation::relu};
 use clapp_backend::linear_hebbian;
 
 use crate::{
-    Feedback, Monitor, Optimizer, Outcome, Synapses, WayBack, context_modulation, delta_w_pred,
-    delta_w_retro, dendritic_prediction, fixation_score,
+    Contrast, Feedback, Hinge, Metrics, Monitor, Optimize, Outcome, Synapses, WayBack,
+    context_modulation, delta_w_pred, delta_w_retro, dendritic_prediction, fixation_score,
 };
 
 /// What the lateral part of a layer remembers of the previous time step.
@@ -29,19 +31,19 @@ pub struct Signals {
     /// γ, `[stream, 1]`.
     pub third_factor: Tensor<2>,
     /// Mean loss over streams, fraction of open gates, fraction of scores on the right side of 0.
-    pub monitor: Tensor<1>,
+    pub metrics: Metrics,
     w_pred: Tensor<2>,
     w_retro: Option<Tensor<2>>,
 }
 
 impl Signals {
-    /// Reads the numbers to watch from the device.
+    /// Reads the metrics from the device.
     ///
     /// Accuracy here is the fraction of streams with y·u > 0: a stream has no second candidate to
     /// compare with.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
-        Monitor::read(&self.monitor)
+        self.metrics.monitor()
     }
 }
 
@@ -89,6 +91,7 @@ pub struct OnlineRule {
     /// W_retro, `[context channel, target channel]`, where the way back has weights of its own.
     pub w_retro: Option<Synapses<2>>,
     blocked: bool,
+    contrast: Arc<dyn Contrast>,
     trace: Option<Trace>,
 }
 
@@ -118,7 +121,50 @@ impl OnlineRule {
         let w_pred = Synapses::uniform([targets, contexts], bound, device, random);
         let w_retro = (feedback.way_back() == WayBack::OwnWeights)
             .then(|| Synapses::uniform([contexts, targets], bound, device, random));
-        Self { w_pred, w_retro, blocked: feedback == Feedback::Blocked, trace: None }
+        let (blocked, contrast) = (feedback == Feedback::Blocked, Arc::new(Hinge));
+        Self { w_pred, w_retro, blocked, contrast, trace: None }
+    }
+
+    /// The same with a contrast of your own in the place of the hinge.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use clapp_rules::{Contrast, Feedback, OnlineRule, Outcome, Purpose, ThirdFactor, stream};
+    ///
+    /// /// Every pair counts, however well it is predicted already.
+    /// #[derive(Debug)]
+    /// struct Ungated;
+    ///
+    /// impl Contrast for Ungated {
+    ///     fn third_factor(&self, fixation: Tensor<2>, saccade: Tensor<2>) -> ThirdFactor {
+    ///         ThirdFactor {
+    ///             fixation: fixation.ones_like(),
+    ///             saccade: -saccade.ones_like(),
+    ///             fixation_loss: -fixation,
+    ///             saccade_loss: saccade,
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let (device, mut random) = (Device::flex(), stream(2, Purpose::Test, [0; 4]));
+    /// let rule = OnlineRule::init(2, Feedback::Symmetric, &device, &mut random);
+    /// let mut rule = rule.with_contrast(Ungated);
+    /// let rates = Tensor::<2>::full([1, 2], 100.0, &device);
+    /// rule.observe(rates.clone(), &[Outcome::Fixation]);
+    /// let signals = rule.observe(rates, &[Outcome::Saccade]).unwrap();
+    /// assert_eq!(signals.third_factor.into_scalar::<f32>(), -1.0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the contrast is not [separable](Contrast::separable): a stream has one outcome at a time.
+    #[must_use]
+    pub fn with_contrast(self, contrast: impl Contrast + 'static) -> Self {
+        assert!(
+            contrast.separable(),
+            "online rule: expected a separable contrast, got {contrast:?}; a stream has one outcome at a time"
+        );
+        Self { contrast: Arc::new(contrast), ..self }
     }
 
     /// Forgets the previous time step, as at the start of a recording.
@@ -179,8 +225,10 @@ impl OnlineRule {
         let y: Vec<f64> = outcomes.iter().map(|o| o.sign()).collect();
         let y = host_column(y, &activity);
         let score = fixation_score(activity.clone(), trace.dendrite.clone());
-        let loss = relu(-(y.clone() * score.clone()) + 1.0);
-        let third_factor = loss.clone().sign() * y.clone();
+        let third = self.contrast.third_factor(score.clone(), score.clone());
+        let jumped = y.clone().lower_elem(0.0);
+        let loss = third.fixation_loss.mask_where(jumped.clone(), third.saccade_loss);
+        let third_factor = third.fixation.mask_where(jumped, third.saccade);
         let weighted = activity.clone() * (third_factor.clone() / streams as f64);
         let before = (!self.blocked).then(|| {
             let w_retro = self
@@ -190,7 +238,7 @@ impl OnlineRule {
             context_modulation(weighted.clone(), w_retro)
         });
         let right = (y * score.clone()).sign().clamp_min(0.0).mean();
-        let open = loss.clone().sign().mean();
+        let open = third_factor.clone().abs().sign().mean();
         Signals {
             now: trace.dendrite.clone() * (third_factor.clone() / streams as f64),
             before,
@@ -199,14 +247,14 @@ impl OnlineRule {
                 .w_retro
                 .as_ref()
                 .map(|_| delta_w_retro(weighted.clone(), trace.activity.clone())),
-            monitor: Tensor::cat(vec![loss.mean(), open, right], 0),
+            metrics: Metrics::of_contrast(Tensor::cat(vec![loss.mean(), open, right], 0)),
             score,
             third_factor,
         }
     }
 
     /// Applies ΔW_pred and ΔW_retro.
-    pub fn learn(&mut self, signals: &Signals, optimizer: &Optimizer) {
+    pub fn learn(&mut self, signals: &Signals, optimizer: &dyn Optimize) {
         self.w_pred.learn(signals.w_pred.clone(), optimizer);
         if let (Some(synapses), Some(delta)) = (&mut self.w_retro, &signals.w_retro) {
             synapses.learn(delta.clone(), optimizer);
@@ -336,7 +384,7 @@ impl OnlineLayer {
         &mut self,
         input: Tensor<2>,
         outcomes: &[Outcome],
-        optimizer: &Optimizer,
+        optimizer: &dyn Optimize,
     ) -> OnlineStep {
         let step = self.observe(input, outcomes);
         if let Some(update) = &step.update {

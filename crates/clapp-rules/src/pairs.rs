@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use rand::RngExt;
 
-use crate::third_factor::Outcome;
+use crate::{Rows, third_factor::Outcome};
 
 /// Rows of saccade targets, `[rows, n]`, on a device.
 pub type Index = Tensor<2, Int>;
@@ -63,8 +63,8 @@ impl Window {
 
 /// Saccade targets of one prediction step.
 ///
-/// Rows are those of [`target_rows`](crate::target_rows) at the same shift: sample, time, site. In
-/// [`Draws`] with a window they are rows of the whole grid.
+/// Rows run over sample, time, site: those of the contexts, `batch · (time − shift) · site`, and the targets
+/// `shift` steps later in the same order. In [`Draws`] with a window they are rows of the whole grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pairs {
     /// Distance in time between context and target.
@@ -96,7 +96,13 @@ impl Pairs {
     }
 }
 
-/// Everything random about one update of one layer.
+impl From<[usize; 3]> for GridShape {
+    fn from([batch, time, site]: [usize; 3]) -> Self {
+        Self { batch, time, site }
+    }
+}
+
+/// Everything random about one update of one layer that predicts over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draws {
     /// Saccade targets of every prediction step, nearest first.
@@ -110,70 +116,22 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Draws of a rule that takes all pairs ([`AllPairs`](crate::AllPairs)): a coin for every sample, or none.
-    ///
-    /// ```
-    /// use clapp_rules::{Draws, Outcome};
-    /// assert!(Draws::coins(None).pairs.is_empty());
-    /// let coins = vec![Outcome::Fixation, Outcome::Saccade];
-    /// assert_eq!(Draws::coins(Some(coins.clone())).outcomes, Some(coins));
-    /// ```
-    #[must_use]
-    pub fn coins(outcomes: Option<Vec<Outcome>>) -> Self {
-        Self { pairs: Vec::new(), outcomes, window: None }
-    }
-
-    /// Weights of the fixation and the saccade term of every row of a shift, normalised so that each
-    /// term is a mean over its samples and positions, and all prediction steps count alike.
-    ///
-    /// ```text
-    /// synchronous:  w = 1 / (K · rows)
-    /// time-local:   w⁺ = 1[fixation] / (K · |fixations| · positions), w⁻ likewise
-    /// ```
-    ///
-    /// An outcome that no sample had has no term at all. With a window, `shape` is the window's.
+    /// The same pairs as rows of the grid.
     ///
     /// # Panics
     ///
-    /// If there are outcomes, but not one for every sample.
-    ///
-    /// # Paper
-    /// `ContrastiveLoss.py` `_add_losses`. Deviations: none.
-    ///
-    /// # Example
+    /// If a step does not have saccades for each of its rows, or leaves grid or window.
     ///
     /// ```
-    /// use clapp_rules::{Draws, Outcome, Pairs};
+    /// use clapp_rules::{Draws, Pairs};
     /// let pairs = vec![Pairs { shift: 1, count: 1, index: vec![1, 0] }];
-    /// let outcomes = Some(vec![Outcome::Fixation, Outcome::Saccade]);
-    /// let draws = Draws { pairs, outcomes, window: None };
-    /// let (fixation, saccade) = draws.weights([2, 2, 1].into(), 1);
-    /// assert_eq!((fixation, saccade), (vec![1.0, 0.0], vec![0.0, 1.0]));
+    /// let rows = Draws { pairs, outcomes: None, window: None }.rows([2, 2, 1].into());
+    /// // Sample 0 has the places 0 and 1, sample 1 has 2 and 3.
+    /// assert_eq!((rows.contexts, rows.fixations), (vec![0, 2], vec![1, 3]));
     /// ```
     #[must_use]
-    pub fn weights(&self, shape: GridShape, shift: usize) -> (Vec<f64>, Vec<f64>) {
-        let rows = shape.rows(shift);
-        let steps = self.pairs.len() as f64;
-        let Some(outcomes) = &self.outcomes else {
-            let weight = 1.0 / (steps * rows as f64);
-            return (vec![weight; rows], vec![weight; rows]);
-        };
-        assert_eq!(
-            outcomes.len(),
-            shape.batch,
-            "time-local update: expected an outcome for each of {} samples, got {}",
-            shape.batch,
-            outcomes.len()
-        );
-        let positions = rows / shape.batch;
-        let weights = |wanted: Outcome| {
-            let chosen = outcomes.iter().filter(|&&o| o == wanted).count();
-            // An empty set contributes nothing, not NaN.
-            let weight = 1.0 / (steps * (chosen * positions).max(1) as f64);
-            let of = |&o: &Outcome| if o == wanted { weight } else { 0.0 };
-            outcomes.iter().flat_map(|o| std::iter::repeat_n(of(o), positions)).collect()
-        };
-        (weights(Outcome::Fixation), weights(Outcome::Saccade))
+    pub fn rows(&self, grid: GridShape) -> Rows {
+        Rows::over_time(self, grid)
     }
 }
 
@@ -203,34 +161,4 @@ pub fn flip_outcomes(batch: usize, random: &mut dyn rand::Rng) -> Vec<Outcome> {
         if random.random_bool(0.5) { Outcome::Saccade } else { Outcome::Fixation }
     };
     (0..batch).map(|_| flip(random)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHAPE: GridShape = GridShape { batch: 4, time: 7, site: 7 };
-
-    #[test]
-    fn weights_of_each_term_sum_to_one_step() {
-        let pairs = vec![Pairs { shift: 2, count: 1, index: vec![0; 140] }; 5];
-        let synchronous = Draws { pairs: pairs.clone(), outcomes: None, window: None };
-        let (fixation, saccade) = synchronous.weights(SHAPE, 2);
-        assert!((fixation.iter().sum::<f64>() - 0.2).abs() < 1e-12);
-        assert!((saccade.iter().sum::<f64>() - 0.2).abs() < 1e-12);
-        use Outcome::{Fixation, Saccade};
-        let outcomes = vec![Fixation, Saccade, Fixation, Fixation];
-        let (fixation, saccade) =
-            Draws { pairs, outcomes: Some(outcomes), window: None }.weights(SHAPE, 2);
-        assert!((fixation.iter().sum::<f64>() - 0.2).abs() < 1e-12);
-        assert!((saccade.iter().sum::<f64>() - 0.2).abs() < 1e-12);
-        assert!(fixation.iter().zip(&saccade).all(|(f, s)| f * s <= 0.0), "one term per sample");
-    }
-
-    #[test]
-    fn a_batch_of_fixations_alone_has_no_saccade_term() {
-        let pairs = vec![Pairs { shift: 2, count: 1, index: vec![0; 140] }];
-        let draws = Draws { pairs, outcomes: Some(vec![Outcome::Fixation; 4]), window: None };
-        assert!(draws.weights(SHAPE, 2).1.iter().all(|weight| weight.abs() <= 0.0));
-    }
 }

@@ -1,19 +1,19 @@
 //! One update of one layer from its own activity: CLAPP, CLAPP-s, layer-wise GIM.
 
-use burn::tensor::Tensor;
-use clapp_backend::Contract;
+use burn::tensor::{Device, Tensor};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contrast, ContrastSampler, Draws, GridShape, Hinge, InfoNce, Negatives, Predictors, RuleError,
-    Scope, SelfHits, WayBack, Window, flip_outcomes,
-    update::{PredictorUpdate, Update, half, merge_monitors},
+    Contrast, ContrastSampler, Contrastive, Draws, Extent, GridShape, Hinge, InfoNce, Lateral,
+    Negatives, Plasticity, Rows, RuleError, Scope, Seen, SelfHits, Update, WayBack, Window,
+    contrastive::update, flip_outcomes,
 };
 
 /// How the signal of a pair reaches the neurons that predicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Feedback {
     /// Through W_predᵀ: needs the weights of another synapse (weight transport).
     #[default]
@@ -27,7 +27,23 @@ pub enum Feedback {
     Blocked,
 }
 
+impl Objective {
+    /// The objective as a trait object.
+    #[must_use]
+    pub fn contrast(self) -> Box<dyn Contrast> {
+        match self {
+            Self::Hinge => Box::new(Hinge),
+            Self::InfoNce { epsilon } => Box::new(InfoNce { epsilon }),
+        }
+    }
+}
+
 impl Feedback {
+    /// Sets of lateral weights that score, each with pairs of its own.
+    pub(crate) fn sets(self) -> usize {
+        if self == Self::PredRetro { 2 } else { 1 }
+    }
+
     /// Whether there are retrodiction weights.
     #[must_use]
     pub fn way_back(self) -> WayBack {
@@ -52,6 +68,7 @@ pub enum Timing {
 /// Which loss turns scores into third factors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
 pub enum Objective {
     /// CLAPP's hinge.
     #[default]
@@ -82,18 +99,17 @@ pub enum Objective {
 ///
 /// ```
 /// use burn::tensor::{Device, Distribution, Tensor};
-/// use clapp_rules::{Predictors, Purpose, Rule, stream};
+/// use clapp_rules::{Purpose, Rule, stream};
 ///
 /// let device = Device::flex();
 /// let rule = Rule::clapp();
 /// // [batch, time, site, channel]
 /// let z = Tensor::<4>::random([4, 7, 7, 8], Distribution::Uniform(0.0, 1.0), &device);
 /// let mut random = stream(2, Purpose::Test, [0; 4]);
-/// let predictors =
-///     Predictors::init(rule.prediction_steps, 8, 8, rule.feedback.way_back(), &device, &mut random);
+/// let lateral = rule.weights(8, 8, &device, &mut random); // W_pred and W_retro
 ///
 /// let draws = rule.draw([4, 7, 7].into(), &mut random);
-/// let update = rule.update(z.clone(), z, &predictors, &draws);
+/// let update = rule.update(z.clone(), z, &lateral, &draws);
 /// // What every neuron has to multiply with its own ρ′(a)·x:
 /// assert_eq!(update.modulation().dims(), [4, 7, 7, 8]);
 /// ```
@@ -115,12 +131,6 @@ pub struct Rule {
     /// random in every update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<usize>,
-}
-
-impl From<[usize; 3]> for GridShape {
-    fn from([batch, time, site]: [usize; 3]) -> Self {
-        Self { batch, time, site }
-    }
 }
 
 impl Rule {
@@ -278,10 +288,29 @@ impl Rule {
     /// The objective as a trait object.
     #[must_use]
     pub fn contrast(&self) -> Box<dyn Contrast> {
-        match self.objective {
-            Objective::Hinge => Box::new(Hinge),
-            Objective::InfoNce { epsilon } => Box::new(InfoNce { epsilon }),
-        }
+        self.objective.contrast()
+    }
+
+    /// Draws W_pred, and W_retro where the feedback has it, for `context` channels that predict `target`
+    /// channels.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use clapp_rules::{Purpose, Rule, stream};
+    /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
+    /// let lateral = Rule::clapp().weights(64, 32, &Device::flex(), &mut random);
+    /// assert_eq!(lateral.weight("w_retro").dims(), [5, 32, 64]);
+    /// ```
+    #[must_use]
+    pub fn weights(
+        &self,
+        target: usize,
+        context: usize,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Lateral {
+        let way_back = self.feedback.way_back();
+        Lateral::uniform(self.prediction_steps, target, context, way_back, device, random)
     }
 
     /// Draws all pairs of one update: one set, or two where W_retro has its own.
@@ -313,8 +342,7 @@ impl Rule {
         shape: GridShape,
         random: &mut dyn rand::Rng,
     ) -> Vec<Draws> {
-        let halves = if self.feedback == Feedback::PredRetro { 2 } else { 1 };
-        (0..halves).map(|_| self.draw_half(sampler, shape, random)).collect()
+        (0..self.feedback.sets()).map(|_| self.draw_half(sampler, shape, random)).collect()
     }
 
     fn draw_half(
@@ -333,6 +361,26 @@ impl Rule {
         });
         let shifts: Vec<usize> = (1..=self.prediction_steps).map(|k| self.shift(k)).collect();
         Draws { outcomes, ..sampler.draw(shape, window, &shifts, random) }
+    }
+
+    /// The same pairs and feedback with a contrast of your own in the place of the objective.
+    ///
+    /// The crate's root page has a whole rule made this way.
+    ///
+    /// # Panics
+    ///
+    /// If the contrast is not [separable](Contrast::separable) though learning is local in time.
+    #[must_use]
+    pub fn with_contrast(self, contrast: impl Contrast + 'static) -> Contrastive {
+        assert!(
+            contrast.separable() || self.timing == Timing::Synchronous,
+            "rule: expected a separable contrast for time-local learning, got {contrast:?}; use synchronous timing"
+        );
+        let pairing = move |grid: GridShape, random: &mut dyn rand::Rng| {
+            self.draw_half(&self.negatives, grid, random).rows(grid)
+        };
+        let Self { feedback, prediction_steps, .. } = self;
+        Contrastive { feedback, prediction_steps, ..Contrastive::new(pairing, contrast) }
     }
 
     /// One update of one layer.
@@ -364,19 +412,19 @@ impl Rule {
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
-    /// use clapp_rules::{Draws, Feedback, Outcome, Pairs, Predictors, Rule, Synapses};
+    /// use clapp_rules::{Draws, Feedback, Lateral, Outcome, Pairs, Rule, Synapses};
     ///
     /// let device = Device::flex();
     /// let feedback = Feedback::Symmetric;
     /// let rule = Rule { feedback, prediction_steps: 1, skip: 0, ..Rule::clapp() };
     /// let z = Tensor::<1>::from_floats([1.0, 2.0, 0.5, 1.0], &device).reshape([1, 2, 1, 2]);
     /// let w_pred = Tensor::<3>::from_floats([[[0.1, 0.0], [0.0, 0.2]]], &device);
-    /// let predictors = Predictors { w_pred: Synapses::new(w_pred), w_retro: None };
+    /// let lateral = Lateral::default().with("w_pred", Synapses::new(w_pred));
     /// let pairs = vec![Pairs { shift: 1, count: 1, index: vec![0] }];
     /// let draws = [Draws { pairs, outcomes: Some(vec![Outcome::Fixation]), window: None }];
     ///
-    /// let update = rule.update(z.clone(), z, &predictors, &draws);
-    /// let w_pred = update.predictors.w_pred.clone().into_data();
+    /// let update = rule.update(z.clone(), z, &lateral, &draws);
+    /// let w_pred = update.lateral.delta("w_pred").into_data();
     /// assert_eq!(w_pred.try_to_vec::<f32>().unwrap(), [0.5, 1.0, 1.0, 2.0]); // γ z cᵀ
     /// assert!((update.monitor().loss - 0.55).abs() < 1e-6);
     /// ```
@@ -388,108 +436,37 @@ impl Rule {
         &self,
         target: Tensor<4>,
         context: Tensor<4>,
-        predictors: &Predictors,
+        lateral: &Lateral,
         draws: &[Draws],
     ) -> Update {
-        self.update_with(self.contrast().as_ref(), target, context, predictors, draws)
+        let [batch, time, site, _] = target.dims();
+        let rows: Vec<Rows> =
+            draws.iter().map(|draws| draws.rows([batch, time, site].into())).collect();
+        self.changes(Seen { target, context: Some(context), lateral, rows: &rows })
+    }
+}
+
+impl Plasticity for Rule {
+    fn check(&self, time: usize) -> Result<(), RuleError> {
+        self.validate(time)
     }
 
-    /// [`update`](Self::update) with a contrast of your own in place of the objective.
-    ///
-    /// The crate's root page has a whole rule made this way.
-    ///
-    /// # Panics
-    ///
-    /// As [`update`](Self::update).
-    #[must_use]
-    pub fn update_with(
+    fn lateral(
         &self,
-        contrast: &dyn Contrast,
-        target: Tensor<4>,
-        context: Tensor<4>,
-        predictors: &Predictors,
-        draws: &[Draws],
-    ) -> Update {
-        let halves = if self.feedback == Feedback::PredRetro { 2 } else { 1 };
-        assert_eq!(
-            draws.len(),
-            halves,
-            "update: expected {halves} sets of draws, got {}",
-            draws.len()
-        );
-        let w_pred = predictors.w_pred.weight();
-        let (forward, modulation) =
-            half(contrast, &target, &context, w_pred.clone(), Contract::Inner, &draws[0]);
-        let w_retro = || {
-            let synapses = predictors.w_retro.as_ref();
-            let synapses = synapses
-                .expect("feedback through W_retro: expected retrodiction weights, got none");
-            synapses.weight()
-        };
-        let mut monitor = forward.monitor.clone();
-        let (context, w_retro) = match self.feedback {
-            Feedback::Blocked => (None, None),
-            Feedback::Symmetric => (Some(forward.back(w_pred, Contract::Outer)), None),
-            // The lateral rules are reciprocal: one set of third factors, two transposed changes.
-            Feedback::PredRetroShared => {
-                (Some(forward.back(w_retro(), Contract::Inner)), Some(forward.w_retro()))
-            }
-            Feedback::PredRetro => {
-                let w_retro = w_retro();
-                // The second half scores with W_retroᵀ in the place of W_pred.
-                let (scores, contract) = (w_retro.clone(), Contract::Outer);
-                let (reverse, _) = half(contrast, &target, &context, scores, contract, &draws[1]);
-                monitor = merge_monitors(monitor, reverse.monitor.clone());
-                (Some(reverse.back(w_retro, Contract::Inner)), Some(reverse.w_retro()))
-            }
-        };
-        let predictors = PredictorUpdate { w_pred: forward.w_pred(), w_retro };
-        Update { target: modulation, context, predictors, monitor }
+        target: Extent,
+        context: Extent,
+        device: &Device,
+        random: &mut dyn rand::Rng,
+    ) -> Lateral {
+        self.weights(target.channel, context.channel, device, random)
     }
 
-    /// [`update_with`](Self::update_with) for a layer that predicts itself: both modulations in one.
-    ///
-    /// [`Update::target`] is the sum of both, [`Update::context`] nothing. Where contexts come from a
-    /// window, most of the grid is nobody's context, and the sum costs no pass over it.
-    ///
-    /// # Panics
-    ///
-    /// As [`update`](Self::update).
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use burn::tensor::{Device, Distribution, Tensor};
-    /// use clapp_rules::{GridShape, Predictors, Purpose, Rule, stream};
-    /// let (device, rule) = (Device::flex(), Rule::clapp_s());
-    /// let mut random = stream(2, Purpose::Test, [0; 4]);
-    /// let (steps, back) = (rule.prediction_steps, rule.feedback.way_back());
-    /// let predictors = Predictors::init(steps, 4, 4, back, &device, &mut random);
-    /// let z = Tensor::<4>::random([2, 7, 1, 4], Distribution::Default, &device);
-    /// let draws = rule.draw(GridShape { batch: 2, time: 7, site: 1 }, &mut random);
-    /// let contrast = rule.contrast();
-    /// let both = rule.update_self_with(contrast.as_ref(), z.clone(), &predictors, &draws);
-    /// let apart = rule.update(z.clone(), z, &predictors, &draws);
-    /// let off = both.modulation() - apart.modulation();
-    /// assert!(off.abs().max().into_scalar::<f32>() < 1e-6);
-    /// ```
-    #[must_use]
-    pub fn update_self_with(
-        &self,
-        contrast: &dyn Contrast,
-        grid: Tensor<4>,
-        predictors: &Predictors,
-        draws: &[Draws],
-    ) -> Update {
-        if self.feedback != Feedback::Symmetric || draws.len() != 1 {
-            let update = self.update_with(contrast, grid.clone(), grid, predictors, draws);
-            return Update { target: update.modulation(), context: None, ..update };
-        }
-        let w_pred = predictors.w_pred.weight();
-        let (half, target) =
-            half(contrast, &grid, &grid, w_pred.clone(), Contract::Inner, &draws[0]);
-        let target = half.back_onto(target, w_pred, Contract::Outer);
-        let predictors = PredictorUpdate { w_pred: half.w_pred(), w_retro: None };
-        Update { target, context: None, predictors, monitor: half.monitor }
+    fn pairs(&self, grid: GridShape, random: &mut dyn rand::Rng) -> Vec<Rows> {
+        self.draw(grid, random).iter().map(|draws| draws.rows(grid)).collect()
+    }
+
+    fn changes(&self, seen: Seen<'_>) -> Update {
+        // Where contexts come from a window, most of the grid is nobody's context.
+        update(self.contrast().as_ref(), self.feedback, self.window.is_some(), seen)
     }
 }

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::{Draws, GridShape, Pairs, Window, links::whole, permutation::Permutations};
+use crate::{Draws, GridShape, Pairs, Window, permutation::Permutations, rows::whole};
 
 /// Where a saccade can land.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl Default for Negatives {
 ///
 /// # Example
 ///
-/// Saccades of a bored eye: always to the same frame and site of the next sample.
+/// Every saccade lands on the same frame and site of the next sample.
 ///
 /// ```
 /// use clapp_rules::{ContrastSampler, GridShape, Pairs, Purpose, Rule, stream};
@@ -117,7 +117,7 @@ impl Default for Negatives {
 /// ```
 pub trait ContrastSampler: std::fmt::Debug {
     /// Target rows for every context row of `shift`, in the order of
-    /// [`context_rows`](crate::context_rows).
+    /// sample, time, site.
     fn pairs(&self, shape: GridShape, shift: usize, random: &mut dyn rand::Rng) -> Pairs;
 
     /// Targets of all prediction steps, those over `shifts`, with contexts from a window if there is one.

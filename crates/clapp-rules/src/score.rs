@@ -29,7 +29,7 @@ use crate::pairs::Index;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::dendritic_prediction;
+/// use clapp_rules::equations::dendritic_prediction;
 /// let device = Device::flex();
 /// let context = Tensor::<2>::from_floats([[1.0, 2.0]], &device);
 /// let w_pred = Tensor::<2>::from_floats([[3.0, 0.0], [0.0, 5.0], [1.0, 1.0]], &device);
@@ -69,7 +69,7 @@ pub fn dendritic_prediction(context: Tensor<2>, w_pred: Tensor<2>) -> Tensor<2> 
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::fixation_score;
+/// use clapp_rules::equations::fixation_score;
 /// let device = Device::flex();
 /// let target = Tensor::<2>::from_floats([[1.0, 2.0]], &device);
 /// let prediction = Tensor::<2>::from_floats([[3.0, 4.0]], &device);
@@ -110,7 +110,8 @@ pub fn fixation_score(target: Tensor<2>, prediction: Tensor<2>) -> Tensor<2> {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Pairs, saccade_score};
+/// use clapp_rules::Pairs;
+/// use clapp_rules::equations::saccade_score;
 /// let device = Device::flex();
 /// let targets = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 1.0]], &device);
 /// let prediction = Tensor::<2>::from_floats([[3.0, 4.0], [5.0, 6.0]], &device);

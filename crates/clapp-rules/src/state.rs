@@ -1,31 +1,31 @@
 //! Names and values of everything that learns: what a checkpoint holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::{Predictors, Synapses};
+use crate::{Memory, Synapses, synapses::rows};
 
 /// Tensors by name, on the host.
 ///
 /// `NAME` holds weights, `NAME.steps` the number of optimizer steps, `NAME.first` and `NAME.second`
-/// Adam's moments once there are any: all that the next step depends on.
+/// Adam's moments once there are any (`NAME.velocity` for momentum): all that the next step depends on.
 ///
 /// # Example
 ///
 /// ```
 /// use burn::tensor::Device;
-/// use clapp_rules::{Predictors, Purpose, State, WayBack, stream};
+/// use clapp_rules::{Lateral, Purpose, State, WayBack, stream};
 /// let init = |seed| {
 ///     let mut random = stream(seed, Purpose::Initialisation, [0; 4]);
-///     Predictors::init(5, 8, 8, WayBack::OwnWeights, &Device::flex(), &mut random)
+///     Lateral::uniform(5, 8, 8, WayBack::OwnWeights, &Device::flex(), &mut random)
 /// };
 /// let (trained, mut other) = (init(1), init(2));
 /// let mut state = State::default();
 /// trained.save("layer1", &mut state);
 /// assert!(state.tensors.contains_key("layer1.w_pred"));
 /// other.load("layer1", &state)?;
-/// assert_eq!(other.w_pred.weight().into_data(), trained.w_pred.weight().into_data());
+/// assert_eq!(other.weight("w_pred").into_data(), trained.weight("w_pred").into_data());
 /// assert!(other.load("layer2", &state).unwrap_err().to_string().contains("layer2.w_pred"));
 /// # Ok::<(), clapp_rules::StateError>(())
 /// ```
@@ -90,14 +90,14 @@ impl State {
 }
 
 impl<const D: usize> Synapses<D> {
-    /// Adds weights, moments and the number of steps under `name`.
+    /// Adds weights, the optimizer's memory and the number of steps under `name`.
     pub fn save(&self, name: &str, state: &mut State) {
+        let shape = self.weight().dims();
         let mut put = |suffix: &str, data| state.tensors.insert(format!("{name}{suffix}"), data);
         put("", self.weight().to_data());
         put(".steps", TensorData::new(vec![self.steps() as i64], [1]));
-        if let Some([first, second]) = self.moments() {
-            put(".first", first.to_data());
-            put(".second", second.to_data());
+        for (part, tensor) in &self.memory().tensors {
+            put(&format!(".{part}"), tensor.clone().reshape(shape).to_data());
         }
     }
 
@@ -109,42 +109,31 @@ impl<const D: usize> Synapses<D> {
     pub fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
         let shape = self.weight().dims();
         let options = (&self.weight().device(), self.weight().dtype());
-        let read = |suffix: &str| {
-            let data = state.get(&format!("{name}{suffix}"), shape)?;
-            Ok(Tensor::from_data(data.clone(), options))
+        let read = |name: &str| {
+            let data = state.get(name, shape)?;
+            Ok(Tensor::<D>::from_data(data.clone(), options))
         };
-        let weight = read("")?;
+        let weight = read(name)?;
         let steps = state.get(&format!("{name}.steps"), [1])?;
         let steps = steps.iter::<i64>().next().unwrap_or_default() as u64;
-        let moments = if state.tensors.contains_key(&format!("{name}.first")) {
-            Some([read(".first")?, read(".second")?])
-        } else {
-            None
-        };
-        self.restore(weight, moments, steps);
+        let mut memory = Memory { steps, ..Memory::default() };
+        for part in parts(name, state) {
+            let tensor = read(&format!("{name}.{part}"))?;
+            memory.put(&part, tensor.reshape(rows(shape)));
+        }
+        self.restore(weight, memory);
         Ok(())
     }
 }
 
-impl Predictors {
-    /// Adds both matrices under `{name}.w_pred` and `{name}.w_retro`.
-    pub fn save(&self, name: &str, state: &mut State) {
-        self.w_pred.save(&format!("{name}.w_pred"), state);
-        if let Some(w_retro) = &self.w_retro {
-            w_retro.save(&format!("{name}.w_retro"), state);
-        }
+/// What an optimizer remembered of the weights `name`. Moments come in pairs.
+fn parts(name: &str, state: &State) -> BTreeSet<String> {
+    let of_name = |key: &String| key.strip_prefix(name)?.strip_prefix('.').map(str::to_owned);
+    let own = |part: &String| part != "steps" && !part.contains('.');
+    let mut parts: BTreeSet<String> =
+        state.tensors.keys().filter_map(of_name).filter(own).collect();
+    if parts.contains("first") {
+        parts.insert("second".to_owned());
     }
-
-    /// Restores what [`save`](Self::save) added.
-    ///
-    /// # Errors
-    ///
-    /// If a tensor is missing or has another shape. W_pred may have been restored by then.
-    pub fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
-        self.w_pred.load(&format!("{name}.w_pred"), state)?;
-        match &mut self.w_retro {
-            Some(w_retro) => w_retro.load(&format!("{name}.w_retro"), state),
-            None => Ok(()),
-        }
-    }
+    parts
 }

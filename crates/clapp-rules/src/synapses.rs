@@ -1,61 +1,11 @@
 //! Weights together with what their optimizer remembers of each of them.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use clapp_backend::AdamCoefficients;
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 
-/// How an update ΔW becomes a change of W.
-///
-/// | name | default | purpose | range |
-/// |---|---|---|---|
-/// | `rate` | 2e-4 | learning rate η | > 0 |
-/// | `beta_1`, `beta_2` | 0.9, 0.999 | decay of the moments | 0 … 1 |
-/// | `epsilon` | 1e-8 | added to the root of the second moment | > 0 |
-/// | `decay` | 0 | coupled weight decay (L2) | ≥ 0 |
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Optimizer {
-    /// `W ← W + η ΔW`: the rule as written.
-    Plain {
-        /// Learning rate η.
-        rate: f64,
-    },
-    /// Adam, one pair of moments per synapse.
-    Adam {
-        /// Learning rate η.
-        rate: f64,
-        /// Decay of the first moment.
-        beta_1: f64,
-        /// Decay of the second moment.
-        beta_2: f64,
-        /// ε.
-        epsilon: f64,
-        /// Coupled weight decay.
-        decay: f64,
-    },
-}
+use crate::{Memory, Optimize};
 
-impl Optimizer {
-    /// Adam with the usual constants.
-    ///
-    /// ```
-    /// use clapp_rules::Optimizer;
-    /// assert_eq!(Optimizer::adam(2e-4), Optimizer::default());
-    /// ```
-    #[must_use]
-    pub fn adam(rate: f64) -> Self {
-        Self::Adam { rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, decay: 0.0 }
-    }
-}
-
-impl Default for Optimizer {
-    fn default() -> Self {
-        Self::adam(2e-4)
-    }
-}
-
-/// Plastic weights: values, and the optimizer's moments once there are any.
+/// Plastic weights: values, and the optimizer's memory once there is any.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -68,15 +18,14 @@ impl Default for Optimizer {
 #[derive(Clone, Debug)]
 pub struct Synapses<const D: usize> {
     weight: Option<Tensor<D>>,
-    moments: Option<[Tensor<D>; 2]>,
-    steps: u64,
+    memory: Memory,
 }
 
 impl<const D: usize> Synapses<D> {
     /// Weights that have not learnt yet.
     #[must_use]
     pub fn new(weight: Tensor<D>) -> Self {
-        Self { weight: Some(weight), moments: None, steps: 0 }
+        Self { weight: Some(weight), memory: Memory::default() }
     }
 
     /// Weights drawn from U(−bound, bound).
@@ -123,34 +72,32 @@ impl<const D: usize> Synapses<D> {
         self.weight.clone().expect("weights are only taken out while they are being updated")
     }
 
-    /// First and second moment, if an optimizer with moments has stepped.
-    #[must_use]
-    pub fn moments(&self) -> Option<[Tensor<D>; 2]> {
-        self.moments.clone()
-    }
-
     /// Optimizer steps taken so far.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.steps
+        self.memory.steps
     }
 
-    /// Restores a saved state.
+    /// What the optimizer remembers, `[row, synapse]`, by name: Adam's moments are `first` and `second`.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Other weights, and what an optimizer remembers of them.
     ///
     /// # Panics
     ///
     /// If the shapes differ from the present ones.
-    pub fn restore(&mut self, weight: Tensor<D>, moments: Option<[Tensor<D>; 2]>, steps: u64) {
+    pub fn restore(&mut self, weight: Tensor<D>, memory: Memory) {
         let expected = self.weight().dims();
-        for tensor in std::iter::once(&weight).chain(moments.iter().flatten()) {
-            assert_eq!(
-                tensor.dims(),
-                expected,
-                "synapses: expected a shape of {expected:?}, got {:?}",
-                tensor.dims()
-            );
+        let got = weight.dims();
+        assert_eq!(got, expected, "synapses: expected a shape of {expected:?}, got {got:?}");
+        for tensor in memory.tensors.values() {
+            let (got, expected) = (tensor.dims(), rows(expected));
+            assert_eq!(got, expected, "synapses: expected a memory of {expected:?}, got {got:?}");
         }
-        *self = Self { weight: Some(weight), moments, steps };
+        *self = Self { weight: Some(weight), memory };
     }
 
     /// Applies one update, in place where the backend can.
@@ -158,38 +105,23 @@ impl<const D: usize> Synapses<D> {
     /// # Panics
     ///
     /// If `delta` has another shape than the weights.
-    pub fn learn(&mut self, delta: Tensor<D>, optimizer: &Optimizer) {
+    pub fn learn(&mut self, delta: Tensor<D>, optimizer: &dyn Optimize) {
         let weight = self.weight.take().expect("weights are put back at the end of every update");
+        let shape = weight.dims();
         assert_eq!(
             delta.dims(),
-            weight.dims(),
-            "update: expected a shape of {:?}, got {:?}",
-            weight.dims(),
+            shape,
+            "update: expected a shape of {shape:?}, got {:?}",
             delta.dims()
         );
-        self.steps += 1;
-        self.weight = Some(match *optimizer {
-            Optimizer::Plain { rate } => clapp_backend::sgd(weight, delta, rate),
-            Optimizer::Adam { rate, beta_1, beta_2, epsilon, decay } => {
-                let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-                let coefficients = AdamCoefficients {
-                    rate,
-                    beta_1,
-                    beta_2,
-                    epsilon,
-                    decay,
-                    correction_1: 1.0 - beta_1.powi(steps),
-                    correction_2: 1.0 - beta_2.powi(steps),
-                };
-                let [first, second] = self
-                    .moments
-                    .take()
-                    .unwrap_or_else(|| [weight.zeros_like(), weight.zeros_like()]);
-                let (weight, first, second) =
-                    clapp_backend::adam(weight, first, second, delta, coefficients);
-                self.moments = Some([first, second]);
-                weight
-            }
-        });
+        self.memory.steps += 1;
+        let rows = rows(shape);
+        let weight = optimizer.step(weight.reshape(rows), delta.reshape(rows), &mut self.memory);
+        self.weight = Some(weight.reshape(shape));
     }
+}
+
+/// Weights as rows, one for each value of their first index.
+pub(crate) fn rows<const D: usize>(shape: [usize; D]) -> [usize; 2] {
+    [shape[0], shape[1..].iter().product()]
 }

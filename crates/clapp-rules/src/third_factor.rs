@@ -81,7 +81,8 @@ pub trait Contrast: std::fmt::Debug + Send + Sync {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Outcome, hinge};
+/// use clapp_rules::Outcome;
+/// use clapp_rules::equations::hinge;
 /// let u = Tensor::<2>::from_floats([[0.0, 0.5, 2.0]], &Device::flex());
 /// let fixation = hinge(u.clone(), Outcome::Fixation).into_data().try_to_vec::<f32>().unwrap();
 /// let saccade = hinge(u, Outcome::Saccade).into_data().try_to_vec::<f32>().unwrap();
@@ -112,7 +113,8 @@ pub fn hinge(score: Tensor<2>, outcome: Outcome) -> Tensor<2> {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Outcome, third_factor};
+/// use clapp_rules::Outcome;
+/// use clapp_rules::equations::third_factor;
 /// let u = Tensor::<2>::from_floats([[0.0, 1.0, -1.0]], &Device::flex());
 /// let fixation = third_factor(u.clone(), Outcome::Fixation).into_data().try_to_vec::<f32>().unwrap();
 /// let saccade = third_factor(u, Outcome::Saccade).into_data().try_to_vec::<f32>().unwrap();

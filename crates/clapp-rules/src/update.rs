@@ -1,38 +1,49 @@
-//! What an update is made of: its values, its two halves, its numbers to watch.
+//! What an update is made of: its values, its two halves, its metrics.
 
 use burn::tensor::{DType, Int, Tensor};
 use clapp_backend::{Contract, block_outer, block_product, block_product_onto, pair_scores};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contrast, Draws, GridShape, links::Links, online::host_column, target_modulation,
-    updates::Gamma, weighted_targets,
+    Contrast, GridShape, LateralUpdate, Post, Rows, online::host_column, rows::RowWeights,
+    target_modulation, updates::Gamma, weighted_targets,
 };
 
-/// ΔW_pred and ΔW_retro of all prediction steps.
-#[derive(Clone, Debug)]
-pub struct PredictorUpdate {
-    /// ΔW_pred, `[K, target channel, context channel]`.
-    pub w_pred: Tensor<3>,
-    /// ΔW_retro, `[K, context channel, target channel]`.
-    pub w_retro: Option<Tensor<3>>,
-}
-
-/// What one update gives: signals for the neurons, changes for the lateral weights, numbers to
-/// watch. [`Rule::update`](crate::Rule::update) has an example.
+/// What one update gives: signals for the neurons, changes for the lateral weights, metrics.
+/// [`Rule::update`](crate::Rule::update) has an example.
 #[derive(Clone, Debug)]
 pub struct Update {
-    /// Modulation of the predicted neurons, `[batch, time, site, target channel]`.
+    /// Modulation of the predicted neurons, `[batch, time, site, target channel]`; for a layer that predicts
+    /// itself perhaps of both sides.
     pub target: Tensor<4>,
-    /// Modulation of the predicting neurons, `[batch, time, site, context channel]`, unless blocked.
+    /// Modulation of the predicting neurons, `[batch, time, site, context channel]`, unless blocked or part of
+    /// `target`.
     pub context: Option<Tensor<4>>,
-    /// Changes of the lateral weights.
-    pub predictors: PredictorUpdate,
-    /// Loss, fraction of open gates and contrastive accuracy, `[3]`; see [`Monitor`].
-    pub monitor: Tensor<1>,
+    /// Which postsynaptic factor both meet.
+    pub post: Post,
+    /// Decay d of every predicted neuron's weights, `[target channel]`: ΔW −= d ⊙ W.
+    pub decay: Option<Tensor<1>>,
+    /// Changes of lateral weights, and new statistics.
+    pub lateral: LateralUpdate,
+    /// Numbers to follow while a layer learns.
+    pub metrics: Metrics,
 }
 
 impl Update {
+    /// An update of the predicted neurons alone, with ρ′ and without decay, lateral weights and metrics.
+    #[must_use]
+    pub fn of(target: Tensor<4>) -> Self {
+        let none = Tensor::zeros([0], (&target.device(), target.dtype()));
+        Self {
+            target,
+            context: None,
+            post: Post::Slope,
+            decay: None,
+            lateral: LateralUpdate::default(),
+            metrics: Metrics { names: &[], values: none },
+        }
+    }
+
     /// Sum of both modulations, for a layer that predicts itself.
     ///
     /// # Panics
@@ -46,48 +57,60 @@ impl Update {
         }
     }
 
-    /// Reads the numbers to watch from the device.
+    /// Reads the metrics of a contrastive rule from the device.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
-        Monitor::read(&self.monitor)
-    }
-
-    /// The numbers to watch, without the rest.
-    #[must_use]
-    pub fn watched(self) -> Watched {
-        Watched { numbers: self.monitor }
+        self.metrics.monitor()
     }
 }
 
-/// The numbers to watch of one update, still on the device: an update itself is as large as a layer.
+/// Metrics of one update by name, still on the device: an update itself is as large as a layer.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::AllPairs;
-/// use clapp_rules::{Purpose, stream};
+/// use clapp_rules::{AllPairs, Extent, Plasticity, Purpose, stream};
 /// let (device, rule) = (Device::flex(), AllPairs::clapp_s());
 /// let mut random = stream(2, Purpose::Saccade, [0; 4]);
-/// let lateral = rule.predictors(4, 4, &device, &mut random);
+/// let extent = Extent { site: 25, channel: 4 };
+/// let lateral = rule.lateral(extent, extent, &device, &mut random);
 /// let z = Tensor::<4>::zeros([2, 6, 25, 4], &device);
-/// let draws = rule.draw([2, 6, 25].into(), &mut random);
-/// let watched = rule.update(z.clone(), z, &lateral, &draws).watched();
+/// let rows = rule.pairs([2, 6, 25].into(), &mut random);
+/// let metrics = rule.update(z.clone(), z, &lateral, &rows).metrics;
 /// // Nothing is active: half of 1 for the fixation and half of 1 for the saccades.
-/// assert!((watched.monitor().loss - 1.0).abs() < 1e-6);
+/// assert!((metrics.monitor().loss - 1.0).abs() < 1e-6);
+/// assert_eq!(metrics.names, ["loss", "open_gates", "accuracy"]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Watched {
-    numbers: Tensor<1>,
+pub struct Metrics {
+    /// What the values are.
+    pub names: &'static [&'static str],
+    /// One value for each name.
+    pub values: Tensor<1>,
 }
 
-impl Watched {
-    /// Reads the numbers from the device; waits until they are there.
+impl Metrics {
+    /// Loss, fraction of open gates and contrastive accuracy, `[3]`; see [`Monitor`].
+    pub(crate) fn of_contrast(values: Tensor<1>) -> Self {
+        Self { names: &["loss", "open_gates", "accuracy"], values }
+    }
+
+    /// Reads names and values from the device; waits until they are there.
+    #[must_use]
+    pub fn read(&self) -> Vec<(&'static str, f64)> {
+        let values: Vec<f64> = self.values.to_data().iter::<f64>().collect();
+        self.names.iter().copied().zip(values).collect()
+    }
+
+    /// The metrics of a contrastive rule; 0 for those that a rule does not have.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
-        Monitor::read(&self.numbers)
+        let read = self.read();
+        let of = |name| read.iter().find(|(own, _)| *own == name).map_or(0.0, |(_, value)| *value);
+        Monitor { loss: of("loss"), open_gates: of("open_gates"), accuracy: of("accuracy") }
     }
 }
 
-/// Numbers to watch while a layer learns.
+/// Metrics of a contrastive rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Monitor {
     /// Loss of the layer; about 2 for an untrained one under [`Feedback::Symmetric`](crate::Feedback::Symmetric).
@@ -96,16 +119,6 @@ pub struct Monitor {
     pub open_gates: f64,
     /// Fraction of contexts whose own target scores above all their saccades.
     pub accuracy: f64,
-}
-
-impl Monitor {
-    pub(crate) fn read(numbers: &Tensor<1>) -> Self {
-        let values = numbers.to_data().convert::<f64>().try_to_vec::<f64>().unwrap_or_default();
-        let [loss, open_gates, accuracy] = values[..] else {
-            panic!("monitor: expected 3 numbers, got {}", values.len())
-        };
-        Self { loss, open_gates, accuracy }
-    }
 }
 
 /// One half of an update: everything that follows from one set of scores.
@@ -134,42 +147,42 @@ pub(crate) fn half(
     context: &Tensor<4>,
     weights: Tensor<3>,
     contract: Contract,
-    draws: &Draws,
+    rows: &Rows,
 ) -> (Half, Tensor<4>) {
     let [batch, time, site, channels] = target.dims();
     let grid = GridShape { batch, time, site };
     let ([steps, ..], [_, context_time, _, context_channels]) = (weights.dims(), context.dims());
     assert_eq!(
-        (draws.pairs.len(), context_time),
-        (steps, time),
-        "update: expected pairs for {steps} prediction steps and contexts at {time} steps of time, got {} and {context_time}",
-        draws.pairs.len()
+        (rows.blocks.len(), context_time, rows.grid),
+        (steps, time, grid),
+        "update: expected pairs for {steps} prediction steps and contexts at {time} steps of time of {grid:?}, got {}, {context_time} and {:?}",
+        rows.blocks.len(),
+        rows.grid
     );
-    let links = Links::new(draws, grid);
+    rows.check();
     let device = target.device();
     let grid_rows = batch * time * site;
     let contexts = context.clone().reshape([grid_rows, context_channels]);
     let targets = target.clone().reshape([grid_rows, channels]);
-    let (context_rows, index) = (links.contexts(&device), links.targets(&device));
-    let (seen, blocks) = (contexts.clone(), links.blocks().to_vec());
+    let (context_rows, index) = (rows.contexts_on(&device), rows.targets_on(&device));
+    let (seen, blocks) = (contexts.clone(), rows.blocks.clone());
     let prediction = block_product(seen, context_rows.clone(), weights, &blocks, contract);
     let scores = pair_scores(prediction.clone(), targets.clone(), index.clone());
-    let (gamma, monitor) = gates(contrast, scores, &links);
+    let (gamma, monitor) = gates(contrast, scores, rows);
     let weighted = weighted_targets(&gamma, targets, index.clone());
     let modulation = target_modulation(&gamma, prediction, index, grid_rows);
     let target = modulation.reshape([batch, time, site, channels]);
-    let [rows, _] = weighted.dims();
-    let own_rows = Tensor::arange(0..rows as i64, (&device, DType::I32));
+    let own_rows = Tensor::arange(0..rows.len() as i64, (&device, DType::I32));
     (Half { blocks, contexts, context_rows, weighted, own_rows, grid, monitor }, target)
 }
 
-/// Third factors with the weight of their rows, and the numbers to watch.
-fn gates(contrast: &dyn Contrast, scores: Tensor<2>, links: &Links) -> (Gamma, Tensor<1>) {
-    let n = links.saccades();
+/// Third factors with the weight of their rows, and the metrics.
+fn gates(contrast: &dyn Contrast, scores: Tensor<2>, rows: &Rows) -> (Gamma, Tensor<1>) {
+    let (n, weights) = (rows.saccades_per_row(), rows.weights());
     let fixation = scores.clone().narrow(1, 0, 1);
     let saccade = scores.narrow(1, 1, n);
     let column =
-        |of: fn(&crate::links::RowWeights) -> f64| host_column(links.weights(of), &fixation);
+        |of: fn(&RowWeights) -> f64| host_column(weights.iter().map(of).collect(), &fixation);
     let hit = fixation.clone().greater(saccade.clone().max_dim(1));
     let accuracy = (hit.float().cast(fixation.dtype()) * column(|row| row.row)).sum();
     let (fixation_weight, saccade_weight) = (column(|row| row.fixation), column(|row| row.saccade));

@@ -7,8 +7,8 @@ use crate::pairs::Index;
 
 /// Third factors of one prediction step, already carrying the weight of their row.
 ///
-/// A [`Contrast`](crate::Contrast) gives γ, [`Draws::weights`](crate::Draws::weights) the share of a
-/// row in the mean; [`Rule::update`](crate::Rule::update) multiplies the two.
+/// A [`Contrast`](crate::Contrast) gives γ, a row's share in the mean over its [`Rows`](crate::Rows) its weight;
+/// [`Rule::update`](crate::Rule::update) multiplies the two.
 #[derive(Clone, Debug)]
 pub struct Gamma {
     /// Of the fixation, `[rows, 1]`.
@@ -57,7 +57,7 @@ impl Gamma {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Gamma, weighted_targets};
+/// use clapp_rules::equations::{Gamma, weighted_targets};
 /// let device = Device::flex();
 /// let gamma = Gamma {
 ///     fixation: Tensor::from_floats([[1.0], [0.0]], &device),
@@ -99,7 +99,7 @@ pub fn weighted_targets(gamma: &Gamma, targets: Tensor<2>, index: Index) -> Tens
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::delta_w_pred;
+/// use clapp_rules::equations::delta_w_pred;
 /// let device = Device::flex();
 /// let weighted = Tensor::<2>::from_floats([[1.0, -2.0]], &device);
 /// let context = Tensor::<2>::from_floats([[3.0]], &device);
@@ -134,7 +134,7 @@ pub fn delta_w_pred(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::delta_w_retro;
+/// use clapp_rules::equations::delta_w_retro;
 /// let device = Device::flex();
 /// let weighted = Tensor::<2>::from_floats([[1.0, -2.0]], &device);
 /// let context = Tensor::<2>::from_floats([[3.0]], &device);
@@ -171,7 +171,7 @@ pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Gamma, target_modulation};
+/// use clapp_rules::equations::{Gamma, target_modulation};
 /// let device = Device::flex();
 /// let gamma = Gamma {
 ///     fixation: Tensor::from_floats([[1.0], [1.0]], &device),
@@ -224,7 +224,7 @@ pub fn target_modulation(
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::context_modulation;
+/// use clapp_rules::equations::context_modulation;
 /// let device = Device::flex();
 /// let weighted = Tensor::<2>::from_floats([[1.0, -2.0]], &device);
 /// let w_retro = Tensor::<2>::from_floats([[4.0, 1.0], [0.0, 3.0]], &device);

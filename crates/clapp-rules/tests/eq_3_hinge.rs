@@ -3,7 +3,8 @@
 mod common;
 
 use burn::tensor::Tensor;
-use clapp_rules::{Contrast, Hinge, Outcome, hinge};
+use clapp_rules::equations::hinge;
+use clapp_rules::{Contrast, Hinge, Outcome};
 use common::{host, literal};
 
 const BOTH: [Outcome; 2] = [Outcome::Fixation, Outcome::Saccade];

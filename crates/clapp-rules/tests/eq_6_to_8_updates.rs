@@ -5,9 +5,11 @@
 mod common;
 
 use burn::tensor::{DType, Device, Tensor};
+use clapp_rules::equations::{
+    Gamma, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
+};
 use clapp_rules::{
-    Draws, Feedback, Gamma, GridShape, Negatives, Objective, Outcome, Pairs, Rule, Scope, SelfHits,
-    Timing, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
+    Draws, Feedback, GridShape, Negatives, Objective, Outcome, Pairs, Rule, Scope, SelfHits, Timing,
 };
 use common::{Layer, distance, host, literal};
 use ndarray::{Array3, Array4};
@@ -50,16 +52,16 @@ fn assert_update_in(dtype: DType, bound: f64, layer: &Layer, rule: &Rule, draws:
     let slice = |array: &Array4<f64>| array.iter().copied().collect::<Vec<_>>();
     close("modulation of the target", host(update.target), &slice(&expected.target));
     let slice_3 = |array: &Array3<f64>| array.iter().copied().collect::<Vec<_>>();
-    close("ΔW_pred", host(update.predictors.w_pred), &slice_3(&expected.w_pred));
-    close("loss", host(update.monitor.narrow(0, 0, 1)), &[expected.loss]);
+    close("ΔW_pred", host(update.lateral.delta("w_pred")), &slice_3(&expected.w_pred));
+    close("loss", host(update.metrics.values.narrow(0, 0, 1)), &[expected.loss]);
     assert_eq!(update.context.is_none(), rule.feedback == Feedback::Blocked);
     if let Some(context) = update.context {
         close("modulation of the context", host(context), &slice(&expected.context));
     }
     let own = matches!(rule.feedback, Feedback::PredRetro | Feedback::PredRetroShared);
-    assert_eq!(update.predictors.w_retro.is_some(), own);
-    if let Some(w_retro) = update.predictors.w_retro {
-        close("ΔW_retro", host(w_retro), &slice_3(&expected.w_retro));
+    assert_eq!(update.lateral.has("w_retro"), own);
+    if own {
+        close("ΔW_retro", host(update.lateral.delta("w_retro")), &slice_3(&expected.w_retro));
     }
 }
 
@@ -185,7 +187,7 @@ fn the_two_neurons_of_the_documentation_by_hand() {
         };
         close(host(update.target.clone()), &[0.0, 0.0, 0.1, 0.4]);
         close(host(update.context.clone().expect("not blocked")), &[0.05, 0.2, 0.0, 0.0]);
-        close(host(update.predictors.w_pred.clone()), &[0.5, 1.0, 1.0, 2.0]);
+        close(host(update.lateral.delta("w_pred")), &[0.5, 1.0, 1.0, 2.0]);
         assert!((update.monitor().loss - loss).abs() < ROUNDING);
     }
 }
@@ -215,8 +217,8 @@ fn the_lateral_rules_are_transposes_of_each_other() {
     let rule = rule(Feedback::PredRetroShared, Timing::Synchronous, Negatives::default());
     let layer = Layer::random(GRID, [3, 4], rule.prediction_steps, &mut random);
     let update = layer.update(&rule, &rule.draw(GridShape::from(GRID), &mut random));
-    let w_retro = update.predictors.w_retro.expect("weights of its own");
-    assert_eq!(host(update.predictors.w_pred.swap_dims(1, 2)), host(w_retro));
+    let w_retro = update.lateral.delta("w_retro");
+    assert_eq!(host(update.lateral.delta("w_pred").swap_dims(1, 2)), host(w_retro));
 }
 
 #[test]

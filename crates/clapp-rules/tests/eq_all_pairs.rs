@@ -5,8 +5,8 @@ mod common;
 use burn::tensor::DType;
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    AllPairs, Draws, Feedback, GridShape, Lateral, Objective, Outcome, Predictors, RuleError,
-    Space, Synapses, Timing, Update,
+    AllPairs, Feedback, GridShape, Lateral, Matrices, Objective, Outcome, Rows, RuleError, Space,
+    Synapses, Timing, Update,
 };
 use common::{distance, host, tensor_as, uniform};
 use ndarray::{Array, Array2, Array3, Array4, Axis, Dimension, ShapeArg, Slice};
@@ -47,20 +47,22 @@ impl Layer {
         }
     }
 
-    fn update(&self, rule: &AllPairs, draws: &[Draws], dtype: DType) -> Update {
+    fn update(&self, rule: &AllPairs, draws: &[Rows], dtype: DType) -> Update {
         let lateral = |weights| Synapses::new(tensor_as(weights, dtype));
-        let (w_pred, w_retro) = (lateral(&self.w_pred), Some(lateral(&self.w_retro)));
+        let lateral = Lateral::default()
+            .with("w_pred", lateral(&self.w_pred))
+            .with("w_retro", lateral(&self.w_retro));
         let (z, c) = (tensor_as(&self.z, dtype), tensor_as(&self.c, dtype));
-        rule.update(z, c, &Predictors { w_pred, w_retro }, draws)
+        rule.update(z, c, &lateral, draws)
     }
 
     /// Loss of the first half, scored with W_pred.
-    fn forward(&self, rule: &AllPairs, draws: &[Draws]) -> f64 {
+    fn forward(&self, rule: &AllPairs, draws: &[Rows]) -> f64 {
         loss(&self.z, &self.c, &self.w_pred, rule, draws[0].outcomes.as_deref())
     }
 
     /// Loss of the second half, scored with W_retroᵀ.
-    fn reverse(&self, rule: &AllPairs, draws: &[Draws]) -> f64 {
+    fn reverse(&self, rule: &AllPairs, draws: &[Rows]) -> f64 {
         let scores = self.w_retro.clone().permuted_axes([0, 2, 1]);
         loss(&self.z, &self.c, &scores, rule, draws[1].outcomes.as_deref())
     }
@@ -88,8 +90,8 @@ fn loss(
     let mut predictions = vec![c.clone()];
     for k in 1..=steps {
         let (matrix, source) = match rule.lateral {
-            Lateral::PerStep => (k - 1, c),
-            Lateral::Repeated => (0, &predictions[k - 1]),
+            Matrices::PerStep => (k - 1, c),
+            Matrices::Repeated => (0, &predictions[k - 1]),
         };
         let predicted = predict(source, &w.index_axis(Axis(0), matrix).to_owned());
         predictions.push(predicted);
@@ -104,6 +106,7 @@ fn loss(
         sum += match rule.objective {
             Objective::Hinge => hinge(&scores, clip, outcomes),
             Objective::InfoNce { .. } => cross_entropy(&scores),
+            other => panic!("expected an objective with loops of its own, got {other:?}"),
         };
     }
     rule.scale * sum / steps as f64
@@ -168,12 +171,12 @@ fn descent<D: Dimension>(
 }
 
 /// A fixed coin for every clip: both sides occur.
-fn draws(rule: &AllPairs) -> Vec<Draws> {
+fn draws(rule: &AllPairs) -> Vec<Rows> {
     use Outcome::{Fixation, Saccade};
     let coins = [vec![Fixation, Saccade, Fixation], vec![Saccade, Saccade, Fixation]];
     let sets = if rule.feedback == Feedback::PredRetro { 2 } else { 1 };
     let outcomes = |coins: Vec<Outcome>| (rule.timing == Timing::TimeLocal).then_some(coins);
-    let set = |coins| Draws::coins(outcomes(coins));
+    let set = |coins| rule.set(GRID.into(), outcomes(coins));
     coins.into_iter().map(set).take(sets).collect()
 }
 
@@ -195,12 +198,16 @@ fn assert_descends(rule: &AllPairs) {
     };
     let forward = |layer: &Layer| layer.forward(rule, &draws);
     let reverse = |layer: &Layer| layer.reverse(rule, &draws);
-    close("ΔW_pred", host(update.predictors.w_pred), descent(&layer, |l| &mut l.w_pred, forward));
+    close(
+        "ΔW_pred",
+        host(update.lateral.delta("w_pred")),
+        descent(&layer, |l| &mut l.w_pred, forward),
+    );
     close("target", host(update.target), descent(&layer, |l| &mut l.z, forward));
     assert_eq!(update.context.is_none(), rule.feedback == Feedback::Blocked);
     let Some(context) = update.context else { return };
     let expected = if retro {
-        let w_retro = update.predictors.w_retro.expect("the way back has weights of its own");
+        let w_retro = update.lateral.delta("w_retro");
         close("ΔW_retro", host(w_retro), descent(&layer, |l| &mut l.w_retro, reverse));
         descent(&layer, |l| &mut l.c, reverse)
     } else {
@@ -209,14 +216,14 @@ fn assert_descends(rule: &AllPairs) {
     close("context", host(context), expected);
 }
 
-fn hinge_rule(feedback: Feedback, timing: Timing, space: Space, lateral: Lateral) -> AllPairs {
+fn hinge_rule(feedback: Feedback, timing: Timing, space: Space, lateral: Matrices) -> AllPairs {
     AllPairs { feedback, timing, space, lateral, prediction_steps: STEPS, ..AllPairs::clapp_s() }
 }
 
 #[test]
 fn clapp_s_descends_its_loss_in_every_space() {
     for space in SPACES {
-        for lateral in [Lateral::PerStep, Lateral::Repeated] {
+        for lateral in [Matrices::PerStep, Matrices::Repeated] {
             let of = |feedback| hinge_rule(feedback, Timing::Synchronous, space, lateral);
             assert_descends(&of(Feedback::Symmetric));
             assert_descends(&of(Feedback::Blocked));
@@ -227,7 +234,7 @@ fn clapp_s_descends_its_loss_in_every_space() {
 #[test]
 fn layer_wise_gim_descends_its_loss_in_every_space() {
     for space in SPACES {
-        for lateral in [Lateral::PerStep, Lateral::Repeated] {
+        for lateral in [Matrices::PerStep, Matrices::Repeated] {
             assert_descends(&AllPairs {
                 prediction_steps: STEPS,
                 space,
@@ -242,7 +249,7 @@ fn layer_wise_gim_descends_its_loss_in_every_space() {
 fn time_local_updates_descend_the_loss_of_their_coins() {
     for space in SPACES {
         for feedback in [Feedback::Symmetric, Feedback::PredRetro] {
-            assert_descends(&hinge_rule(feedback, Timing::TimeLocal, space, Lateral::PerStep));
+            assert_descends(&hinge_rule(feedback, Timing::TimeLocal, space, Matrices::PerStep));
         }
     }
 }
@@ -253,12 +260,12 @@ fn w_retro_with_one_third_factor_is_reciprocal() {
         Feedback::PredRetroShared,
         Timing::TimeLocal,
         Space::Flattened,
-        Lateral::PerStep,
+        Matrices::PerStep,
     );
     let (mut layer, draws) = (Layer::random(GRID, &rule), draws(&rule));
     let update = layer.update(&rule, &draws, DType::F64);
-    let transposed = update.predictors.w_pred.clone().swap_dims(1, 2);
-    assert_eq!(host(update.predictors.w_retro.expect("own weights")), host(transposed));
+    let transposed = update.lateral.delta("w_pred").swap_dims(1, 2);
+    assert_eq!(host(update.lateral.delta("w_retro")), host(transposed));
     // With W_retro = W_predᵀ it is the symmetric rule.
     layer.w_retro = layer.w_pred.clone().permuted_axes([0, 2, 1]).as_standard_layout().to_owned();
     let shared = layer.update(&rule, &draws, DType::F64);
@@ -282,7 +289,7 @@ fn a_score_matrix_in_blocks_is_the_whole_one() {
     let rule = AllPairs { prediction_steps: 1, space: Space::Segmented, ..AllPairs::clapp_s() };
     assert!(rule.rows(GridShape::from(grid)).pow(2) > 1 << 22);
     let layer = Layer::random(grid, &rule);
-    let draws = [Draws::coins(None)];
+    let draws = [rule.set(grid.into(), None)];
     let update = layer.update(&rule, &draws, DType::F64);
     let expected = layer.forward(&rule, &draws);
     assert!((update.monitor().loss - expected).abs() < ROUNDING * expected);
@@ -291,7 +298,7 @@ fn a_score_matrix_in_blocks_is_the_whole_one() {
     let target = dot(host(update.target), &layer.z);
     let context = dot(host(update.context.expect("symmetric")), &layer.c);
     assert!((target - context).abs() < 1e-10 * target.abs(), "{target} and {context}");
-    let weights = host(update.predictors.w_pred);
+    let weights = host(update.lateral.delta("w_pred"));
     let lateral: f64 = weights.iter().zip(&layer.w_pred).map(|(a, b)| a * b).sum();
     assert!((target - lateral).abs() < 1e-10 * target.abs(), "{target} and {lateral}");
 }
@@ -314,11 +321,11 @@ fn a_batch_of_saccades_alone_has_no_fixation_term() {
     let rule = AllPairs { feedback: Feedback::Symmetric, ..rule };
     let layer = Layer::random(GRID, &rule);
     let of = |outcome| {
-        let draws = [Draws::coins(Some(vec![outcome; 3]))];
+        let draws = [rule.set(GRID.into(), Some(vec![outcome; 3]))];
         layer.update(&rule, &draws, DType::F64)
     };
     let both = AllPairs { timing: Timing::Synchronous, ..rule };
-    let both = layer.update(&both, &[Draws::coins(None)], DType::F64);
+    let both = layer.update(&both, &[rule.set(GRID.into(), None)], DType::F64);
     let sum = of(Outcome::Fixation).modulation() + of(Outcome::Saccade).modulation();
     // The two terms of CLAPP-s, one at a time.
     let d = distance(&host(sum), &host(both.modulation()));
@@ -345,7 +352,7 @@ fn settings_that_make_no_sense_are_named() {
 fn one_row_has_nothing_to_contrast() {
     let rule = AllPairs::clapp_s();
     let layer = Layer::random([1, 4, 2], &rule);
-    let _ = layer.update(&rule, &[Draws::coins(None)], DType::F64);
+    let _ = layer.update(&rule, &[rule.set([1, 4, 2].into(), None)], DType::F64);
 }
 
 #[test]
@@ -353,5 +360,5 @@ fn one_row_has_nothing_to_contrast() {
 fn predictions_beyond_the_clip_are_refused() {
     let rule = AllPairs { prediction_steps: 4, ..AllPairs::clapp_s() };
     let layer = Layer::random([2, 4, 2], &rule);
-    let _ = layer.update(&rule, &[Draws::coins(None)], DType::F64);
+    let _ = layer.update(&rule, &[rule.set([2, 4, 2].into(), None)], DType::F64);
 }

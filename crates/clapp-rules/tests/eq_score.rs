@@ -3,7 +3,8 @@
 mod common;
 
 use burn::tensor::{Device, Tensor};
-use clapp_rules::{Pairs, dendritic_prediction, fixation_score, saccade_score};
+use clapp_rules::Pairs;
+use clapp_rules::equations::{dendritic_prediction, fixation_score, saccade_score};
 use common::{distance, host, literal, tensor, uniform};
 use ndarray::Array2;
 

@@ -2,7 +2,8 @@
 
 mod common;
 
-use clapp_rules::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor, third_factor};
+use clapp_rules::equations::third_factor;
+use clapp_rules::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor};
 use common::{distance, host, literal};
 
 /// Step of the central differences: the root of the precision of a double, rounded.

@@ -4,8 +4,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use clapp_rules::{
-    Draws, Feedback, Negatives, Objective, OnlineLayer, OnlineStep, OnlineUpdate, Optimizer,
-    Outcome, Pairs, Predictors, Rule, Synapses, Timing,
+    Draws, Feedback, Lateral, Negatives, Objective, OnlineLayer, OnlineStep, OnlineUpdate,
+    Optimizer, Outcome, Pairs, Rule, Synapses, Timing,
 };
 use common::{distance, host, literal, tensor, tensor_as, uniform};
 use ndarray::{Array1, Array2, Array3, Axis};
@@ -142,7 +142,7 @@ impl Loops {
                         Feedback::PredRetro | Feedback::PredRetroShared => {
                             self.w_retro[[j, k]] * z[k]
                         }
-                        Feedback::Blocked => 0.0,
+                        _ => 0.0,
                     })
                     .sum();
                 let slope = |a: f64| if a > 0.0 { 1.0 } else { 0.0 };
@@ -276,11 +276,12 @@ fn batched(feedback: Feedback) -> Rule {
     }
 }
 
-fn predictors(layer: &OnlineLayer) -> Predictors {
-    let lateral = |synapses: &Synapses<2>| Synapses::new(synapses.weight().unsqueeze::<3>());
-    Predictors {
-        w_pred: lateral(&layer.rule.w_pred),
-        w_retro: layer.rule.w_retro.as_ref().map(lateral),
+fn lateral(layer: &OnlineLayer) -> Lateral {
+    let of = |synapses: &Synapses<2>| Synapses::new(synapses.weight().unsqueeze::<3>());
+    let lateral = Lateral::default().with("w_pred", of(&layer.rule.w_pred));
+    match &layer.rule.w_retro {
+        Some(w_retro) => lateral.with("w_retro", of(w_retro)),
+        None => lateral,
     }
 }
 
@@ -315,14 +316,14 @@ fn batched_pair(
     let pairs = vec![Pairs { shift: 1, count: 1, index }];
     let draws = Draws { pairs, outcomes: Some(vec![outcome; streams]), window: None };
     let rule = batched(loops.feedback);
-    let update = rule.update(grid.clone(), grid, &predictors(layer), &[draws]);
+    let update = rule.update(grid.clone(), grid, &lateral(layer), &[draws]);
     let modulation = update.modulation().reshape([streams, 2, NEURONS]);
     let mut delta = Array2::zeros((NEURONS, INPUTS));
     for (t, frame) in frames.into_iter().enumerate() {
         let modulation = host(modulation.clone().narrow(1, t, 1));
         delta += &feed_forward(&modulation, &activity[t], frame);
     }
-    (delta, host(update.predictors.w_pred))
+    (delta, host(update.lateral.delta("w_pred")))
 }
 
 #[test]
@@ -379,7 +380,7 @@ fn a_film_without_saccades_adds_up_to_one_batched_update() {
         let rule = batched(feedback);
         let mut draws = rule.draw([STREAMS, STEPS, 1].into(), &mut random);
         draws[0].outcomes = Some(vec![Outcome::Fixation; STREAMS]);
-        let update = rule.update(grid.clone(), grid, &predictors(&layer), &draws);
+        let update = rule.update(grid.clone(), grid, &lateral(&layer), &draws);
         let mut batched = Array2::zeros((NEURONS, INPUTS));
         for t in 0..STEPS {
             let modulation = host(update.modulation().narrow(1, t, 1));

@@ -2,9 +2,10 @@
 
 mod common;
 
+use clapp_rules::equations::third_factor;
 use clapp_rules::{
     Draws, Feedback, Negatives, Objective, Optimizer, Outcome, Pairs, Rule, Scope, SelfHits,
-    Synapses, Timing, third_factor,
+    Synapses, Timing,
 };
 use common::{Layer, distance, host, literal, tensor, uniform};
 use ndarray::{Array1, Array4, Axis};
@@ -110,7 +111,7 @@ proptest! {
         let samples: Vec<&[f64]> = modulation.chunks(modulation.len() / GRID[0]).collect();
         let expected: Vec<f64> = order.iter().flat_map(|&s| samples[s].to_vec()).collect();
         prop_assert!(distance(&host(after.modulation()), &expected) < ROUNDING);
-        let deltas = [before.predictors.w_pred, after.predictors.w_pred].map(host);
+        let deltas = [before.lateral.delta("w_pred"), after.lateral.delta("w_pred")].map(host);
         prop_assert!(distance(&deltas[0], &deltas[1]) < ROUNDING);
     }
 
@@ -172,8 +173,8 @@ proptest! {
         let mut modulation = scaled(host(before.modulation()));
         modulation.extend([0.0; 12]);
         prop_assert!(distance(&host(after.modulation()), &modulation) < ROUNDING);
-        let delta = scaled(host(before.predictors.w_pred));
-        prop_assert!(distance(&host(after.predictors.w_pred), &delta) < ROUNDING);
+        let delta = scaled(host(before.lateral.delta("w_pred")));
+        prop_assert!(distance(&host(after.lateral.delta("w_pred")), &delta) < ROUNDING);
     }
 }
 

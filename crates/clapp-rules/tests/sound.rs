@@ -40,7 +40,7 @@ fn assert_update_equals_loops(layer: &Layer, rule: &Rule, draws: &[Draws]) {
     let context = update.context.clone().expect("not blocked");
     close("target", host(update.target.clone()), expected.target.as_slice().expect("standard"));
     close("context", host(context), expected.context.as_slice().expect("standard"));
-    let w_pred = host(update.predictors.w_pred.clone());
+    let w_pred = host(update.lateral.delta("w_pred"));
     close("ΔW_pred", w_pred, expected.w_pred.as_slice().expect("standard"));
     assert!((update.monitor().loss - expected.loss).abs() < ROUNDING, "{rule:?}: loss");
 }
@@ -109,7 +109,7 @@ fn permuted_info_nce_equals_the_authors_numbers() {
             [
                 norm(host(update.target.clone())),
                 norm(host(context)),
-                norm(host(update.predictors.w_pred)),
+                norm(host(update.lateral.delta("w_pred"))),
             ],
         )
     };

@@ -13,8 +13,7 @@
 mod common;
 
 use clapp_rules::{
-    Draws, Feedback, Negatives, Objective, Outcome, Pairs, Predictors, Rule, Synapses, Timing,
-    Update,
+    Draws, Feedback, Lateral, Negatives, Objective, Outcome, Pairs, Rule, Synapses, Timing, Update,
 };
 use common::{host, norm, tensor};
 use ndarray::{Array3, Array4};
@@ -39,8 +38,8 @@ fn update(rule: &Rule, draws: Draws) -> Update {
     let w_pred = Array3::from_shape_fn((STEPS, 3, 3), |(k, post, pre)| {
         (0.5 * (pre * 3 + post) as f64 + k as f64).cos()
     });
-    let predictors = Predictors { w_pred: Synapses::new(tensor(&w_pred)), w_retro: None };
-    rule.update(tensor(&z), tensor(&z), &predictors, &[draws])
+    let lateral = Lateral::default().with("w_pred", Synapses::new(tensor(&w_pred)));
+    rule.update(tensor(&z), tensor(&z), &lateral, &[draws])
 }
 
 fn rule() -> Rule {
@@ -77,7 +76,7 @@ fn everywhere() -> Draws {
 
 fn delta_of_step(update: &Update, k: usize) -> Vec<f64> {
     // −ΔW_predᵀ is the authors' gradient of W_k.
-    host(-update.predictors.w_pred.clone().narrow(0, k - 1, 1).swap_dims(1, 2))
+    host(-update.lateral.delta("w_pred").narrow(0, k - 1, 1).swap_dims(1, 2))
 }
 
 fn assert_update(update: &Update, loss: f64, modulation: f64) {

@@ -2,37 +2,38 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_random::{Purpose, Stream, stream};
-use clapp_rules::{Optimizer, PredictorUpdate, Predictors, State, StateError, Synapses, WayBack};
+use clapp_rules::{Lateral, LateralUpdate, Optimizer, State, StateError, Synapses, WayBack};
 
 fn random(index: u64) -> Stream {
     stream(5, Purpose::Test, [index, 0, 0, 0])
 }
 
-fn predictors(way_back: WayBack, index: u64) -> Predictors {
-    Predictors::init(2, 3, 4, way_back, &Device::flex(), &mut random(index))
+fn lateral(way_back: WayBack, index: u64) -> Lateral {
+    Lateral::uniform(2, 3, 4, way_back, &Device::flex(), &mut random(index))
 }
 
 /// One step of learning in the direction of the weights themselves.
-fn learn(predictors: &mut Predictors) {
-    let w_retro = predictors.w_retro.as_ref().map(Synapses::weight);
-    let update = PredictorUpdate { w_pred: predictors.w_pred.weight(), w_retro };
-    predictors.learn(update, &Optimizer::default());
+fn learn(lateral: &mut Lateral) {
+    let names = ["w_pred", "w_retro"].into_iter().filter(|name| lateral.has(name));
+    let update = names
+        .fold(LateralUpdate::default(), |update, name| update.with(name, lateral.weight(name)));
+    lateral.learn(update, &Optimizer::default());
 }
 
-fn saved(predictors: &Predictors) -> State {
+fn saved(lateral: &Lateral) -> State {
     let mut state = State::default();
-    predictors.save("layer1", &mut state);
+    lateral.save("layer1", &mut state);
     state
 }
 
 #[test]
 fn names_say_what_a_tensor_is() {
-    let mut predictors = predictors(WayBack::OwnWeights, 1);
-    let names = |p: &Predictors| saved(p).tensors.into_keys().collect::<Vec<_>>();
+    let mut own = lateral(WayBack::OwnWeights, 1);
+    let names = |p: &Lateral| saved(p).tensors.into_keys().collect::<Vec<_>>();
     let untrained =
         ["layer1.w_pred", "layer1.w_pred.steps", "layer1.w_retro", "layer1.w_retro.steps"];
-    assert_eq!(names(&predictors), untrained);
-    learn(&mut predictors);
+    assert_eq!(names(&own), untrained);
+    learn(&mut own);
     let trained = [
         "layer1.w_pred",
         "layer1.w_pred.first",
@@ -43,18 +44,18 @@ fn names_say_what_a_tensor_is() {
         "layer1.w_retro.second",
         "layer1.w_retro.steps",
     ];
-    assert_eq!(names(&predictors), trained);
+    assert_eq!(names(&own), trained);
 }
 
 #[test]
 fn a_restored_layer_learns_on_as_if_never_stopped() {
     for way_back in [WayBack::Transposed, WayBack::OwnWeights] {
-        let mut uninterrupted = predictors(way_back, 1);
+        let mut uninterrupted = lateral(way_back, 1);
         (0..3).for_each(|_| learn(&mut uninterrupted));
         let state = saved(&uninterrupted);
-        let mut restored = predictors(way_back, 2);
+        let mut restored = lateral(way_back, 2);
         restored.load("layer1", &state).unwrap();
-        assert_eq!(restored.w_pred.steps(), 3);
+        assert_eq!(restored.synapses("w_pred").steps(), 3);
         assert_eq!(saved(&restored).tensors, state.tensors);
         // Adam's next step needs weights, moments and the number of steps.
         learn(&mut uninterrupted);
@@ -65,24 +66,24 @@ fn a_restored_layer_learns_on_as_if_never_stopped() {
 
 #[test]
 fn an_untrained_state_clears_the_moments() {
-    let untrained = saved(&predictors(WayBack::Transposed, 1));
-    let mut trained = predictors(WayBack::Transposed, 2);
+    let untrained = saved(&lateral(WayBack::Transposed, 1));
+    let mut trained = lateral(WayBack::Transposed, 2);
     learn(&mut trained);
     trained.load("layer1", &untrained).unwrap();
-    assert!(trained.w_pred.moments().is_none());
-    assert_eq!(trained.w_pred.steps(), 0);
+    assert!(trained.synapses("w_pred").memory().tensors.is_empty());
+    assert_eq!(trained.synapses("w_pred").steps(), 0);
 }
 
 #[test]
 fn every_missing_tensor_is_named() {
-    let mut trained = predictors(WayBack::OwnWeights, 1);
+    let mut trained = lateral(WayBack::OwnWeights, 1);
     learn(&mut trained);
     let complete = saved(&trained);
     let required = complete.tensors.keys().filter(|name| !name.ends_with(".first"));
     for name in required {
         let mut state = complete.clone();
         state.tensors.remove(name);
-        let error = predictors(WayBack::OwnWeights, 2).load("layer1", &state).unwrap_err();
+        let error = lateral(WayBack::OwnWeights, 2).load("layer1", &state).unwrap_err();
         let count = state.tensors.len();
         assert_eq!(error, StateError::Missing { name: name.clone(), count });
         assert!(error.to_string().contains(name.as_str()), "{error}");
@@ -91,20 +92,20 @@ fn every_missing_tensor_is_named() {
 
 #[test]
 fn retrodiction_weights_that_were_never_saved_are_missed() {
-    let state = saved(&predictors(WayBack::Transposed, 1));
-    let error = predictors(WayBack::OwnWeights, 2).load("layer1", &state).unwrap_err();
+    let state = saved(&lateral(WayBack::Transposed, 1));
+    let error = lateral(WayBack::OwnWeights, 2).load("layer1", &state).unwrap_err();
     assert_eq!(error, StateError::Missing { name: "layer1.w_retro".into(), count: 2 });
 }
 
 #[test]
 fn every_wrong_shape_is_named() {
-    let mut trained = predictors(WayBack::OwnWeights, 1);
+    let mut trained = lateral(WayBack::OwnWeights, 1);
     learn(&mut trained);
     let complete = saved(&trained);
     for (name, data) in &complete.tensors {
         let mut state = complete.clone();
         state.tensors.insert(name.clone(), TensorData::new(vec![0f32; 4], [2, 2]));
-        let error = predictors(WayBack::OwnWeights, 2).load("layer1", &state).unwrap_err();
+        let error = lateral(WayBack::OwnWeights, 2).load("layer1", &state).unwrap_err();
         let expected = data.shape().as_slice().to_vec();
         assert_eq!(error, StateError::Shape { name: name.clone(), expected, found: vec![2, 2] });
         assert!(error.to_string().contains("[2, 2]"), "{error}");

@@ -8,8 +8,8 @@ mod common;
 use burn::tensor::Device;
 use clapp_random::{Purpose, Stream, stream};
 use clapp_rules::{
-    AllPairs, ContrastSampler, Feedback, GridShape, Negatives, OnlineLayer, Outcome, Predictors,
-    Rule, Scope, SelfHits, Synapses, WayBack, flip_outcomes,
+    AllPairs, ContrastSampler, Feedback, GridShape, Lateral, Negatives, OnlineLayer, Outcome, Rule,
+    Scope, SelfHits, Synapses, WayBack, flip_outcomes,
 };
 use common::{Layer, distance, host, tensor};
 
@@ -58,14 +58,13 @@ fn coins_are_frozen() {
 fn initial_weights_are_frozen() {
     let device = Device::flex();
     let mut random = random(Purpose::Initialisation);
-    let predictors = Predictors::init(1, 4, 2, WayBack::OwnWeights, &device, &mut random);
+    let predictors = Lateral::uniform(1, 4, 2, WayBack::OwnWeights, &device, &mut random);
     let bits = |values: Vec<f32>| values[..4].iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     let read = |weight: burn::tensor::Tensor<3>| {
         weight.into_data().try_to_vec::<f32>().expect("weights start as f32")
     };
-    assert_eq!(bits(read(predictors.w_pred.weight())), W_PRED, "{BREAKING}");
-    let w_retro = predictors.w_retro.expect("asked for");
-    assert_eq!(bits(read(w_retro.weight())), W_RETRO, "{BREAKING}");
+    assert_eq!(bits(read(predictors.weight("w_pred"))), W_PRED, "{BREAKING}");
+    assert_eq!(bits(read(predictors.weight("w_retro"))), W_RETRO, "{BREAKING}");
     let layer = OnlineLayer::init(4, 2, Feedback::Symmetric, &device, &mut random);
     let weight = layer.weight.weight().into_data().try_to_vec::<f32>().expect("f32");
     assert_eq!(bits(weight), ONLINE, "{BREAKING}");
@@ -78,7 +77,7 @@ fn draws_and_update_of_one_clapp_step_are_frozen() {
     let layer = Layer::random([4, 4, 2], [2, 2], 2, &mut random);
     let draws = rule.draw(SHAPE, &mut random);
     let update = layer.update(&rule, &draws);
-    assert!(distance(&host(update.predictors.w_pred.clone()), &DELTA_W_PRED) < SUMS, "{BREAKING}");
+    assert!(distance(&host(update.lateral.delta("w_pred")), &DELTA_W_PRED) < SUMS, "{BREAKING}");
     let modulation = host(update.modulation());
     assert!(distance(&modulation[..4], &MODULATION) < SUMS, "{BREAKING}");
     assert!((update.monitor().loss - LOSS).abs() < SUMS, "{BREAKING}");
@@ -88,17 +87,18 @@ fn draws_and_update_of_one_clapp_step_are_frozen() {
 fn kaiming_weights_and_an_update_by_all_pairs_are_frozen() {
     let rule = AllPairs { prediction_steps: 2, ..AllPairs::clapp() };
     let mut random = random(Purpose::Initialisation);
-    let lateral = rule.predictors(2, 2, &Device::flex(), &mut random);
-    let weights = lateral.w_pred.weight().into_data().try_to_vec::<f32>().expect("f32");
+    let lateral = rule.weights(2, 2, &Device::flex(), &mut random);
+    let weights = lateral.weight("w_pred").into_data().try_to_vec::<f32>().expect("f32");
     let bits: Vec<u32> = weights[..4].iter().map(|w| w.to_bits()).collect();
     assert_eq!(bits, KAIMING, "{BREAKING}");
     let layer = Layer::random([4, 4, 2], [2, 2], 2, &mut random);
     let draws = rule.draw(SHAPE, &mut random);
     let synapses = |weights| Synapses::new(tensor(weights));
-    let lateral =
-        Predictors { w_pred: synapses(&layer.w_pred), w_retro: Some(synapses(&layer.w_retro)) };
+    let lateral = Lateral::default()
+        .with("w_pred", synapses(&layer.w_pred))
+        .with("w_retro", synapses(&layer.w_retro));
     let update = rule.update(tensor(&layer.z), tensor(&layer.z), &lateral, &draws);
-    let delta = host(update.predictors.w_pred.clone());
+    let delta = host(update.lateral.delta("w_pred"));
     assert!(distance(&delta[..4], &ALL_PAIRS) < SUMS, "{BREAKING}");
     assert!((update.monitor().loss - ALL_PAIRS_LOSS).abs() < SUMS, "{BREAKING}");
 }

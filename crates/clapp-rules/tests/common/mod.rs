@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use clapp_rules::{Draws, Feedback, Objective, Outcome, Predictors, Rule, Synapses, Window};
+use clapp_rules::{Draws, Feedback, Lateral, Objective, Outcome, Rule, Synapses, Window};
 use ndarray::{Array, Array3, Array4, Dimension};
 use rand::RngExt;
 
@@ -107,9 +107,11 @@ impl Layer {
     /// The update of the crate.
     pub fn update_as(&self, dtype: DType, rule: &Rule, draws: &[Draws]) -> clapp_rules::Update {
         let lateral = |weights| Synapses::new(tensor_as(weights, dtype));
-        let (w_pred, w_retro) = (lateral(&self.w_pred), Some(lateral(&self.w_retro)));
+        let lateral = Lateral::default()
+            .with("w_pred", lateral(&self.w_pred))
+            .with("w_retro", lateral(&self.w_retro));
         let (z, c) = (tensor_as(&self.z, dtype), tensor_as(&self.c, dtype));
-        rule.update(z, c, &Predictors { w_pred, w_retro }, draws)
+        rule.update(z, c, &lateral, draws)
     }
 
     /// The update of the paper, one pair and one synapse after the other.
@@ -147,7 +149,8 @@ impl Layer {
                         Feedback::PredRetro | Feedback::PredRetroShared => {
                             self.w_retro[[step, k, j]]
                         }
-                        Feedback::Blocked => 0.0,
+                        // Blocked, the only one left.
+                        _ => 0.0,
                     };
                     expected.context[[b, t, s, k]] += gamma * way_back * z;
                     expected.w_retro[[step, k, j]] += gamma * c * z;
@@ -236,5 +239,6 @@ fn third_factors(objective: Objective, u: &[f64], plus: f64, minus: f64) -> (f64
                 pi.iter().enumerate().map(|(tau, pi)| plus * (own(tau) - pi) * damped).collect();
             (-plus * (pi[0] + epsilon).ln(), gammas)
         }
+        other => panic!("expected an objective with loops of its own, got {other:?}"),
     }
 }

@@ -1,8 +1,8 @@
 //! Applies CLAPP to activities that are not a layer of ours: leaky rate neurons that watch drifting
 //! gratings. The neurons and their ρ′ are this program's business; the rule only sees their rates.
 
-use burn::tensor::{Device, Distribution, Tensor, activation::relu};
-use clapp_rules::{Optimizer, Predictors, Purpose, Rule, Synapses, stream};
+use clapp_rules::burn::tensor::{Device, Distribution, Tensor, activation::relu};
+use clapp_rules::{Optimizer, Purpose, Rule, Synapses, stream};
 
 const SAMPLES: usize = 8;
 const TIME: usize = 6;
@@ -29,8 +29,7 @@ fn main() {
     rule.validate(TIME).expect("two predictions fit into six steps of time");
     let optimizer = Optimizer::adam(5e-3);
     let mut random = stream(2, Purpose::Initialisation, [0; 4]);
-    let way_back = rule.feedback.way_back();
-    let mut lateral = Predictors::init(2, NEURONS, NEURONS, way_back, &device, &mut random);
+    let mut lateral = rule.weights(NEURONS, NEURONS, &device, &mut random);
     let start = Tensor::random([NEURONS, PIXELS], Distribution::Uniform(-0.25, 0.25), &device);
     let mut synapses = Synapses::new(start);
 
@@ -47,7 +46,7 @@ fn main() {
         let post = modulation * rates.sign();
         synapses.learn(post.transpose().matmul(input.clone()), &optimizer);
         losses.push(update.monitor().loss);
-        lateral.learn(update.predictors, &optimizer);
+        lateral.learn(update.lateral, &optimizer);
     }
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
     let (first, last) = (mean(&losses[..20]), mean(&losses[380..]));
