@@ -1,6 +1,6 @@
 //! What this machine can do at most.
 
-use clapp_backend::roofline;
+use clapp_backend::bench;
 use serde::Serialize;
 
 /// Speeds that no program exceeds on this machine, with this many threads.
@@ -26,8 +26,8 @@ impl Ceilings {
     #[must_use]
     pub fn measure(threads: usize, seconds: f64) -> Self {
         Self {
-            fma_gflops: roofline::fma_gflops(threads, seconds),
-            copy_gbytes: roofline::copy_gbytes(threads, seconds),
+            fma_gflops: bench::fma_gflops(threads, seconds),
+            copy_gbytes: bench::copy_gbytes(threads, seconds),
         }
     }
 }

@@ -11,8 +11,8 @@
 
 use clapp::encoders::{EncoderConfig, EncoderError};
 use clapp::rules::{Feedback, GridShape, Rule};
-use clapp_backend::Arithmetic;
-use clapp_backend::kernels::{ConvPlan, ConvShape, Pool};
+use clapp_backend::bench::{ConvPlan, ConvShape};
+use clapp_backend::{Arithmetic, Pool};
 use serde::Serialize;
 
 use crate::Setting;
@@ -42,7 +42,7 @@ impl std::iter::Sum for Products {
 /// Products of one half of a convolution: its forward pass, or its weight gradient.
 ///
 /// ```
-/// use clapp_backend::{Arithmetic, kernels::ConvShape};
+/// use clapp_backend::{Arithmetic, bench::ConvShape};
 /// use clapp_benches::count::convolution;
 /// // A 4×4 map has 100 taps within it (10 along each side); Winograd needs 36 products.
 /// let products = convolution(ConvShape::three_by_three(1, 32, 32, 4, 4), Arithmetic::Fast);
@@ -52,9 +52,8 @@ impl std::iter::Sum for Products {
 pub fn convolution(shape: ConvShape, arithmetic: Arithmetic) -> Products {
     let pairs = (shape.n * shape.c_in * shape.c_out) as u64;
     let direct = pairs * taps(&shape, 0) * taps(&shape, 1);
-    let winograd =
-        arithmetic == Arithmetic::Fast && ConvPlan::new(shape, Pool::None).supports_winograd();
-    let useful = if winograd { pairs * winograd_products(&shape) } else { direct };
+    let plan = ConvPlan::new(shape, Pool::None).with_arithmetic(arithmetic);
+    let useful = plan.winograd_products().map_or(direct, |products| pairs * products as u64);
     Products { useful, direct }
 }
 
@@ -69,14 +68,6 @@ fn taps(shape: &ConvShape, axis: usize) -> u64 {
     let of =
         |output: usize| (0..shape.kernel[axis]).filter(|tap| inside(output * stride + tap)).count();
     (0..outputs).map(|output| of(output) as u64).sum()
-}
-
-/// Products of a map for each pair of channels: 36 for a tile of 4×4 outputs, 9 for a map of 2×2.
-fn winograd_products(shape: &ConvShape) -> u64 {
-    if [shape.height, shape.width] == [2, 2] {
-        return 9;
-    }
-    36 * (shape.height / 4 * (shape.width / 4)) as u64
 }
 
 /// Shapes of all convolutions of a step, from the input up.

@@ -1,6 +1,6 @@
 //! The line of JSON.
 
-use clapp_backend::kernels::instruction_set;
+use clapp_backend::bench::instruction_set;
 use clapp_benches::{Ceilings, Timing, count::Products, peak_memory};
 use serde::Serialize;
 

@@ -86,7 +86,6 @@ fn flex(name: &str) -> Result<Device, DeviceError> {
 }
 
 #[cfg(feature = "ndarray")]
-#[allow(deprecated)] // stays selectable, see the crate's documentation
 fn ndarray(_: &str) -> Result<Device, DeviceError> {
     Ok(Device::ndarray())
 }

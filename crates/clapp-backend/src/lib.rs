@@ -2,8 +2,8 @@
 //!
 //! A layer that learns locally needs only two halves of what back-propagation needs: a forward pass
 //! and the product of what a synapse sees, *post × pre*. No gradient ever passes to the layer below.
-//! This crate gives those two halves, and the few products of a contrastive rule, as one trait that
-//! every backend of burn has:
+//! This crate gives those two halves, and the few products of a contrastive rule, on every backend of
+//! burn:
 //!
 //! | primitive | equation | function |
 //! |---|---|---|
@@ -36,9 +36,11 @@
 //!
 //! # Adding a backend
 //!
-//! `impl LocalOps for MyBackend {}`, and the same for [`FilmOps`]: every method has a body made of burn's own
-//! operations. Override what your hardware does better. Autodiff backends deliberately do not
-//! implement it: the updates here are not derived from a graph.
+//! An operation is a method of one of seven traits: [`ConvolutionOps`], [`HebbianOps`], [`PairOps`],
+//! [`BlockOps`], [`GruOps`], [`OptimizerOps`], [`FilmOps`]. `impl PairOps for MyBackend {}` is enough:
+//! every method has a body made of burn's own operations. Override what your hardware does better;
+//! `<Self as PairOps<Composed>>::pair_scores(…)` is the body of an overridden one. Autodiff backends
+//! deliberately do not implement them: the updates here are not derived from a graph.
 //!
 //! # Features
 //!
@@ -47,40 +49,51 @@
 //! features, because a final binary should choose. [`device`] opens a backend by name.
 
 #![deny(unsafe_code)]
+// Upstream deprecates burn-ndarray; it stays selectable here, and tested.
+#![allow(deprecated)]
 
 pub use burn;
 
+mod activity;
+mod blocks;
+mod convolution;
 mod device;
-// Upstream deprecates burn-ndarray; it stays selectable here, and tested.
-#[allow(deprecated)]
 mod film;
 #[cfg(feature = "flex")]
 mod flex;
-mod generic;
-mod generic_film;
 mod gru;
+mod hebbian;
 #[cfg(feature = "flex")]
-pub mod kernels;
-// Upstream deprecates burn-ndarray; it stays selectable here, and tested.
-#[allow(deprecated)]
-mod ops;
+mod kernels;
+mod operation;
+mod optimizer;
+mod pairs;
+mod pooled_map;
 #[cfg(feature = "flex")]
-pub mod roofline;
-mod tensor;
-mod tensor_film;
+mod roofline;
+mod spec;
 
+pub use activity::{Activity, ConvActivity};
+pub use blocks::{BlockOps, Contract, block_outer, block_product, block_product_onto};
+pub use convolution::{
+    ConvolutionOps, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map,
+};
 pub use device::{DeviceError, device};
-pub use film::{
-    FilmOps, FilmSpec, FrameWindow, MomentsOutput, PooledOutput, Response, SignalOutput,
+pub use film::{FilmOps, arrange_film, channel_moments, conv3d_local};
+pub use gru::{GruCredit, GruOps, GruStates, Reach, gru_credit, gru_states};
+pub use hebbian::{
+    Hebbian, HebbianOps, conv1d_hebbian, conv2d_hebbian, conv3d_hebbian, linear_hebbian,
 };
-pub use gru::{GruCredit, GruStates, gru_credit, gru_states};
-pub use ops::{
-    AdamCoefficients, AdamOutput, Arithmetic, Contract, ConvOutput, ConvSpec, GruCreditOutput,
-    GruOutput, HebbianOutput, LocalOps, Pool, Reach,
-};
-pub use tensor::{
-    Activity, ConvActivity, Hebbian, adam, block_outer, block_product, block_product_onto,
-    conv1d_hebbian, conv2d_hebbian, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map,
-    conv3d_hebbian, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
-};
-pub use tensor_film::{PooledMap, arrange_film, channel_moments, conv3d_local};
+pub use operation::{Composed, Own};
+pub use optimizer::{AdamCoefficients, OptimizerOps, adam, sgd};
+pub use pairs::{PairOps, pair_gather, pair_scatter, pair_scores};
+pub use pooled_map::PooledMap;
+pub use spec::{Arithmetic, ConvSpec, FilmSpec, FrameWindow, Pool, Response};
+
+/// What the benchmarks of this project ask the kernels.
+#[cfg(feature = "flex")]
+#[doc(hidden)]
+pub mod bench {
+    pub use crate::kernels::{ConvPlan, ConvShape, InstructionSet, instruction_set};
+    pub use crate::roofline::{copy_gbytes, fma_gflops};
+}

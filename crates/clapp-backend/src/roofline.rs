@@ -4,10 +4,10 @@
 //! benchmark can say what share of them a step reaches.
 //!
 //! ```
-//! use clapp_backend::roofline;
+//! use clapp_backend::bench;
 //! // A very short look; a benchmark takes longer.
-//! assert!(roofline::fma_gflops(1, 0.001) > 0.0);
-//! assert!(roofline::copy_gbytes(1, 0.001) > 0.0);
+//! assert!(bench::fma_gflops(1, 0.001) > 0.0);
+//! assert!(bench::copy_gbytes(1, 0.001) > 0.0);
 //! ```
 
 use std::hint::black_box;

@@ -1,63 +1,58 @@
 //! A gated recurrent layer through all steps of time in one call.
 
-use burn::backend::{Flex, Shape, TensorMetadata, flex::FlexTensor};
+use burn::backend::flex::FlexTensor;
 
-use super::{memory::Buffer, slice};
-use crate::{
-    kernels::{self, GruShape, GruStates},
-    ops::{GruCreditOutput, GruOutput, Reach},
-};
+use super::{contiguous, dims, memory::Buffer, single_precision, slice};
+use crate::kernels::{self, GruShape, instruction_set};
+use crate::{GruStates, Reach};
 
-pub(super) fn states(
-    driven: &FlexTensor,
-    weight: &FlexTensor,
-    bias: &FlexTensor,
-) -> GruOutput<Flex> {
-    let ([streams, time, _], [_, units]): ([usize; 3], [usize; 2]) =
-        (driven.shape().dims(), weight.shape().dims());
-    let shape = GruShape { streams, time, units };
-    let room = |each: usize| Buffer::<f32>::new(streams * time * units * each);
-    let (mut gates, mut candidates, mut recalled, mut states) =
-        (room(2), room(1), room(1), room(1));
-    let out = GruStates {
-        gates: gates.as_mut(),
-        candidates: candidates.as_mut(),
-        recalled: recalled.as_mut(),
-        states: states.as_mut(),
-    };
-    kernels::gru_states(shape, slice(driven), [slice(weight), slice(bias)], out);
-    let tensor = |values: Buffer<f32>, each: usize| {
-        values.into_tensor(Shape::from([streams, time, each * units]))
-    };
-    GruOutput {
-        gates: tensor(gates, 2),
-        candidates: tensor(candidates, 1),
-        recalled: tensor(recalled, 1),
-        states: tensor(states, 1),
+single_precision! {
+    impl GruOps for Flex {
+        fn gru_states(
+            driven: FlexTensor,
+            weight: FlexTensor,
+            bias: FlexTensor,
+        ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+            let [driven, weight, bias] = [driven, weight, bias].map(contiguous);
+            let ([streams, time, _], [_, units]) = (dims(&driven), dims(&weight));
+            let shape = GruShape { streams, time, units };
+            let [mut gates, mut candidates, mut recalled, mut states] =
+                [2, 1, 1, 1].map(|each| Buffer::<f32>::new([streams, time, each * units]));
+            let out = GruStates {
+                gates: gates.as_mut(),
+                candidates: candidates.as_mut(),
+                recalled: recalled.as_mut(),
+                states: states.as_mut(),
+            };
+            let parameters = [slice(&weight), slice(&bias)];
+            kernels::gru_states(instruction_set(), shape, slice(&driven), parameters, out);
+            let [gates, candidates, recalled, states] =
+                [gates, candidates, recalled, states].map(Buffer::into_tensor);
+            (gates, candidates, recalled, states)
+        }
+
+        fn gru_credit(
+            gates: FlexTensor,
+            candidates: FlexTensor,
+            recalled: FlexTensor,
+            states: FlexTensor,
+            modulation: FlexTensor,
+            reach: Reach,
+        ) -> (FlexTensor, FlexTensor) {
+            let [gates, candidates, recalled, states, modulation] =
+                [gates, candidates, recalled, states, modulation].map(contiguous);
+            let [streams, time, units] = dims(&states);
+            let shape = GruShape { streams, time, units };
+            let seen = GruStates {
+                gates: slice(&gates),
+                candidates: slice(&candidates),
+                recalled: slice(&recalled),
+                states: slice(&states),
+            };
+            let [mut driven, mut past] = [(); 2].map(|()| Buffer::new([streams, time, 3 * units]));
+            let out = [driven.as_mut(), past.as_mut()];
+            kernels::gru_credit(instruction_set(), shape, &seen, slice(&modulation), reach, out);
+            (driven.into_tensor(), past.into_tensor())
+        }
     }
-}
-
-pub(super) fn credit(
-    seen: &GruOutput<Flex>,
-    modulation: &FlexTensor,
-    reach: Reach,
-) -> GruCreditOutput<Flex> {
-    let [streams, time, units]: [usize; 3] = seen.states.shape().dims();
-    let shape = GruShape { streams, time, units };
-    let reach = match reach {
-        Reach::Memory => kernels::Reach::Memory,
-        Reach::Present => kernels::Reach::Present,
-    };
-    let room = || Buffer::<f32>::new(3 * streams * time * units);
-    let (mut driven, mut recalled) = (room(), room());
-    let seen = GruStates {
-        gates: slice(&seen.gates),
-        candidates: slice(&seen.candidates),
-        recalled: slice(&seen.recalled),
-        states: slice(&seen.states),
-    };
-    let out = [driven.as_mut(), recalled.as_mut()];
-    kernels::gru_credit(shape, &seen, slice(modulation), reach, out);
-    let tensor = |values: Buffer<f32>| values.into_tensor(Shape::from([streams, time, 3 * units]));
-    GruCreditOutput { driven: tensor(driven), recalled: tensor(recalled) }
 }

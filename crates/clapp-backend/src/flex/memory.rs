@@ -17,27 +17,27 @@ use crate::kernels::{Lent, Line};
 /// An output that a kernel writes and that becomes a tensor. Contents are arbitrary until written.
 pub(super) struct Buffer<T> {
     memory: Lent,
-    len: usize,
+    shape: Shape,
     values: PhantomData<T>,
 }
 
 impl<T: Pod + Element> Buffer<T> {
-    /// Room for `len` values, which the caller must write, all of them.
-    pub(super) fn new(len: usize) -> Self {
-        let memory = Lent::new((len * size_of::<T>()).div_ceil(size_of::<Line>()));
-        Self { memory, len, values: PhantomData }
+    /// Room for a tensor, which the caller must write, all of it.
+    pub(super) fn new<const D: usize>(shape: [usize; D]) -> Self {
+        let shape = Shape::from(shape);
+        let bytes = shape.num_elements() * size_of::<T>();
+        Self { memory: Lent::new(bytes.div_ceil(size_of::<Line>())), shape, values: PhantomData }
     }
 
     pub(super) fn as_mut(&mut self) -> &mut [T] {
-        &mut bytemuck::cast_slice_mut(&mut self.memory.lines)[..self.len]
+        &mut bytemuck::cast_slice_mut(&mut self.memory.lines)[..self.shape.num_elements()]
     }
 
-    pub(super) fn into_tensor(self, shape: Shape) -> FlexTensor {
-        assert_eq!(self.len, shape.num_elements(), "buffer: expected {shape:?}");
-        let len = self.len * size_of::<T>();
+    pub(super) fn into_tensor(self) -> FlexTensor {
+        let len = self.shape.num_elements() * size_of::<T>();
         // SAFETY: the first `len` bytes of the lines are initialised, as all their bytes are.
         let bytes = unsafe { Bytes::from_controller(Box::new(self.memory), len) };
-        FlexTensor::new(bytes, Layout::contiguous(shape), T::dtype())
+        FlexTensor::new(bytes, Layout::contiguous(self.shape), T::dtype())
     }
 }
 
@@ -73,9 +73,9 @@ mod tests {
 
     #[test]
     fn a_buffer_is_aligned_and_reads_as_it_was_written() {
-        let mut buffer = Buffer::<f32>::new(33);
+        let mut buffer = Buffer::<f32>::new([3, 11]);
         buffer.as_mut().copy_from_slice(&[1.5; 33]);
-        let tensor = buffer.into_tensor(Shape::from([3, 11]));
+        let tensor = buffer.into_tensor();
         let values = tensor.as_slice::<f32>().expect("contiguous");
         assert_eq!(values, [1.5; 33]);
         assert!(values.as_ptr().cast::<Line>().is_aligned());

@@ -1,42 +1,46 @@
 //! Sums over pairs, without a copy of what the pairs name.
 
-use burn::backend::{Shape, TensorMetadata, flex::FlexTensor};
+use burn::backend::flex::FlexTensor;
 
-use super::{memory::Buffer, slice};
-use crate::kernels::{self, Pairs};
+use super::{contiguous, dims, memory::Buffer, single_precision, slice};
+use crate::kernels::{self, Pairs, instruction_set};
 
-/// `u[r, n] = prediction[r] · targets[index[r, n]]`.
-pub(super) fn scores(prediction: FlexTensor, targets: FlexTensor, index: FlexTensor) -> FlexTensor {
-    let pairs = pairs(&targets, &index);
-    let mut scores = Buffer::<f32>::new(pairs.index.len());
-    kernels::pair_scores(pairs, slice(&prediction), slice(&targets), scores.as_mut());
-    scores.into_tensor(index.shape())
-}
+single_precision! {
+    impl PairOps for Flex {
+        fn pair_scores(prediction: FlexTensor, targets: FlexTensor, index: FlexTensor) -> FlexTensor {
+            let [prediction, targets, index] = [prediction, targets, index].map(contiguous);
+            let mut scores = Buffer::new(dims::<2>(&index));
+            let (pairs, p, z) = (pairs(&targets, &index), slice(&prediction), slice(&targets));
+            kernels::pair_scores(instruction_set(), pairs, p, z, scores.as_mut());
+            scores.into_tensor()
+        }
 
-/// `g[r] = Σ_n γ[r, n] targets[index[r, n]]`.
-pub(super) fn gather(gamma: FlexTensor, targets: FlexTensor, index: FlexTensor) -> FlexTensor {
-    let pairs = pairs(&targets, &index);
-    let [rows, _]: [usize; 2] = index.shape().dims();
-    let mut sums = Buffer::<f32>::new(rows * pairs.channels);
-    kernels::pair_gather(pairs, slice(&gamma), slice(&targets), sums.as_mut());
-    sums.into_tensor(Shape::from([rows, pairs.channels]))
-}
+        fn pair_gather(gamma: FlexTensor, targets: FlexTensor, index: FlexTensor) -> FlexTensor {
+            let [gamma, targets, index] = [gamma, targets, index].map(contiguous);
+            let (pairs, [rows, _]) = (pairs(&targets, &index), dims(&index));
+            let mut sums = Buffer::new([rows, pairs.channels]);
+            let (gamma, z) = (slice(&gamma), slice(&targets));
+            kernels::pair_gather(instruction_set(), pairs, gamma, z, sums.as_mut());
+            sums.into_tensor()
+        }
 
-/// `m[j] = Σ_{r,n: index[r,n] = j} γ[r, n] prediction[r]`.
-pub(super) fn scatter(
-    gamma: FlexTensor,
-    prediction: FlexTensor,
-    index: FlexTensor,
-    rows: usize,
-) -> FlexTensor {
-    let pairs = pairs(&prediction, &index);
-    let mut sums = Buffer::<f32>::new(rows * pairs.channels);
-    kernels::pair_scatter(pairs, slice(&gamma), slice(&prediction), sums.as_mut());
-    sums.into_tensor(Shape::from([rows, pairs.channels]))
+        fn pair_scatter(
+            gamma: FlexTensor,
+            prediction: FlexTensor,
+            index: FlexTensor,
+            rows: usize,
+        ) -> FlexTensor {
+            let [gamma, prediction, index] = [gamma, prediction, index].map(contiguous);
+            let pairs = pairs(&prediction, &index);
+            let mut sums = Buffer::new([rows, pairs.channels]);
+            let (gamma, p) = (slice(&gamma), slice(&prediction));
+            kernels::pair_scatter(instruction_set(), pairs, gamma, p, sums.as_mut());
+            sums.into_tensor()
+        }
+    }
 }
 
 fn pairs<'a>(rows: &FlexTensor, index: &'a FlexTensor) -> Pairs<'a> {
-    let [_, n]: [usize; 2] = index.shape().dims();
-    let [_, channels]: [usize; 2] = rows.shape().dims();
-    Pairs { channels, n, index: index.as_slice().expect("made contiguous before") }
+    let ([_, channels], [_, n]) = (dims(rows), dims(index));
+    Pairs { channels, n, index: slice(index) }
 }

@@ -1,27 +1,19 @@
 //! Products of blocks of rows with one matrix each: what the prediction steps of a rule need.
 //!
-//! IndexedRows are named by an index, so that nothing is gathered before; matrices are read where they lie.
+//! Rows are named by an index, so that nothing is gathered before; matrices are read where they lie.
 
 use core::ops::Range;
 
 use rayon::prelude::*;
 
-use super::instruction::{InstructionSet, instruction_set};
+use super::instruction::InstructionSet;
 use super::line::{Line, grown, line_of, put_pair, with_scratch, with_shared};
 use super::product::{HALF, Onto, OuterProduct, TILE_LINES, TILE_ROWS, TileProduct};
 use super::shape::{LANES, PANEL};
 use super::simd::{Kernel, Simd};
+use crate::Contract;
 
-/// Which axis of a matrix `[outer, inner]` meets the channels of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Contract {
-    /// The inner one: `y_o = Σ_i W_oi x_i`.
-    Inner,
-    /// The outer one: `y_i = Σ_o W_oi x_o`.
-    Outer,
-}
-
-/// IndexedRows of a `[·, channels]` matrix, in the order of an index.
+/// Rows of a `[·, channels]` matrix, in the order of an index.
 #[derive(Clone, Copy, Debug)]
 pub struct IndexedRows<'a> {
     /// The matrix.
@@ -68,17 +60,6 @@ impl IndexedRows<'_> {
 /// # Panics
 /// If a length does not fit or an index is out of range.
 pub fn block_product(
-    rows: IndexedRows<'_>,
-    weight: &[f32],
-    blocks: &[usize],
-    contract: Contract,
-    y: &mut [f32],
-) {
-    block_product_with(instruction_set(), rows, weight, blocks, contract, y);
-}
-
-/// [`block_product`] with these instructions.
-pub(super) fn block_product_with(
     instructions: InstructionSet,
     rows: IndexedRows<'_>,
     weight: &[f32],
@@ -111,12 +92,7 @@ pub(super) fn block_product_with(
 ///
 /// # Panics
 /// If a length does not fit or an index is out of range.
-pub fn block_outer(a: IndexedRows<'_>, b: IndexedRows<'_>, blocks: &[usize], weight: &mut [f32]) {
-    block_outer_with(instruction_set(), a, b, blocks, weight);
-}
-
-/// [`block_outer`] with these instructions.
-pub(super) fn block_outer_with(
+pub fn block_outer(
     instructions: InstructionSet,
     a: IndexedRows<'_>,
     b: IndexedRows<'_>,
@@ -236,7 +212,7 @@ impl ProductTask<'_> {
     }
 }
 
-/// IndexedRows of one tile, as [`TileProduct`] wants them.
+/// Rows of one tile, as [`TileProduct`] wants them.
 pub(super) struct PackTile<'a> {
     pub rows: IndexedRows<'a>,
     pub range: Range<usize>,
@@ -251,7 +227,7 @@ impl Kernel for PackTile<'_> {
         for (line, lines) in self.tile.as_chunks_mut::<TILE_ROWS>().0.iter_mut().enumerate() {
             for (row, to) in lines.iter_mut().enumerate() {
                 let at = self.range.start + row;
-                // IndexedRows past the end multiply into results that nobody reads.
+                // Rows past the end multiply into results that nobody reads.
                 to.0 = if at < self.range.end { self.rows.line(at, line) } else { [0.0; LANES] };
             }
         }

@@ -6,30 +6,15 @@ use super::forward::{Inputs, forward};
 use super::hebbian::{Evidence, active_patches, active_rows, bias_update, hebbian};
 use super::line::{Line, pack, unpack};
 use super::scheme::{Active, Modulation, Outputs, Scheme};
-use super::shape::{ConvPlan, Lanes, Path};
+use super::shape::{ConvPlan, Lanes};
 use super::simd::{Kernel, Simd};
 use super::winograd::Winograd;
+use crate::Arithmetic;
 
-/// Where a forward step writes.
-#[derive(Debug)]
-pub struct Activity<'a> {
-    /// `[n, c_out, h', w']` in the output layout.
-    pub y: &'a mut [f32],
-    /// For each element of `y` which pixel of its 2×2 block won, 0–3 row by row (without pooling
-    /// 0), or 4 where the activity is zero.
-    pub winners: &'a mut [u8],
-    /// `[n, c_out]`: mean of `y` over the map.
-    pub mean: &'a mut [f32],
-}
-
-/// Where a weight update is written.
-#[derive(Debug)]
-pub struct Update<'a> {
-    /// `[c_out, c_in, kh, kw]`.
-    pub dw: &'a mut [f32],
-    /// `[c_out]`.
-    pub db: &'a mut [f32],
-}
+/// Winograd on maps of 2×2 pixels.
+type TwoByTwo = Winograd<Two, 2, 3, 2>;
+/// Winograd on tiles of 4×4 pixels.
+type FourByFour = Winograd<Four, 6, 6, 4>;
 
 impl ConvPlan {
     /// The activity of a layer, with what its learning rule needs.
@@ -44,17 +29,16 @@ impl ConvPlan {
     /// - `w`: `[c_out, c_in, kh, kw]`; `b`: `[c_out]`
     ///
     /// # Panics
-    /// If a length does not fit the plan, the map is empty, channels in lines are not multiples of
-    /// 16, or [`Path::Winograd`] is asked of a shape it cannot compute
-    /// ([`ConvPlan::supports_winograd`]).
+    /// If a length does not fit the plan, the map is empty, or channels in lines are not multiples
+    /// of 16.
     ///
     /// # Cost
     /// O(n·h·w·c_in·c_out·kh·kw) products, a quarter of that by Winograd. Scratch memory is kept.
-    pub fn forward(&self, x: &[f32], w: &[f32], b: &[f32], out: Activity<'_>) {
+    pub fn forward(&self, from: Inputs<'_>, out: Outputs<'_>) {
         self.check();
-        check_len("x", self.input_len(), x.len());
-        check_len("w", self.weight_len(), w.len());
-        check_len("b", self.shape.c_out, b.len());
+        check_len("x", self.input_len(), from.x.len());
+        check_len("w", self.weight_len(), from.w.len());
+        check_len("b", self.shape.c_out, from.b.len());
         check_len("y", self.output_len(), out.y.len());
         check_len("winners", self.output_len(), out.winners.len());
         check_len("mean", self.shape.n * self.shape.c_out, out.mean.len());
@@ -62,9 +46,9 @@ impl ConvPlan {
             return;
         }
         if self.uses_winograd() {
-            self.forward_lines(Inputs { x, w, b }, out);
+            self.forward_lines(from, out);
         } else {
-            self.instructions.visit(Forward { plan: *self, from: Inputs { x, w, b }, out });
+            self.instructions.visit(Forward { plan: *self, from, out });
         }
     }
 
@@ -76,24 +60,23 @@ impl ConvPlan {
     /// ```
     /// A mean over the map is the caller's: divide the modulation by h'·w'. Both results are
     /// written, not added. Patches whose modulation is zero everywhere cost nothing; of
-    /// [`Modulation::Rows`] on the direct path, rows that are.
+    /// [`Modulation::Rows`] without Winograd, rows that are.
     ///
     /// # Shapes
-    /// - `x`: `[n, c_in, h, w]` in the input layout
-    /// - `winners`: of [`ConvPlan::forward`] with the same shape, pool and output layout
+    /// - `x`: `[n, c_in, h, w]` in the input layout; `dw`: `[c_out, c_in, kh, kw]`; `db`: `[c_out]`
     ///
     /// # Panics
     /// As [`ConvPlan::forward`].
     ///
     /// # Cost
     /// That of the forward step.
-    pub fn hebbian(&self, x: &[f32], winners: &[u8], modulation: Modulation<'_>, out: Update<'_>) {
+    pub fn hebbian(&self, from: Evidence<'_>, [dw, db]: [&mut [f32]; 2]) {
         self.check();
-        check_len("x", self.input_len(), x.len());
-        check_len("winners", self.output_len(), winners.len());
-        check_len("dw", self.weight_len(), out.dw.len());
-        check_len("db", self.shape.c_out, out.db.len());
-        match modulation {
+        check_len("x", self.input_len(), from.x.len());
+        check_len("winners", self.output_len(), from.winners.len());
+        check_len("dw", self.weight_len(), dw.len());
+        check_len("db", self.shape.c_out, db.len());
+        match from.modulation {
             Modulation::PerPatch(m) => {
                 check_len("modulation", self.shape.n * self.shape.c_out, m.len());
             }
@@ -101,24 +84,31 @@ impl ConvPlan {
                 check_len("modulation map", self.output_len(), m.len());
             }
         }
-        let from = Evidence { x, winners, modulation };
         if self.uses_winograd() {
-            self.hebbian_lines(from, out);
+            self.hebbian_lines(from, [dw, db]);
         } else {
-            self.instructions.visit(Hebbian { plan: *self, from, out });
+            self.instructions.visit(Hebbian { plan: *self, from, out: [dw, db] });
         }
     }
 
-    /// Whether the path and the shape mean Winograd.
+    /// Whether the arithmetic and the shape mean Winograd.
     fn uses_winograd(&self) -> bool {
-        match self.path {
-            Path::Auto => self.supports_winograd(),
-            Path::Direct => false,
-            Path::Winograd => {
-                assert!(self.supports_winograd(), "winograd: cannot compute {:?}", self.shape);
-                true
+        self.arithmetic == Arithmetic::Fast && self.supports_winograd()
+    }
+
+    /// Products by Winograd of one map, for each pair of channels; `None` where it is not used.
+    pub fn winograd_products(&self) -> Option<usize> {
+        self.uses_winograd().then(|| {
+            if self.is_two_by_two() {
+                TwoByTwo::new(*self).products()
+            } else {
+                FourByFour::new(*self).products()
             }
-        }
+        })
+    }
+
+    fn is_two_by_two(&self) -> bool {
+        [self.shape.height, self.shape.width] == [2, 2]
     }
 
     fn check(&self) {
@@ -133,7 +123,7 @@ impl ConvPlan {
     }
 
     /// Forward by Winograd, which works in lines: plain activities are reordered before and after.
-    fn forward_lines(&self, from: Inputs<'_>, out: Activity<'_>) {
+    fn forward_lines(&self, from: Inputs<'_>, out: Outputs<'_>) {
         let shape = self.shape;
         let plan = self.with_lanes(Lanes::Sixteen, Lanes::Sixteen);
         let packed = self.packed_input(from.x);
@@ -146,14 +136,14 @@ impl ConvPlan {
         let mut lines = Line::zeros(out.y.len());
         let mut codes = vec![0; out.y.len()];
         let y = bytemuck::cast_slice_mut(&mut lines);
-        let inner = Activity { y, winners: &mut codes, mean: out.mean };
+        let inner = Outputs { y, winners: &mut codes, mean: out.mean };
         self.instructions.visit(Forward { plan, from, out: inner });
         unpack::<f32>(shape.c_out, self.out_area(), bytemuck::cast_slice(&lines), out.y);
         unpack(shape.c_out, self.out_area(), &codes, out.winners);
     }
 
     /// Update by Winograd, which works in lines: plain activities are reordered before.
-    fn hebbian_lines(&self, from: Evidence<'_>, out: Update<'_>) {
+    fn hebbian_lines(&self, from: Evidence<'_>, out: [&mut [f32]; 2]) {
         let plan = self.with_lanes(Lanes::Sixteen, Lanes::Sixteen);
         let packed = self.packed_input(from.x);
         let x = packed.as_ref().map_or(from.x, |lines| bytemuck::cast_slice(lines));
@@ -192,10 +182,10 @@ impl ConvPlan {
     fn with_scheme<V: SchemeVisitor>(self, visitor: V) {
         if !self.uses_winograd() {
             visitor.visit(&Direct::new(self));
-        } else if [self.shape.height, self.shape.width] == [2, 2] {
-            visitor.visit(&Winograd::<Two, 2, 3, 2>::new(self));
+        } else if self.is_two_by_two() {
+            visitor.visit(&TwoByTwo::new(self));
         } else {
-            visitor.visit(&Winograd::<Four, 6, 6, 4>::new(self));
+            visitor.visit(&FourByFour::new(self));
         }
     }
 }
@@ -212,13 +202,13 @@ trait SchemeVisitor {
 struct Forward<'a> {
     plan: ConvPlan,
     from: Inputs<'a>,
-    out: Activity<'a>,
+    out: Outputs<'a>,
 }
 
 struct Hebbian<'a> {
     plan: ConvPlan,
     from: Evidence<'a>,
-    out: Update<'a>,
+    out: [&'a mut [f32]; 2],
 }
 
 /// A call and its proof of instructions.
@@ -234,8 +224,7 @@ impl Kernel for Forward<'_> {
 
 impl<S: Simd> SchemeVisitor for With<S, Forward<'_>> {
     fn visit<W: Scheme>(self, scheme: &W) {
-        let Activity { y, winners, mean } = self.1.out;
-        forward(self.0, scheme, self.1.from, Outputs { y, winners, sums: mean });
+        forward(self.0, scheme, self.1.from, self.1.out);
     }
 }
 
@@ -249,7 +238,7 @@ impl Kernel for Hebbian<'_> {
 
 impl<S: Simd> SchemeVisitor for With<S, Hebbian<'_>> {
     fn visit<W: Scheme>(self, scheme: &W) {
-        let Hebbian { plan, from, out } = self.1;
+        let Hebbian { plan, from, out: [dw, db] } = self.1;
         let (patches, rows);
         let active = match from.modulation {
             // A row of the product is one of the modulation: neither a tile nor a pooled block.
@@ -262,7 +251,7 @@ impl<S: Simd> SchemeVisitor for With<S, Hebbian<'_>> {
                 Active::Patches(&patches)
             }
         };
-        hebbian(self.0, scheme, from, active, out.dw);
-        bias_update(self.0, &plan, from, active, out.db);
+        hebbian(self.0, scheme, from, active, dw);
+        bias_update(self.0, &plan, from, active, db);
     }
 }

@@ -9,11 +9,10 @@
 
 use super::line::line_of;
 use super::rectify::{accumulate, pool, rectify};
-use super::scheme::{
-    InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
-};
-use super::shape::{ConvPlan, ConvShape, LANES, Lanes, PANEL, Pool};
+use super::scheme::{InputJob, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob};
+use super::shape::{ConvPlan, ConvShape, LANES, Lanes, PANEL};
 use super::simd::Simd;
+use crate::Pool;
 
 /// Code of an output channel that does not exist.
 const ABSENT: u8 = u8::MAX;
@@ -186,28 +185,18 @@ impl Direct {
         pixel: usize,
     ) -> ([u8; LANES], [f32; LANES]) {
         let map = [self.plan.shape.c_out, self.out[0]];
-        if self.plan.output_lanes == Lanes::Sixteen && line * LANES < map[0] {
-            let at = (patch * map[0] / LANES + line) * map[1] + pixel;
-            let codes = job.winners.as_chunks::<LANES>().0[at];
-            let strengths = match job.modulation {
-                Modulation::PerPatch(m) => m.as_chunks().0[patch * map[0] / LANES + line],
-                Modulation::Map(m) => m.as_chunks().0[at],
-                Modulation::Rows(m) => {
-                    m.as_chunks().0[(patch * map[1] + pixel) * map[0] / LANES + line]
-                }
-            };
-            return (codes, strengths);
+        let lanes = self.plan.output_lanes;
+        if lanes == Lanes::Sixteen && line * LANES < map[0] {
+            let at = lanes.index(map, patch, line * LANES, pixel);
+            let (m, place) = job.modulation.place(map, [patch, line * LANES, pixel], at);
+            return (job.winners[at..].as_chunks().0[0], m[place..].as_chunks().0[0]);
         }
         let (mut codes, mut strengths) = ([ABSENT; LANES], [0.0; LANES]);
         for lane in 0..LANES.min(map[0].saturating_sub(line * LANES)) {
             let channel = line * LANES + lane;
-            let at = self.plan.output_lanes.index(map, patch, channel, pixel);
-            codes[lane] = job.winners[at];
-            strengths[lane] = match job.modulation {
-                Modulation::PerPatch(m) => m[patch * map[0] + channel],
-                Modulation::Map(m) => m[at],
-                Modulation::Rows(m) => m[(patch * map[1] + pixel) * map[0] + channel],
-            };
+            let at = lanes.index(map, patch, channel, pixel);
+            let (m, place) = job.modulation.place(map, [patch, channel, pixel], at);
+            (codes[lane], strengths[lane]) = (job.winners[at], m[place]);
         }
         (codes, strengths)
     }
@@ -224,7 +213,7 @@ impl Direct {
         let map = [self.plan.shape.c_out, self.out[0]];
         let count = LANES.min(map[0] - line * LANES);
         let channel = line * LANES;
-        accumulate(simd, &mut job.out.sums[patch * map[0] + channel..][..count], value);
+        accumulate(simd, &mut job.out.mean[patch * map[0] + channel..][..count], value);
         let at = self.plan.output_lanes.index(map, patch, channel, pixel);
         if self.plan.output_lanes == Lanes::Sixteen {
             simd.store(&mut job.out.y[at..].as_chunks_mut().0[0], value);

@@ -8,10 +8,11 @@
 use super::film_scheme::Film;
 use super::forward::{Inputs, forward};
 use super::hebbian::{Evidence, hebbian};
-use super::instruction::{InstructionSet, instruction_set};
+use super::instruction::InstructionSet;
 use super::rows::{Rows, sums};
 use super::scheme::{Active, Modulation, Outputs, Scheme};
 use super::simd::{Kernel, Simd};
+use crate::{Response, spec::positions};
 
 /// Size of a convolution over frames; axes are time, rows, columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,30 +33,13 @@ pub struct FilmShape {
     pub padding: [usize; 3],
 }
 
-/// What a neuron makes of its summed input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Response {
-    /// ρ(a) = max(0, a).
-    #[default]
-    Rectified,
-    /// a itself.
-    Linear,
-}
-
 impl FilmShape {
     /// Size of the output.
     ///
     /// # Panics
     /// If the kernel is larger than the padded input.
     pub fn out_size(&self) -> [usize; 3] {
-        std::array::from_fn(|axis| {
-            let (padded, kernel) = (self.size[axis] + 2 * self.padding[axis], self.kernel[axis]);
-            assert!(
-                padded >= kernel,
-                "kernel: expected at most {padded}, got {kernel} on axis {axis}"
-            );
-            (padded - kernel) / self.stride[axis] + 1
-        })
+        positions(self.size, self.kernel, self.stride, self.padding)
     }
 
     /// Elements of `x`.
@@ -85,11 +69,7 @@ impl FilmShape {
     ///
     /// # Panics
     /// If a length does not fit.
-    pub fn forward(&self, x: &[f32], w: &[f32], b: &[f32], response: Response, y: &mut [f32]) {
-        self.forward_with(instruction_set(), Inputs { x, w, b }, response, y);
-    }
-
-    pub(super) fn forward_with(
+    pub fn forward(
         &self,
         instructions: InstructionSet,
         from: Inputs<'_>,
@@ -115,11 +95,7 @@ impl FilmShape {
     ///
     /// # Panics
     /// If a length does not fit.
-    pub fn hebbian(&self, x: &[f32], post: &[f32], dw: &mut [f32], db: &mut [f32]) {
-        self.hebbian_with(instruction_set(), [x, post], [dw, db]);
-    }
-
-    pub(super) fn hebbian_with(
+    pub fn hebbian(
         &self,
         instructions: InstructionSet,
         [x, post]: [&[f32]; 2],
@@ -145,7 +121,7 @@ impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         // Nobody asks for winners or for means over a frame.
-        let out = Outputs { y: self.y, winners: &mut [], sums: &mut [] };
+        let out = Outputs { y: self.y, winners: &mut [], mean: &mut [] };
         forward(simd, &self.film, self.from, out);
     }
 }

@@ -3,15 +3,16 @@
 //! As in `direct.rs`; but the taps of a kernel's row lie side by side in memory, and a kernel in time only adds
 //! rows. So any number of channels is lowered by copying.
 
-use super::film::{FilmShape, Response};
+use super::film::FilmShape;
 use super::line::line_of;
 use super::rectify::rectify;
 use super::rows::put_line;
 use super::scheme::{
     InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
 };
-use super::shape::{ConvPlan, ConvShape, LANES, Lanes, PANEL, Path, Pool};
+use super::shape::{ConvPlan, ConvShape, LANES, Lanes, PANEL};
 use super::simd::Simd;
+use crate::{Arithmetic, Pool, Response};
 
 /// The scheme: a patch is an output frame.
 pub(super) struct Film {
@@ -40,7 +41,7 @@ impl Film {
         };
         let frames = ConvPlan::new(frames, Pool::None)
             .with_lanes(Lanes::One, Lanes::One)
-            .with_path(Path::Direct);
+            .with_arithmetic(Arithmetic::Exact);
         Self { shape, out, response, frames }
     }
 

@@ -16,8 +16,8 @@ const PASS_BYTES: usize = 2 << 20;
 const PASS_ROWS: [usize; 2] = [2 * TILE_ROWS, 8 * TILE_ROWS];
 
 /// Input and parameters of a forward step.
-#[derive(Clone, Copy)]
-pub(super) struct Inputs<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
     /// Activity of the layer below.
     pub x: &'a [f32],
     /// `[c_out, c_in, kh, kw]`.
@@ -26,7 +26,7 @@ pub(super) struct Inputs<'a> {
     pub b: &'a [f32],
 }
 
-/// Computes all outputs; `out.sums` becomes the mean over the map.
+/// Computes all outputs.
 ///
 /// Every output is one sum in a fixed order, whatever the number of threads.
 pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Outputs<'_>) {
@@ -88,7 +88,7 @@ impl Task<'_> {
         let place = Placement::tiles(pass, chunks);
         let v = grown(&mut scratch.input, W::FREQUENCIES * place.plane + WRITE_AHEAD);
         let m = grown(&mut scratch.product, pass / TILE_ROWS * W::FREQUENCIES * TILE_LINES);
-        out.sums.fill(0.0);
+        out.mean.fill(0.0);
         for first in (0..rows).step_by(pass) {
             let range = first..(first + pass).min(rows);
             let tiles = range.len().div_ceil(TILE_ROWS);
@@ -106,7 +106,7 @@ impl Task<'_> {
             }
         }
         let scale = 1.0 / plan.out_area() as f32;
-        out.sums.iter_mut().for_each(|sum| *sum *= scale);
+        out.mean.iter_mut().for_each(|sum| *sum *= scale);
     }
 }
 

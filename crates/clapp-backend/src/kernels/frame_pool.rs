@@ -4,11 +4,11 @@
 //! y(q) = α u(p*) + β        p* = the pixel of window q with the largest α u
 //! ```
 
-use super::film::Response;
 use super::frame_windows::{BackCall, Forward, SumsCall, Won};
-use super::instruction::{InstructionSet, instruction_set};
+use super::instruction::InstructionSet;
 use super::rows::{Rows, lines};
 use super::shape::LANES;
+use crate::Response;
 
 /// Frames `[frame, row, column, channel]` and the square windows over each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +73,7 @@ impl FramePool {
     ///
     /// # Panics
     /// If a length does not fit.
-    pub fn forward(&self, map: &[f32], line: [&[f32]; 2], y: &mut [f32], winners: &mut [u8]) {
-        self.forward_with(instruction_set(), map, line, (y, winners));
-    }
-
-    pub(super) fn forward_with(
+    pub fn forward(
         &self,
         instructions: InstructionSet,
         map: &[f32],
@@ -99,11 +95,7 @@ impl FramePool {
     ///
     /// # Panics
     /// If a length does not fit.
-    pub fn sums(&self, from: Back<'_>, mean: &[f32]) -> [Vec<f32>; 2] {
-        self.sums_with(instruction_set(), from, mean)
-    }
-
-    pub(super) fn sums_with(
+    pub fn sums(
         &self,
         instructions: InstructionSet,
         from: Back<'_>,
@@ -134,11 +126,7 @@ impl FramePool {
     ///
     /// # Panics
     /// If a length does not fit.
-    pub fn back(&self, from: Back<'_>, terms: [&[f32]; 3], response: Response, post: &mut [f32]) {
-        self.back_with(instruction_set(), from, terms, (response, post));
-    }
-
-    pub(super) fn back_with(
+    pub fn back(
         &self,
         instructions: InstructionSet,
         from: Back<'_>,

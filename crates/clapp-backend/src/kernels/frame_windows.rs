@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::film::Response;
 use super::frame_pool::FramePool;
 use super::line::Line;
 use super::rows::{Rows, Terms, put_line, sums};
 use super::shape::LANES;
 use super::simd::{Kernel, Simd};
+use crate::Response;
 
 /// Code of a channel that does not exist.
 const ABSENT: u8 = u8::MAX;

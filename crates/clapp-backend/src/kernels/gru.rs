@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{Contract, pack_panels};
+use super::blocks::pack_panels;
 use super::function::{sigmoid, tanh};
-use super::instruction::{InstructionSet, instruction_set};
+use super::instruction::InstructionSet;
 use super::line::{Line, grown, with_scratch, with_shared};
 use super::shape::{LANES, PANEL};
 use super::simd::{Kernel, Simd};
+use crate::{Contract, GruStates, Reach};
 
 /// Extent of a recording in a recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +33,6 @@ impl GruShape {
     }
 }
 
-/// What happens in a recurrent layer, `[stream, time, ·]`.
-#[derive(Debug)]
-pub struct GruStates<T> {
-    /// r and ζ beside each other, `2 · unit`.
-    pub gates: T,
-    /// n.
-    pub candidates: T,
-    /// v = W_hn h⁻ + b_hn.
-    pub recalled: T,
-    /// h.
-    pub states: T,
-}
-
 /// Runs a recurrent layer through recordings that begin in silence.
 ///
 /// ```text
@@ -60,16 +48,6 @@ pub struct GruStates<T> {
 /// # Panics
 /// If a length does not fit.
 pub fn gru_states(
-    shape: GruShape,
-    driven: &[f32],
-    [weight, bias]: [&[f32]; 2],
-    out: GruStates<&mut [f32]>,
-) {
-    gru_states_with(instruction_set(), shape, driven, [weight, bias], out);
-}
-
-/// [`gru_states`] with these instructions.
-pub(super) fn gru_states_with(
     instructions: InstructionSet,
     shape: GruShape,
     driven: &[f32],
@@ -237,15 +215,6 @@ impl Streams<'_> {
     }
 }
 
-/// How far back a modulation reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reach {
-    /// To what each neuron's own memory ζ h has kept of its past: e-prop.
-    Memory,
-    /// Not beyond the present step.
-    Present,
-}
-
 /// What arrives at the gates of every unit deserves: modulation, filtered, times slope.
 ///
 /// ```text
@@ -260,17 +229,6 @@ pub enum Reach {
 /// # Panics
 /// If a length does not fit.
 pub fn gru_credit(
-    shape: GruShape,
-    seen: &GruStates<&[f32]>,
-    modulation: &[f32],
-    reach: Reach,
-    [driven, recalled]: [&mut [f32]; 2],
-) {
-    gru_credit_with(instruction_set(), shape, seen, modulation, reach, [driven, recalled]);
-}
-
-/// [`gru_credit`] with these instructions.
-pub(super) fn gru_credit_with(
     instructions: InstructionSet,
     shape: GruShape,
     seen: &GruStates<&[f32]>,

@@ -23,11 +23,11 @@ const TASKS: usize = 16;
 const SLICE_ROWS: usize = 1024;
 
 /// What a weight update is made of.
-#[derive(Clone, Copy)]
-pub(super) struct Evidence<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
     /// Activity of the layer below.
     pub x: &'a [f32],
-    /// Winners of the forward step.
+    /// Of the forward step with the same shape, pool and output layout.
     pub winners: &'a [u8],
     /// Modulation of the outputs.
     pub modulation: Modulation<'a>,
@@ -324,15 +324,10 @@ impl BiasLine<'_> {
             let first = (patch * channels / LANES + self.line) * area;
             let mut sum = simd.zero();
             for pixel in pixels {
-                let strength = match self.from.modulation {
-                    Modulation::PerPatch(m) => {
-                        simd.load(&line_of(&m[patch * channels..], self.line))
-                    }
-                    Modulation::Map(m) => simd.load(&m.as_chunks::<LANES>().0[first + pixel]),
-                    Modulation::Rows(m) => {
-                        simd.load(&line_of(&m[(patch * area + pixel) * channels..], self.line))
-                    }
-                };
+                let at = [patch, self.line * LANES, pixel];
+                let (m, place) =
+                    self.from.modulation.place([channels, area], at, (first + pixel) * LANES);
+                let strength = simd.load(&line_of(&m[place..], 0));
                 let silent = simd.codes_equal(&winners[first + pixel], SILENT as u8);
                 sum = simd.add(sum, simd.select(silent, simd.zero(), strength));
             }
@@ -351,10 +346,11 @@ impl BiasLine<'_> {
             for (lane, sum) in sums.iter_mut().enumerate().take(self.db.len()) {
                 let channel = self.line * LANES + lane;
                 let first = (patch * channels + channel) * area;
-                let strength = |pixel: usize| match self.from.modulation {
-                    Modulation::PerPatch(m) => m[patch * channels + channel],
-                    Modulation::Map(m) => m[first + pixel],
-                    Modulation::Rows(m) => m[(patch * area + pixel) * channels + channel],
+                let strength = |pixel: usize| {
+                    let at = [patch, channel, pixel];
+                    let (m, place) =
+                        self.from.modulation.place([channels, area], at, first + pixel);
+                    m[place]
                 };
                 let wins = |&pixel: &usize| self.from.winners[first + pixel] != SILENT as u8;
                 *sum += pixels.clone().filter(wins).map(strength).sum::<f32>();

@@ -3,64 +3,97 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::simd::{Kernel, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512};
 
-/// The environment variable that names the instruction set: `avx512`, `avx2` or `portable`.
-pub const INSTRUCTION_SET_VARIABLE: &str = "CLAPP_ISA";
+/// The environment variable that names the instruction set.
+const VARIABLE: &str = "CLAPP_ISA";
 
-/// A family of processor instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum InstructionSet {
+/// Makes the enum and all that asks for every set of it. A set has a type of its name that implements
+/// [`Simd`](super::simd::Simd) and is made by `detect` alone.
+macro_rules! instruction_sets {
+    ($($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $set:ident = $name:literal,)*) => {
+        /// A family of processor instructions.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum InstructionSet {
+            $($(#[doc = $doc])* $set,)*
+        }
+
+        impl InstructionSet {
+            /// Every set, slowest first.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$set),*];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$set => $name,)*
+                }
+            }
+
+            /// Whether this processor has the set.
+            pub fn is_available(self) -> bool {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$set => $set::detect().is_some(),)*
+                    #[allow(unreachable_patterns)] // those of other processors
+                    _ => false,
+                }
+            }
+
+            /// Runs `kernel` with this set; with the portable one if the processor does not have it.
+            pub(super) fn visit<K: Kernel>(self, kernel: K) -> K::Output {
+                $(
+                    $(#[cfg($cfg)])?
+                    if let (Self::$set, Some(simd)) = (self, $set::detect()) {
+                        return kernel.run(simd);
+                    }
+                )*
+                kernel.run(Portable)
+            }
+        }
+    };
+}
+
+instruction_sets! {
     /// Whatever the compiler's target has.
-    Portable,
+    Portable = "portable",
     /// x86-64 with AVX2 and FMA.
-    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx2 = "avx2",
     /// x86-64 with AVX-512F.
-    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx512 = "avx512",
 }
 
 /// Why an instruction set cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstructionSetError {
-    /// The name is none of `avx512`, `avx2`, `portable`.
+    /// No set has this name.
+    #[error("instruction set: expected {}, got {name:?}", names())]
     Unknown {
         /// The name that was given.
         name: String,
     },
     /// This processor does not have it.
+    #[error("instruction set: {set} is not available on this processor")]
     Unavailable {
         /// The set that was asked for.
         set: InstructionSet,
     },
 }
 
-impl fmt::Display for InstructionSetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { name } => {
-                write!(f, "instruction set: expected avx512, avx2 or portable, got {name:?}")
-            }
-            Self::Unavailable { set } => {
-                write!(f, "instruction set: {set} is not available on this processor")
-            }
-        }
-    }
+/// The names of all sets, as a sentence lists them.
+fn names() -> String {
+    let [last, others @ ..] = InstructionSet::ALL.map(InstructionSet::name);
+    let others: Vec<_> = others.into_iter().rev().collect();
+    format!("{} or {last}", others.join(", "))
 }
-
-impl std::error::Error for InstructionSetError {}
 
 impl fmt::Display for InstructionSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Portable => "portable",
-            Self::Avx2 => "avx2",
-            Self::Avx512 => "avx512",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -70,89 +103,26 @@ impl FromStr for InstructionSet {
     /// # Errors
     /// If the name is unknown or this processor does not have the set.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let set = Self::ALL.into_iter().find(|set| set.to_string() == name.trim().to_lowercase());
+        let set = Self::ALL.into_iter().find(|set| set.name() == name.trim().to_lowercase());
         let set = set.ok_or_else(|| InstructionSetError::Unknown { name: name.to_owned() })?;
         if set.is_available() { Ok(set) } else { Err(InstructionSetError::Unavailable { set }) }
     }
 }
 
 impl InstructionSet {
-    /// Every set, slowest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
-
-    /// Whether this processor has the set.
-    pub fn is_available(self) -> bool {
-        match self {
-            Self::Portable => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Avx2::detect().is_some(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => Avx512::detect().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
-        }
-    }
-
     /// The fastest set this processor has.
     pub fn best() -> Self {
         Self::ALL.into_iter().rfind(|set| set.is_available()).unwrap_or(Self::Portable)
     }
 
-    /// Runs `kernel` with this set; with the portable one if the processor does not have it.
-    pub(super) fn visit<K: Kernel>(self, kernel: K) -> K::Output {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let wide = if self == Self::Avx512 { Avx512::detect() } else { None };
-            if let Some(simd) = wide {
-                return kernel.run(simd);
-            }
-            let middle = if self == Self::Avx2 { Avx2::detect() } else { None };
-            if let Some(simd) = middle {
-                return kernel.run(simd);
-            }
-        }
-        kernel.run(Portable)
+    /// The set of this name; the best one without a name, or with one that is unknown or not available.
+    pub(super) fn named(name: Option<&str>) -> Self {
+        name.and_then(|name| name.parse().ok()).unwrap_or_else(Self::best)
     }
 }
 
-/// 0: none chosen by the program, else 1 + position in [`InstructionSet::ALL`].
-static CHOSEN: AtomicU8 = AtomicU8::new(0);
-
-/// The set asked for in `CLAPP_ISA`, or `None` if the variable is not set.
-///
-/// # Errors
-/// If its value is unknown or this processor does not have the set; [`instruction_set`] then
-/// ignores it.
-pub fn environment_instruction_set() -> Result<Option<InstructionSet>, InstructionSetError> {
-    std::env::var(INSTRUCTION_SET_VARIABLE).ok().map(|name| name.parse()).transpose()
-}
-
-/// The set new plans use: the program's choice, else that of `CLAPP_ISA`, else the best available.
-///
-/// A value of `CLAPP_ISA` that is unknown or not available counts as none; the variable is read
-/// once.
+/// The set that new plans use: that of `CLAPP_ISA`, which is read once, else the best available.
 pub fn instruction_set() -> InstructionSet {
-    static DEFAULT: OnceLock<InstructionSet> = OnceLock::new();
-    match CHOSEN.load(Ordering::Relaxed) {
-        0 => *DEFAULT.get_or_init(|| {
-            environment_instruction_set().ok().flatten().unwrap_or_else(InstructionSet::best)
-        }),
-        position => InstructionSet::ALL[usize::from(position) - 1],
-    }
-}
-
-/// Chooses the set for the whole program, or returns to the default with `None`.
-///
-/// # Errors
-/// If this processor does not have the set; the choice is then unchanged.
-pub fn set_instruction_set(set: Option<InstructionSet>) -> Result<(), InstructionSetError> {
-    let position = match set {
-        None => 0,
-        Some(set) if !set.is_available() => return Err(InstructionSetError::Unavailable { set }),
-        Some(InstructionSet::Portable) => 1,
-        Some(InstructionSet::Avx2) => 2,
-        Some(InstructionSet::Avx512) => 3,
-    };
-    CHOSEN.store(position, Ordering::Relaxed);
-    Ok(())
+    static SET: OnceLock<InstructionSet> = OnceLock::new();
+    *SET.get_or_init(|| InstructionSet::named(std::env::var(VARIABLE).ok().as_deref()))
 }

@@ -20,8 +20,9 @@
 //! products: direct (any shape), Winograd (3×3) and that of films. Results do not depend, bit for bit, on the
 //! number of threads.
 //!
-//! The only `unsafe` code of the workspace is in `x86.rs`: vector instructions behind a proof that
-//! the processor has them.
+//! `unsafe` is in `x86.rs`, vector instructions behind a proof that the processor has them, and in
+//! `simd.rs`, lines that are streamed past the caches. The only other of the workspace is in
+//! `flex/memory.rs`, where results become tensors.
 
 mod blocks;
 mod call;
@@ -55,21 +56,19 @@ mod winograd;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use blocks::{Contract, IndexedRows, block_outer, block_product};
-pub use call::{Activity, Update};
-pub use film::{FilmShape, Response};
+pub use blocks::{IndexedRows, block_outer, block_product};
+pub use film::FilmShape;
+pub use forward::Inputs;
 pub use frame_pool::{Back, FramePool};
-pub use gru::{GruShape, GruStates, Reach, gru_credit, gru_states};
-pub use instruction::{
-    INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError, environment_instruction_set,
-    instruction_set, set_instruction_set,
-};
-pub use line::{Line, lines_to_rows, pack, unpack};
+pub use gru::{GruShape, gru_credit, gru_states};
+pub use hebbian::Evidence;
+pub use instruction::{InstructionSet, instruction_set};
+pub use line::{Line, lines_to_rows, unpack};
 pub use onto::{block_product_onto, places_ascend};
-pub use optimizer::{AdamCoefficients, adam, sgd};
+pub use optimizer::{adam, sgd};
 pub use pairs::{Pairs, pair_gather, pair_scatter, pair_scores};
-pub(crate) use peak::{FMA_LANES, fma_rounds};
+pub use peak::{FMA_LANES, fma_rounds};
 pub use rows::{channel_moments, plain_to_rows};
-pub use scheme::Modulation;
-pub use shape::{ConvPlan, ConvShape, LANES, Lanes, Path, Pool};
-pub(crate) use shelf::Lent;
+pub use scheme::{Modulation, Outputs};
+pub use shape::{ConvPlan, ConvShape, LANES, Lanes};
+pub use shelf::Lent;

@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{Contract, IndexedRows, PackTile, pack_panels, starts};
-use super::instruction::{InstructionSet, instruction_set};
+use super::blocks::{IndexedRows, PackTile, pack_panels, starts};
+use super::instruction::InstructionSet;
 use super::line::{Line, grown, with_scratch, with_shared};
 use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
 use super::shape::PANEL;
 use super::simd::{Kernel, Simd};
+use crate::Contract;
 
 /// `sums[places r] += W_k x[index r]` for every row r of block k, block after block.
 ///
@@ -22,26 +23,6 @@ use super::simd::{Kernel, Simd};
 /// If a length does not fit, an index is out of range, or places do not ascend
 /// ([`places_ascend`]).
 pub fn block_product_onto(
-    rows: IndexedRows<'_>,
-    weight: &[f32],
-    blocks: &[usize],
-    contract: Contract,
-    places: &[i32],
-    sums: &mut [f32],
-) {
-    block_product_onto_with(instruction_set(), rows, weight, blocks, contract, (places, sums));
-}
-
-/// Whether the places of every block ascend, each only once.
-#[must_use]
-pub fn places_ascend(places: &[i32], blocks: &[usize]) -> bool {
-    starts(blocks).all(|block| {
-        places.get(block).is_some_and(|block| block.windows(2).all(|pair| pair[0] < pair[1]))
-    })
-}
-
-/// [`block_product_onto`] with these instructions.
-pub(super) fn block_product_onto_with(
     instructions: InstructionSet,
     rows: IndexedRows<'_>,
     weight: &[f32],
@@ -68,6 +49,14 @@ pub(super) fn block_product_onto_with(
     if outputs > 0 {
         instructions.visit(Onto { rows, weight, blocks, contract, outputs, places, sums });
     }
+}
+
+/// Whether the places of every block ascend, each only once.
+#[must_use]
+pub fn places_ascend(places: &[i32], blocks: &[usize]) -> bool {
+    starts(blocks).all(|block| {
+        places.get(block).is_some_and(|block| block.windows(2).all(|pair| pair[0] < pair[1]))
+    })
 }
 
 /// Rows of the longest block in one task: a panel of weights serves all of them.

@@ -2,32 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::instruction::{InstructionSet, instruction_set};
+use super::instruction::InstructionSet;
 use super::shape::LANES;
 use super::simd::{Kernel, Simd};
+use crate::AdamCoefficients;
 
 /// Elements of one task.
 const CHUNK: usize = 1 << 15;
-
-/// Constants of one Adam step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamCoefficients {
-    /// Learning rate η.
-    pub lr: f32,
-    /// Decay β₁ of the first moment. In double precision, as β₂, because 1 − β is needed too: in
-    /// single precision 1 − 0.999 is wrong by 1e-5.
-    pub beta1: f64,
-    /// Decay β₂ of the second moment.
-    pub beta2: f64,
-    /// ε, added to the root of the second moment.
-    pub eps: f32,
-    /// `1 − β₁ᵗ` for step t = 1, 2, ….
-    pub bias_correction1: f32,
-    /// `1 − β₂ᵗ`.
-    pub bias_correction2: f32,
-    /// L2 decay λ, added to the gradient.
-    pub weight_decay: f32,
-}
 
 /// One step of Adam along the update `dw` (the negative gradient).
 ///
@@ -47,17 +28,6 @@ pub struct AdamCoefficients {
 /// # Paper
 /// Kingma and Ba 2015, Algorithm 1, with ε and the corrections where PyTorch puts them.
 pub fn adam(
-    w: &mut [f32],
-    m: &mut [f32],
-    v: &mut [f32],
-    dw: &[f32],
-    coefficients: AdamCoefficients,
-) {
-    adam_with(instruction_set(), [w, m, v], dw, coefficients);
-}
-
-/// [`adam`] of `[w, m, v]` with these instructions.
-pub(super) fn adam_with(
     instructions: InstructionSet,
     [w, m, v]: [&mut [f32]; 3],
     dw: &[f32],
@@ -131,16 +101,20 @@ fn adam_lanes<S: Simd>(
     dw: &[f32; LANES],
     coefficients: AdamCoefficients,
 ) {
-    let AdamCoefficients { lr, beta1, beta2, eps, bias_correction1, bias_correction2, .. } =
+    let AdamCoefficients { rate, beta_1, beta_2, epsilon, decay, correction_1, correction_2 } =
         coefficients;
+    // 1 − β in double precision: in single 1 − 0.999 is wrong by 1e-5.
+    let (one_minus_beta_1, one_minus_beta_2) = ((1.0 - beta_1) as f32, (1.0 - beta_2) as f32);
+    let [rate, beta_2, epsilon, decay, correction_1, correction_2] =
+        [rate, beta_2, epsilon, decay, correction_1, correction_2].map(|value| value as f32);
     let weight = simd.load(w);
-    let gradient = simd.sub(simd.scale(coefficients.weight_decay, weight), simd.load(dw));
+    let gradient = simd.sub(simd.scale(decay, weight), simd.load(dw));
     let mean = simd.load(m);
-    let mean = simd.scale_add((1.0 - beta1) as f32, simd.sub(gradient, mean), mean);
-    let square = simd.scale((1.0 - beta2) as f32, simd.mul(gradient, gradient));
-    let variance = simd.scale_add(beta2 as f32, simd.load(v), square);
-    let root = simd.scale_add(1.0 / bias_correction2.sqrt(), simd.sqrt(variance), simd.splat(eps));
-    let step = simd.scale(lr / bias_correction1, simd.div(mean, root));
+    let mean = simd.scale_add(one_minus_beta_1, simd.sub(gradient, mean), mean);
+    let square = simd.scale(one_minus_beta_2, simd.mul(gradient, gradient));
+    let variance = simd.scale_add(beta_2, simd.load(v), square);
+    let root = simd.scale_add(1.0 / correction_2.sqrt(), simd.sqrt(variance), simd.splat(epsilon));
+    let step = simd.scale(rate / correction_1, simd.div(mean, root));
     simd.store(w, simd.sub(weight, step));
     simd.store(m, mean);
     simd.store(v, variance);

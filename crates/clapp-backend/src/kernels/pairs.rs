@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::instruction::{InstructionSet, instruction_set};
+use super::instruction::InstructionSet;
 use super::line::line_of;
 use super::shape::LANES;
 use super::simd::{Kernel, Simd};
@@ -35,12 +35,7 @@ impl Pairs<'_> {
 ///
 /// # Panics
 /// If an index is out of range.
-pub fn pair_scores(pairs: Pairs<'_>, p: &[f32], z: &[f32], scores: &mut [f32]) {
-    pair_scores_with(instruction_set(), pairs, p, z, scores);
-}
-
-/// [`pair_scores`] with these instructions.
-pub(super) fn pair_scores_with(
+pub fn pair_scores(
     instructions: InstructionSet,
     pairs: Pairs<'_>,
     p: &[f32],
@@ -55,12 +50,7 @@ pub(super) fn pair_scores_with(
 ///
 /// # Panics
 /// If an index is out of range.
-pub fn pair_gather(pairs: Pairs<'_>, gamma: &[f32], z: &[f32], sums: &mut [f32]) {
-    pair_gather_with(instruction_set(), pairs, gamma, z, sums);
-}
-
-/// [`pair_gather`] with these instructions.
-pub(super) fn pair_gather_with(
+pub fn pair_gather(
     instructions: InstructionSet,
     pairs: Pairs<'_>,
     gamma: &[f32],
@@ -82,12 +72,7 @@ pub(super) fn pair_gather_with(
 ///
 /// # Panics
 /// If an index is out of range.
-pub fn pair_scatter(pairs: Pairs<'_>, gamma: &[f32], p: &[f32], sums: &mut [f32]) {
-    pair_scatter_with(instruction_set(), pairs, gamma, p, sums);
-}
-
-/// [`pair_scatter`] with these instructions.
-pub(super) fn pair_scatter_with(
+pub fn pair_scatter(
     instructions: InstructionSet,
     pairs: Pairs<'_>,
     gamma: &[f32],

@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use rayon::prelude::*;
 
-use super::instruction::{InstructionSet, instruction_set};
+use super::instruction::InstructionSet;
 use super::line::{Line, line_of};
 use super::shape::LANES;
 use super::simd::{Kernel, Simd};
@@ -129,12 +129,7 @@ impl Terms<1> for Squares<'_> {
 ///
 /// # Panics
 /// If `values` does not hold whole rows for every frame, or none.
-pub fn channel_moments(values: &[f32], frames: usize, channels: usize) -> [Vec<f32>; 2] {
-    channel_moments_with(instruction_set(), values, frames, channels)
-}
-
-/// [`channel_moments`] with these instructions.
-pub(super) fn channel_moments_with(
+pub fn channel_moments(
     instructions: InstructionSet,
     values: &[f32],
     frames: usize,

@@ -29,6 +29,24 @@ pub enum Modulation<'a> {
     Rows(&'a [f32]),
 }
 
+impl<'a> Modulation<'a> {
+    /// All values, and the place of the one for a channel of an output pixel, which stands at `at` in the
+    /// outputs. In lines, that of the first of 16 channels.
+    #[inline(always)]
+    pub(super) fn place(
+        self,
+        [channels, area]: [usize; 2],
+        [patch, channel, pixel]: [usize; 3],
+        at: usize,
+    ) -> (&'a [f32], usize) {
+        match self {
+            Self::PerPatch(m) => (m, patch * channels + channel),
+            Self::Map(m) => (m, at),
+            Self::Rows(m) => (m, (patch * area + pixel) * channels + channel),
+        }
+    }
+}
+
 /// What takes part in a weight update.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Active<'a> {
@@ -166,26 +184,28 @@ pub(super) struct ModulationJob<'a> {
 }
 
 /// The outputs of some patches.
-pub(super) struct Outputs<'a> {
-    /// Activity after pooling.
+#[derive(Debug)]
+pub struct Outputs<'a> {
+    /// `[n, c_out, h', w']` in the output layout: the activity after pooling.
     pub y: &'a mut [f32],
-    /// Winner codes, in the layout of `y`.
+    /// For each element of `y` which pixel of its 2×2 block won, 0–3 row by row (without pooling
+    /// 0), or 4 where the activity is zero.
     pub winners: &'a mut [u8],
-    /// Sums over the map, `[patch, c_out]`.
-    pub sums: &'a mut [f32],
+    /// `[n, c_out]`: mean of `y` over the map; its sum until all rows are raised.
+    pub mean: &'a mut [f32],
 }
 
 impl Outputs<'_> {
     /// The outputs of every `patches` of `n` patches; a part that is empty stays so.
-    pub fn split(self, n: usize, patches: usize) -> Vec<Self> {
-        let Self { mut y, mut winners, mut sums } = self;
-        let each = [y.len(), winners.len(), sums.len()].map(|len| len / n.max(1));
+    pub(super) fn split(self, n: usize, patches: usize) -> Vec<Self> {
+        let Self { mut y, mut winners, mut mean } = self;
+        let each = [y.len(), winners.len(), mean.len()].map(|len| len / n.max(1));
         let task = |first| {
             let count = patches.min(n - first);
             let y = y.split_off_mut(..count * each[0]).unwrap_or_default();
             let winners = winners.split_off_mut(..count * each[1]).unwrap_or_default();
-            let sums = sums.split_off_mut(..count * each[2]).unwrap_or_default();
-            Outputs { y, winners, sums }
+            let mean = mean.split_off_mut(..count * each[2]).unwrap_or_default();
+            Outputs { y, winners, mean }
         };
         (0..n).step_by(patches).map(task).collect()
     }

@@ -1,6 +1,7 @@
 //! What a convolution looks like: sizes, layouts, and the plan that joins them.
 
 use super::instruction::{InstructionSet, instruction_set};
+use crate::{Arithmetic, Pool, spec::positions};
 
 /// Channels in one line of a blocked activity, and lanes of one vector.
 pub const LANES: usize = 16;
@@ -46,25 +47,21 @@ impl ConvShape {
     }
 
     /// Rows of the convolution's map, before pooling.
-    ///
-    /// # Panics
-    /// If the kernel is larger than the padded input.
     pub fn out_height(&self) -> usize {
-        self.extent(0, self.height)
+        self.map_size()[0]
     }
 
     /// Columns of the convolution's map, before pooling.
+    pub fn out_width(&self) -> usize {
+        self.map_size()[1]
+    }
+
+    /// Rows and columns of the convolution's map, before pooling.
     ///
     /// # Panics
     /// If the kernel is larger than the padded input.
-    pub fn out_width(&self) -> usize {
-        self.extent(1, self.width)
-    }
-
-    fn extent(&self, axis: usize, size: usize) -> usize {
-        let (padded, kernel) = (size + 2 * self.padding[axis], self.kernel[axis]);
-        assert!(padded >= kernel, "kernel: expected at most {padded}, got {kernel} on axis {axis}");
-        (padded - kernel) / self.stride[axis] + 1
+    fn map_size(&self) -> [usize; 2] {
+        positions([self.height, self.width], self.kernel, self.stride, self.padding)
     }
 
     /// Weights of one kernel map: rows × columns.
@@ -75,25 +72,6 @@ impl ConvShape {
     /// Pixels of an input map.
     pub(super) fn in_area(&self) -> usize {
         self.height * self.width
-    }
-}
-
-/// What follows the rectified convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pool {
-    /// Nothing.
-    None,
-    /// The maximum of 2×2 blocks; an odd last row or column is left out.
-    Max2,
-}
-
-impl Pool {
-    /// Side of the block that becomes one output pixel.
-    pub(super) fn side(self) -> usize {
-        match self {
-            Self::None => 1,
-            Self::Max2 => 2,
-        }
     }
 }
 
@@ -133,32 +111,7 @@ impl Lanes {
     }
 }
 
-/// How the products are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Path {
-    /// Winograd where it is possible, direct elsewhere.
-    Auto,
-    /// Plain sums of products: the error is that of f32 summation.
-    Direct,
-    /// Minimal filtering (Winograd 1980): a quarter of the multiplications, up to 5 times the
-    /// error.
-    Winograd,
-}
-
 /// A convolution with its layouts: everything but the numbers.
-///
-/// # Example
-/// ```
-/// use clapp_backend::kernels::{Activity, ConvPlan, ConvShape, Pool};
-///
-/// let plan = ConvPlan::new(ConvShape::three_by_three(1, 1, 1, 2, 2), Pool::Max2);
-/// let (mut y, mut winners, mut mean) = ([0.0], [0], [0.0]);
-/// let out = Activity { y: &mut y, winners: &mut winners, mean: &mut mean };
-/// // Only the middle tap: the second pixel, 5, is the largest.
-/// let w = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
-/// plan.forward(&[1.0, 5.0, 2.0, 3.0], &w, &[0.5], out);
-/// assert_eq!((y, winners, mean), ([5.5], [1], [5.5]));
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ConvPlan {
     /// Sizes.
@@ -169,21 +122,21 @@ pub struct ConvPlan {
     pub input_lanes: Lanes,
     /// Layout of `y`, of the winners and of a modulation map.
     pub output_lanes: Lanes,
-    /// How the products are computed.
-    pub path: Path,
+    /// Whether Winograd may compute the products where it can.
+    pub arithmetic: Arithmetic,
     /// Which instructions compute them.
     pub instructions: InstructionSet,
 }
 
 impl ConvPlan {
-    /// Preferred layouts, [`Path::Auto`] and the current [`instruction_set`].
+    /// Preferred layouts, [`Arithmetic::Fast`] and the current [`instruction_set`].
     pub fn new(shape: ConvShape, pool: Pool) -> Self {
         Self {
             shape,
             pool,
             input_lanes: Lanes::preferred(shape.c_in),
             output_lanes: Lanes::preferred(shape.c_out),
-            path: Path::Auto,
+            arithmetic: Arithmetic::Fast,
             instructions: instruction_set(),
         }
     }
@@ -193,9 +146,9 @@ impl ConvPlan {
         Self { input_lanes, output_lanes, ..self }
     }
 
-    /// The same plan with the products computed this way.
-    pub fn with_path(self, path: Path) -> Self {
-        Self { path, ..self }
+    /// The same plan with this arithmetic.
+    pub fn with_arithmetic(self, arithmetic: Arithmetic) -> Self {
+        Self { arithmetic, ..self }
     }
 
     /// The same plan with these instructions.
@@ -230,7 +183,7 @@ impl ConvPlan {
         self.shape.c_out * self.shape.c_in * self.shape.taps()
     }
 
-    /// Whether [`Path::Winograd`] can compute this shape: 3×3, stride 1, padding 1, `c_in` a
+    /// Whether Winograd can compute this shape: 3×3, stride 1, padding 1, `c_in` a
     /// multiple of 16, `c_out` of 32, and a map of 2×2 or of sides that are multiples of 4.
     pub fn supports_winograd(&self) -> bool {
         let ConvShape { height, width, kernel, stride, padding, .. } = self.shape;

@@ -8,17 +8,22 @@ use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use super::line::Line;
+use super::shape::LANES;
 
 /// Lines that go back to the shelf when they are dropped.
-pub(crate) struct Lent {
+pub struct Lent {
     /// At least as many as were asked for; their contents are arbitrary.
-    pub(crate) lines: Vec<Line>,
+    pub lines: Vec<Line>,
 }
 
 impl Lent {
-    /// Memory for `lines` lines.
-    pub(crate) fn new(lines: usize) -> Self {
-        let lines = if lines == 0 { vec![] } else { shelf(|shelf| shelf.take(lines)) };
+    /// Memory for `lines` lines. In debug builds it is full of not-a-number, so that a line that
+    /// nobody writes shows.
+    pub fn new(lines: usize) -> Self {
+        let mut lines = if lines == 0 { vec![] } else { shelf(|shelf| shelf.take(lines)) };
+        if cfg!(debug_assertions) {
+            lines.fill(Line([f32::NAN; LANES]));
+        }
         Self { lines }
     }
 }
@@ -96,8 +101,9 @@ impl Shelf {
 
     fn put(&mut self, memory: Vec<Line>) {
         self.lent -= memory.len();
-        // A step comes round: what went unused for long will not be wanted, but of the rest the
-        // oldest is wanted soonest. So what comes too much is not kept in the first place.
+        // Every step asks for the same sizes in the same order: what nobody took for long will not
+        // be wanted again, and of the rest the oldest is wanted soonest. So memory that would be too
+        // much is not kept in the first place.
         let now = self.requests;
         self.free.retain(|free| now - free.since <= Self::PATIENCE);
         self.kept = self.free.iter().map(|free| free.memory.len()).sum();
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_comes_round_finds_all_it_needs() {
+    fn a_step_that_is_repeated_finds_all_it_needs() {
         let mut shelf = Shelf::EMPTY;
         let mut step = || {
             // Layers of a falling size, two of which exist at a time.

@@ -1,4 +1,5 @@
 //! Sixteen lanes of f32: one trait, so that every algorithm is written once.
+#![allow(unsafe_code)] // streamed lines
 
 use super::line::Line;
 use super::shape::LANES;
@@ -14,7 +15,8 @@ pub(super) trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// How a tile of 14 × 32 sums is cut so that one part fits the registers.
+/// How a tile of 14 × 32 sums is cut so that one part fits the registers. A new instruction set
+/// takes the one that fits best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Registers {
     /// 32 of 16 lanes: the whole tile at once.
@@ -85,13 +87,15 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// Asks for a line that will be read soon.
     #[inline(always)]
     fn prefetch(self, _line: &[f32; LANES]) {}
-    /// Writes a line that will not be read soon, past the caches where the processor can. Nobody
-    /// may read it before the writer calls [`Simd::fence`].
+    /// Writes a line past the caches, where the processor can. [`Streamed`] is the safe way.
+    ///
+    /// # Safety
+    /// This thread calls [`Simd::fence`] before another one gets at the line.
     #[inline(always)]
-    fn stream(self, to: &mut Line, value: Self::Vector) {
+    unsafe fn stream(self, to: &mut Line, value: Self::Vector) {
         self.store(&mut to.0, value);
     }
-    /// Makes streamed lines visible.
+    /// Makes streamed lines visible to other threads.
     #[inline(always)]
     fn fence(self) {}
     /// Asks for a line that will be written soon.
@@ -108,9 +112,44 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     }
 }
 
+/// Lines that are written past the caches, because they will not be read soon. Other threads see
+/// them when this is dropped, after a panic too: until then it borrows them. Never leak it.
+pub(super) struct Streamed<'a, S: Simd> {
+    simd: S,
+    lines: &'a mut [Line],
+}
+
+impl<'a, S: Simd> Streamed<'a, S> {
+    #[inline(always)]
+    pub fn new(simd: S, lines: &'a mut [Line]) -> Self {
+        Self { simd, lines }
+    }
+
+    /// Writes line `at`.
+    #[inline(always)]
+    pub fn put(&mut self, at: usize, value: S::Vector) {
+        // SAFETY: nobody else gets at the lines while `self` lives, and its end is a fence.
+        unsafe { self.simd.stream(&mut self.lines[at], value) }
+    }
+}
+
+impl<S: Simd> Drop for Streamed<'_, S> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.simd.fence();
+    }
+}
+
 /// Arrays of f32, left to the compiler.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Portable;
+
+impl Portable {
+    /// Every processor has it.
+    pub fn detect() -> Option<Self> {
+        Some(Self)
+    }
+}
 
 #[inline(always)]
 fn each<A: Copy, B: Copy + Default>(a: [A; LANES], f: impl Fn(A) -> B) -> [B; LANES] {

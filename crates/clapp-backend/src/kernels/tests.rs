@@ -1,5 +1,6 @@
 //! Every instruction set and path against plain loops in f64.
 
+use super::line::pack;
 use super::*;
 
 mod blocks;

@@ -11,12 +11,11 @@ use core::marker::PhantomData;
 use super::filter::Filter;
 use super::line::line_of;
 use super::rectify::{accumulate, pool, rectify};
-use super::scheme::{
-    InputJob, Modulation, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob,
-};
-use super::shape::{ConvPlan, LANES, PANEL, Pool};
-use super::simd::Simd;
+use super::scheme::{InputJob, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob};
+use super::shape::{ConvPlan, LANES, PANEL};
+use super::simd::{Simd, Streamed};
 use super::tile::{self, Square};
+use crate::Pool;
 
 /// Taps of a 3×3 kernel.
 const TAPS: usize = 9;
@@ -35,6 +34,11 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
     /// The scheme of a plan whose activities are both in lines of 16 channels.
     pub fn new(plan: ConvPlan) -> Self {
         Self { plan, out: [plan.out_area(), plan.out_size()[1]], filter: PhantomData }
+    }
+
+    /// Products of one map, for each pair of channels.
+    pub fn products(&self) -> usize {
+        self.rows() * Self::FREQUENCIES
     }
 
     /// First pixel of the tile at `site`.
@@ -65,16 +69,10 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
             for (j, value) in row.iter_mut().enumerate() {
                 let pixel = (origin[0] + i) / side * width + (origin[1] + j) / side;
                 let code = if side == 2 { i % 2 * 2 + j % 2 } else { 0 };
-                let strength = match job.modulation {
-                    Modulation::PerPatch(m) => {
-                        &m.as_chunks::<LANES>().0[patch * plan.shape.c_out / LANES + line]
-                    }
-                    Modulation::Map(m) => &m.as_chunks::<LANES>().0[base + pixel],
-                    Modulation::Rows(m) => {
-                        let row = (patch * area + pixel) * (plan.shape.c_out / LANES);
-                        &m.as_chunks::<LANES>().0[row + line]
-                    }
-                };
+                let at = [patch, line * LANES, pixel];
+                let (m, place) =
+                    job.modulation.place([plan.shape.c_out, area], at, (base + pixel) * LANES);
+                let strength = &m[place..].as_chunks().0[0];
                 let wins = simd.codes_equal(&winners[pixel], code as u8);
                 *value = simd.select(wins, simd.load(strength), simd.zero());
             }
@@ -113,7 +111,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
                 sum = simd.add(sum, value);
             }
         }
-        accumulate(simd, &mut job.out.sums[patch * c_out + line * LANES..], sum);
+        accumulate(simd, &mut job.out.mean[patch * c_out + line * LANES..], sum);
     }
 }
 
@@ -139,6 +137,8 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     fn lower_weights<S: Simd>(&self, simd: S, job: WeightsJob<'_>) {
         let depth = self.plan.shape.c_in;
         let mut taps = [[[0.0; LANES]; TAPS]; LANES]; // [channel, tap, lane]
+        // At full width the lowered weights are larger than all caches.
+        let mut lowered = Streamed::new(simd, job.u);
         for line in 0..depth / LANES * 2 {
             let (block, half) = (line / 2, line % 2);
             let rows = &job.w[(job.panel * PANEL + half * LANES) * depth * TAPS..];
@@ -150,13 +150,11 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
             for (channel, w) in taps.iter().enumerate() {
                 let u = tile::lower_weights::<F, S, D, P, T>(simd, w);
                 let at = (block * LANES + channel) * 2 + half;
-                // Streamed: at full width the lowered weights are larger than all caches.
                 for f in 0..P * P {
-                    simd.stream(&mut job.u[f * depth * 2 + at], u[f / P][f % P]);
+                    lowered.put(f * depth * 2 + at, u[f / P][f % P]);
                 }
             }
         }
-        simd.fence();
     }
 
     #[inline(always)]

@@ -110,8 +110,8 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    fn stream(self, to: &mut Line, value: Self::Vector) {
-        // SAFETY: AVX-512F as above; a `Line` is 64 writable bytes, aligned to 64. All users fence.
+    unsafe fn stream(self, to: &mut Line, value: Self::Vector) {
+        // SAFETY: AVX-512F as above; a `Line` is 64 writable bytes, aligned to 64. The caller fences.
         unsafe { _mm512_stream_ps(to.0.as_mut_ptr(), value) }
     }
     #[inline(always)]

@@ -1,10 +1,9 @@
 //! Products of blocks against plain loops in f64.
 
-use super::super::blocks::{block_outer_with, block_product_with};
-use super::super::onto::block_product_onto_with;
-use super::super::{Contract, IndexedRows};
+use super::super::{IndexedRows, block_outer, block_product, block_product_onto};
 use super::oracle::Numbers;
 use super::sets;
+use crate::Contract;
 
 /// Blocks that fill tiles and blocks that do not; channels that fill lines and panels and do not.
 const SHAPES: [(&[usize], usize, usize, usize); 5] = [
@@ -57,7 +56,7 @@ fn block_products_are_those_of_plain_loops() {
             for set in sets() {
                 let mut y = vec![f32::NAN; count * outputs];
                 let rows = IndexedRows { values: &x, channels: depth, index: &index };
-                block_product_with(set, rows, &w, blocks, contract, &mut y);
+                block_product(set, rows, &w, blocks, contract, &mut y);
                 let error = error(&y, &expected);
                 assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner} {contract:?}: {error}");
             }
@@ -100,14 +99,7 @@ fn block_products_add_up_where_they_belong() {
                     let mut sums = start.clone();
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
                     pool.unwrap().install(|| {
-                        block_product_onto_with(
-                            set,
-                            rows,
-                            &w,
-                            blocks,
-                            contract,
-                            (&places, &mut sums),
-                        );
+                        block_product_onto(set, rows, &w, blocks, contract, (&places, &mut sums));
                     });
                     sums
                 };
@@ -126,7 +118,7 @@ fn places_that_do_not_ascend_are_refused() {
     let rows = IndexedRows { values: &[1.0], channels: 1, index: &[0, 0] };
     let set = sets().next().expect("there is always the portable one");
     let to = (&[1, 0][..], &mut [0.0; 2][..]);
-    block_product_onto_with(set, rows, &[1.0], &[2], Contract::Inner, to);
+    block_product_onto(set, rows, &[1.0], &[2], Contract::Inner, to);
 }
 
 #[test]
@@ -154,7 +146,7 @@ fn block_outer_products_are_those_of_plain_loops() {
             let mut w = vec![f32::NAN; expected.len()];
             let a = IndexedRows { values: &a, channels: outer, index: &own };
             let b = IndexedRows { values: &b, channels: inner, index: &index };
-            block_outer_with(set, a, b, blocks, &mut w);
+            block_outer(set, a, b, blocks, &mut w);
             let error = error(&w, &expected);
             assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner}: {error}");
         }
@@ -166,5 +158,5 @@ fn block_outer_products_are_those_of_plain_loops() {
 fn an_index_past_the_end_is_refused() {
     let rows = IndexedRows { values: &[1.0, 2.0], channels: 1, index: &[0, 2] };
     let set = sets().next().expect("there is always the portable one");
-    block_product_with(set, rows, &[1.0], &[2], Contract::Inner, &mut [0.0; 2]);
+    block_product(set, rows, &[1.0], &[2], Contract::Inner, &mut [0.0; 2]);
 }

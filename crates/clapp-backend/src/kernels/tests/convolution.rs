@@ -2,6 +2,7 @@
 
 use super::oracle::{Case, Numbers, arranged, distance, plain};
 use super::*;
+use crate::{Arithmetic, Pool};
 
 /// Norm-wise error of the forward step: Winograd's is up to 2e-6.
 const FORWARD: f64 = 5e-6;
@@ -19,10 +20,10 @@ fn plans(case: &Case) -> Vec<ConvPlan> {
     };
     let mut plans = vec![];
     for set in sets() {
-        for path in [Path::Auto, Path::Direct] {
+        for arithmetic in [Arithmetic::Fast, Arithmetic::Exact] {
             for input in layouts(case.shape.c_in) {
                 for output in layouts(case.shape.c_out) {
-                    let plan = case.plan().with_instructions(set).with_path(path);
+                    let plan = case.plan().with_instructions(set).with_arithmetic(arithmetic);
                     plans.push(plan.with_lanes(input, output));
                 }
             }
@@ -47,8 +48,8 @@ fn forward(case: &Case, plan: &ConvPlan) -> Step {
     let mut y = vec![f32::NAN; plan.output_len()];
     let mut winners = vec![9; y.len()];
     let mut mean = vec![f32::NAN; case.shape.n * case.shape.c_out];
-    let out = Activity { y: &mut y, winners: &mut winners, mean: &mut mean };
-    plan.forward(&x, &case.w, &case.b, out);
+    let out = Outputs { y: &mut y, winners: &mut winners, mean: &mut mean };
+    plan.forward(Inputs { x: &x, w: &case.w, b: &case.b }, out);
     let map = [case.shape.c_out, plan.out_area()];
     let (y, winners) = (plain(plan.output_lanes, map, &y), plain(plan.output_lanes, map, &winners));
     Step { y, winners, mean }
@@ -65,7 +66,8 @@ fn hebbian(case: &Case, plan: &ConvPlan, winners: &[u8], m: &[f32]) -> (Vec<f32>
     let winners = arranged(plan.output_lanes, map, winners);
     let updated = |modulation: Modulation<'_>| {
         let (mut dw, mut db) = (vec![f32::NAN; case.w.len()], vec![f32::NAN; case.b.len()]);
-        plan.hebbian(&x, &winners, modulation, Update { dw: &mut dw, db: &mut db });
+        let from = Evidence { x: &x, winners: &winners, modulation };
+        plan.hebbian(from, [&mut dw, &mut db]);
         (dw, db)
     };
     if m.len() == case.shape.n * case.shape.c_out {
@@ -211,13 +213,14 @@ fn winograd_is_chosen_and_refused_by_shape() {
 fn the_direct_path_is_as_exact_as_plain_sums() {
     let case = Case::new(ConvShape::three_by_three(2, 64, 32, 8, 8), Pool::None);
     let expected = case.forward();
-    let error = distance(&forward(&case, &case.plan().with_path(Path::Direct)).y, &expected.y);
+    let error =
+        distance(&forward(&case, &case.plan().with_arithmetic(Arithmetic::Exact)).y, &expected.y);
     assert!(error < 1e-6, "{error}");
 }
 
 #[test]
 fn patches_without_modulation_change_nothing() {
-    for path in [Path::Auto, Path::Direct] {
+    for arithmetic in [Arithmetic::Fast, Arithmetic::Exact] {
         let shape = ConvShape::three_by_three(9, 32, 64, 4, 4);
         let case = Case::new(shape, Pool::Max2);
         let kept = [1, 2, 4, 7, 8];
@@ -235,8 +238,9 @@ fn patches_without_modulation_change_nothing() {
             Case { shape: few, x: part(&case.x), w: case.w.clone(), b: case.b.clone(), ..case };
         let few_winners: Vec<u8> =
             kept.iter().flat_map(|n| winners[n * 256..][..256].to_vec()).collect();
-        let plan =
-            |case: &Case| case.plan().with_path(path).with_instructions(InstructionSet::best());
+        let plan = |case: &Case| {
+            case.plan().with_arithmetic(arithmetic).with_instructions(InstructionSet::best())
+        };
         let all = hebbian(&case, &plan(&case), &winners, &m);
         assert_eq!(all, hebbian(&few, &plan(&few), &few_winners, &part(&m)));
         let none = hebbian(&case, &plan(&case), &winners, &vec![0.0; m.len()]);
@@ -295,15 +299,18 @@ fn results_do_not_depend_on_the_number_of_threads() {
     for size in [8, 2] {
         let case = Case::new(ConvShape::three_by_three(37, 48, 64, size, size), Pool::Max2);
         let m = Numbers::new(5).vec(37 * 64);
-        for path in [Path::Auto, Path::Direct] {
-            let plan = case.plan().with_path(path);
+        for arithmetic in [Arithmetic::Fast, Arithmetic::Exact] {
+            let plan = case.plan().with_arithmetic(arithmetic);
             let run = || {
                 let step = forward(&case, &plan);
                 let update = hebbian(&case, &plan, &step.winners, &m);
                 (step.y, step.winners, step.mean, update)
             };
             let alone = one.install(run);
-            assert!(alone == two.install(run) && alone == three.install(run), "{path:?} {size}");
+            assert!(
+                alone == two.install(run) && alone == three.install(run),
+                "{arithmetic:?} {size}"
+            );
         }
     }
 }
@@ -326,6 +333,17 @@ fn not_a_number_goes_through() {
             }
         }
     }
+}
+
+#[test]
+fn the_largest_of_four_pixels_is_the_activity() {
+    let plan = ConvPlan::new(ConvShape::three_by_three(1, 1, 1, 2, 2), Pool::Max2);
+    let (mut y, mut winners, mut mean) = ([0.0], [0], [0.0]);
+    let out = Outputs { y: &mut y, winners: &mut winners, mean: &mut mean };
+    // Only the middle tap: the second pixel, 5, is the largest.
+    let w = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+    plan.forward(Inputs { x: &[1.0, 5.0, 2.0, 3.0], w: &w, b: &[0.5] }, out);
+    assert_eq!((y, winners, mean), ([5.5], [1], [5.5]));
 }
 
 #[test]

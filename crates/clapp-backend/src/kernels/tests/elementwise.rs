@@ -1,8 +1,8 @@
 //! Layout, optimizers, choice of instructions.
 
-use super::super::optimizer::adam_with;
 use super::oracle::Numbers;
 use super::*;
+use crate::{AdamCoefficients, Pool};
 
 #[test]
 fn packing_and_unpacking_return_the_activity() {
@@ -32,15 +32,15 @@ fn check_adam(set: InstructionSet) {
         let dw = numbers.vec(len);
         let corrections = [1.0 - beta1.powi(step), 1.0 - beta2.powi(step)];
         let coefficients = AdamCoefficients {
-            lr: lr as f32,
-            beta1,
-            beta2,
-            eps: eps as f32,
-            bias_correction1: corrections[0] as f32,
-            bias_correction2: corrections[1] as f32,
-            weight_decay: decay as f32,
+            rate: lr,
+            beta_1: beta1,
+            beta_2: beta2,
+            epsilon: eps,
+            decay,
+            correction_1: corrections[0],
+            correction_2: corrections[1],
         };
-        adam_with(set, [&mut w, &mut m, &mut v], &dw, coefficients);
+        adam(set, [&mut w, &mut m, &mut v], &dw, coefficients);
         for ([w, m, v], dw) in exact.iter_mut().zip(&dw) {
             let g = decay * *w - f64::from(*dw);
             *m = beta1 * *m + (1.0 - beta1) * g;
@@ -75,12 +75,14 @@ fn instruction_sets_have_names() {
 }
 
 #[test]
-fn a_chosen_set_is_used_until_it_is_withdrawn() {
-    let plan = || ConvPlan::new(ConvShape::three_by_three(1, 1, 1, 2, 2), Pool::None);
-    assert_eq!(set_instruction_set(Some(InstructionSet::Portable)), Ok(()));
-    assert_eq!(plan().instructions, InstructionSet::Portable);
-    assert_eq!(set_instruction_set(None), Ok(()));
-    assert!(plan().instructions.is_available());
+fn a_set_that_is_named_is_used_and_the_best_one_otherwise() {
+    assert_eq!(InstructionSet::named(Some("portable")), InstructionSet::Portable);
+    for none in [None, Some("sse9"), Some("")] {
+        assert_eq!(InstructionSet::named(none), InstructionSet::best());
+    }
+    let plan = ConvPlan::new(ConvShape::three_by_three(1, 1, 1, 2, 2), Pool::None);
+    assert_eq!(plan.instructions, instruction_set());
+    assert!(plan.instructions.is_available());
 }
 
 #[test]

@@ -1,11 +1,8 @@
 //! Films: convolution over time and space, its update, normalisation with max-pool and the way back.
 
-use super::super::film::{FilmShape, Response};
-use super::super::forward::Inputs;
-use super::super::frame_pool::{Back, FramePool};
-use super::super::rows::{channel_moments_with, plain_to_rows};
 use super::oracle::{Numbers, distance};
 use super::*;
+use crate::Response;
 
 /// Plain sums in single precision, norm-wise; the longest has 4320 terms.
 const SUMS: f64 = 2e-6;
@@ -105,13 +102,13 @@ impl Case {
     fn forward(&self, set: InstructionSet, response: Response) -> Vec<f32> {
         let mut y = vec![f32::NAN; self.shape.output_len()];
         let from = Inputs { x: &self.x, w: &self.w, b: &self.b };
-        self.shape.forward_with(set, from, response, &mut y);
+        self.shape.forward(set, from, response, &mut y);
         y
     }
 
     fn hebbian(&self, set: InstructionSet) -> [Vec<f32>; 2] {
         let [mut dw, mut db] = [self.w.len(), self.b.len()].map(|len| vec![f32::NAN; len]);
-        self.shape.hebbian_with(set, [&self.x, &self.post], [&mut dw, &mut db]);
+        self.shape.hebbian(set, [&self.x, &self.post], [&mut dw, &mut db]);
         [dw, db]
     }
 }
@@ -181,7 +178,7 @@ impl Frames {
     fn forward(&self, set: InstructionSet) -> (Vec<f32>, Vec<u8>) {
         let (mut y, mut winners) = (vec![f32::NAN; self.signal.len()], vec![9; self.signal.len()]);
         let line = [&self.terms[0][..], &self.terms[1]];
-        self.pool.forward_with(set, &self.map, line, (&mut y, &mut winners));
+        self.pool.forward(set, &self.map, line, (&mut y, &mut winners));
         (y, winners)
     }
 
@@ -192,7 +189,7 @@ impl Frames {
     fn post(&self, set: InstructionSet, winners: &[u8], response: Response) -> Vec<f32> {
         let mut post = vec![f32::NAN; self.map.len()];
         let terms = [&self.terms[0][..], &self.terms[1], &self.terms[2]];
-        self.pool.back_with(set, self.back(winners), terms, (response, &mut post));
+        self.pool.back(set, self.back(winners), terms, (response, &mut post));
         post
     }
 
@@ -244,7 +241,7 @@ fn winners_are_normalised_and_get_the_signal_of_every_window_that_they_won() {
         };
         for set in sets() {
             let (values, winners) = frames.forward(set);
-            let found = pool.sums_with(set, frames.back(&winners), &frames.terms[2]);
+            let found = pool.sums(set, frames.back(&winners), &frames.terms[2]);
             let errors = [
                 distance(&values, &y),
                 distance(&found[0], &sums[0]),
@@ -268,7 +265,7 @@ fn moments_of_a_channel_far_from_zero_keep_their_digits() {
     let square = |c: usize| column(c).map(|v| (v - mean[c]).powi(2)).sum::<f64>() / count;
     let variance: Vec<f64> = (0..channels).map(square).collect();
     for set in sets() {
-        let found = channel_moments_with(set, &values, frames, channels);
+        let found = channel_moments(set, &values, frames, channels);
         assert!(distance(&found[0], &mean) < 1e-7, "{set}");
         // The mean is a single: its rounding is 1e-5 of the deviation, its square nothing.
         assert!(distance(&found[1], &variance) < SUMS, "{set}");
@@ -300,8 +297,8 @@ fn films_do_not_depend_on_the_number_of_threads() {
     let frames = Frames::new(POOL_OF_SEVEN);
     let run = || {
         let (y, winners) = frames.forward(set);
-        let sums = POOL_OF_SEVEN.sums(frames.back(&winners), &frames.terms[2]);
-        let moments = channel_moments_with(set, &frames.map, 7, POOL.channels);
+        let sums = POOL_OF_SEVEN.sums(set, frames.back(&winners), &frames.terms[2]);
+        let moments = channel_moments(set, &frames.map, 7, POOL.channels);
         (y, sums, moments, frames.post(set, &winners, Response::Rectified))
     };
     assert!(pool(1).install(run) == pool(2).install(run));

@@ -1,9 +1,9 @@
 //! A recurrent layer against plain loops in f64.
 
-use super::super::gru::{gru_credit_with, gru_states_with};
-use super::super::{GruShape, GruStates, Reach};
+use super::super::{GruShape, gru_credit, gru_states};
 use super::oracle::{Numbers, distance};
 use super::sets;
+use crate::{GruStates, Reach};
 
 /// Streams and units that fill tasks, panels and lines, and that do not.
 const SHAPES: [GruShape; 4] = [
@@ -144,7 +144,7 @@ fn states_of(set: super::InstructionSet, shape: GruShape, run: &Run) -> [Vec<f32
         recalled: &mut recalled[..],
         states: &mut states[..],
     };
-    gru_states_with(set, shape, &run.driven, [&run.weight, &run.bias], out);
+    gru_states(set, shape, &run.driven, [&run.weight, &run.bias], out);
     [gates, candidates, recalled, states]
 }
 
@@ -159,7 +159,7 @@ fn credit_of(
     let [gates, candidates, recalled, states] = seen;
     let seen = GruStates { gates: &gates[..], candidates, recalled, states };
     let [driven, recalled] = &mut out;
-    gru_credit_with(set, shape, &seen, modulation, reach, [driven, recalled]);
+    gru_credit(set, shape, &seen, modulation, reach, [driven, recalled]);
     out
 }
 
@@ -170,5 +170,5 @@ fn a_wrong_length_is_refused() {
     let mut room = [0.0; 8];
     let [a, b, c, d] = room.get_disjoint_mut([0..4, 4..6, 6..7, 7..8]).unwrap();
     let out = GruStates { gates: a, candidates: b, recalled: c, states: d };
-    super::super::gru_states(shape, &[0.0; 5], [&[0.0; 3], &[0.0; 3]], out);
+    gru_states(super::InstructionSet::best(), shape, &[0.0; 5], [&[0.0; 3], &[0.0; 3]], out);
 }

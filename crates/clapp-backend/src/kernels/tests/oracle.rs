@@ -1,6 +1,7 @@
 //! Plain loops in f64, and numbers to feed them.
 
 use super::*;
+use crate::Pool;
 
 /// Deterministic numbers: xorshift.
 pub struct Numbers(u64);

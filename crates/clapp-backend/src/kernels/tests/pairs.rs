@@ -1,7 +1,6 @@
 //! Sums over pairs against plain loops in f64.
 
-use super::super::Pairs;
-use super::super::pairs::{pair_gather_with, pair_scatter_with, pair_scores_with};
+use super::super::{Pairs, pair_gather, pair_scatter, pair_scores};
 use super::oracle::Numbers;
 use super::sets;
 
@@ -37,13 +36,13 @@ fn sums_over_pairs_are_those_of_plain_loops() {
         let pairs = Pairs { channels, n, index: &index };
         for set in sets() {
             let mut got = vec![f32::NAN; scores.len()];
-            pair_scores_with(set, pairs, &p, &z, &mut got);
+            pair_scores(set, pairs, &p, &z, &mut got);
             check(set, "scores", &got, &scores);
             let mut got = vec![f32::NAN; gathered.len()];
-            pair_gather_with(set, pairs, &gamma, &z, &mut got);
+            pair_gather(set, pairs, &gamma, &z, &mut got);
             check(set, "gathered", &got, &gathered);
             let mut got = vec![f32::NAN; scattered.len()];
-            pair_scatter_with(set, pairs, &gamma, &p, &mut got);
+            pair_scatter(set, pairs, &gamma, &p, &mut got);
             check(set, "scattered", &got, &scattered);
         }
     }
@@ -54,5 +53,5 @@ fn sums_over_pairs_are_those_of_plain_loops() {
 fn an_index_outside_is_refused() {
     let pairs = Pairs { channels: 1, n: 1, index: &[-1] };
     let set = sets().next().expect("there is always the portable one");
-    pair_scores_with(set, pairs, &[1.0], &[1.0, 2.0], &mut [0.0]);
+    pair_scores(set, pairs, &[1.0], &[1.0, 2.0], &mut [0.0]);
 }
