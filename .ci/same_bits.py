@@ -167,7 +167,10 @@ def folder_of(name, parent):
 
 def run_of(folder):
     """The run folder that a program made below `folder`."""
-    return next(folder.rglob("config.json")).parent
+    config = next(folder.rglob("config.json"), None)
+    if config is None:
+        raise Failure(f"expected a run folder below {folder}, got none")
+    return config.parent
 
 
 def run(case, binaries, parent, starts):
@@ -183,10 +186,9 @@ def run(case, binaries, parent, starts):
         raise Failure(f"expected the program {binary}, got none; build the examples with --features baselines")
     shutil.rmtree(folder, ignore_errors=True)
     # Starts from the run before in both builds, so that configurations agree and old checkpoints are read.
-    places = {f"{{{name}}}": folder_of(name, starts) for name in ["video clapp-s"]}
-    arguments = [str(run_of(places[a])) if a in places else a for a in arguments or []]
+    started = [str(run_of(folder_of(a[1:-1], starts))) if a.startswith("{") else a for a in arguments or []]
     (folder / "out").mkdir(parents=True)
-    (folder / "printed").write_text(call(binary, arguments, folder / "out"))
+    (folder / "printed").write_text(call(binary, started, folder / "out"))
     made_by.write_text(digest)
     return folder
 
