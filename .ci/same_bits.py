@@ -3,6 +3,7 @@
 
     .ci/same_bits.py build REVISION FOLDER    builds the examples of a git revision into FOLDER
     .ci/same_bits.py compare BEFORE AFTER     compares two folders of built examples
+    .ci/same_bits.py compare BEFORE           only makes the runs of one, for later: --runs
 
 `compare` makes a small run of every method on images, sound and video with either folder's programs, from
 the embedded data and from files in the layouts of the data sets, and compares metrics, the tensors of every
@@ -37,11 +38,13 @@ RECURRENCES = "one-step none bptt"
 VIDEO = "clapp-s clapp gim cpc hinge-cpc supervised"
 # Programs without a run folder: what they print is compared.
 PRINTED = "online_rule online_speech compare_updates"
+# The bits are the same with any number; one is done soonest beside other work.
+ONE_THREAD = ["--threads", "1"]
 
 
 def cases(data, ffmpeg):
     """Name, example and arguments of every case. `{…}` in an argument is the run folder of that case."""
-    smoke = ["--preset", "smoke", "--seed", "2"]
+    smoke = ["--preset", "smoke", "--seed", "2", *ONE_THREAD]
     listed = []
 
     def add(name, example, *arguments):
@@ -204,7 +207,7 @@ def resume(case, binaries, before, parent):
     shutil.rmtree(checkpoints[-1])
     for table in folder.glob("table.*"):
         table.unlink()
-    call(binaries / example, ["--resume", folder], folder.parent)
+    call(binaries / example, ["--resume", folder, *ONE_THREAD], folder.parent)
     return folder
 
 
@@ -274,6 +277,8 @@ def check(case, before_binaries, after_binaries, kept, scratch):
     name, _, arguments = case
     starts = kept / "before"
     old = run(case, before_binaries, starts, starts)
+    if after_binaries is None:
+        return [], []
     new = run(case, after_binaries, scratch / "after", starts)
     if arguments is None:
         difference = file(old, new, "printed")
@@ -303,7 +308,7 @@ def compare(options):
     for name, write in (("stl10", write_images), ("sound", write_sound), ("ucf101", write_videos)):
         if not (data / name).exists() and (name != "ucf101" or ffmpeg):
             write(data)
-    binaries = [folder.resolve() for folder in (options.before, options.after)]
+    binaries = [folder and folder.resolve() for folder in (options.before, options.after)]
     chosen = [case for case in cases(data, ffmpeg) if all(text in case[0] for text in options.only)]
     failed = 0
     for case in chosen:
@@ -313,11 +318,12 @@ def compare(options):
         except Failure as failure:
             wrong, remarks = [str(failure)], []
         failed += bool(wrong)
-        verdict = "DIFFERENT" if wrong else "same"
+        verdict = "DIFFERENT" if wrong else "same" if options.after else "made"
         print(f"{case[0]:<34} {verdict:<10} {time.monotonic() - start:6.0f} s", flush=True)
         for line in wrong + remarks:
             print(f"    {line}", flush=True)
-    print(f"{len(chosen) - failed} of {len(chosen)} cases are the same bit for bit", end="")
+    are = "are the same bit for bit" if options.after else "have a run to compare with"
+    print(f"{len(chosen) - failed} of {len(chosen)} cases {are}", end="")
     print("" if ffmpeg else "; videos were left out, because there is no ffmpeg")
     if failed:
         print(f"runs of AFTER: {scratch}")
@@ -355,7 +361,7 @@ def main():
     command.set_defaults(do=build)
     command = commands.add_parser("compare")
     command.add_argument("before", type=Path)
-    command.add_argument("after", type=Path)
+    command.add_argument("after", type=Path, nargs="?")
     command.add_argument("--runs", type=Path)
     command.add_argument("--only", action="append", default=[])
     command.set_defaults(do=compare)

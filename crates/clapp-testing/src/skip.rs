@@ -14,14 +14,6 @@ const SKIPS: &str = "CLAPP_SKIPS";
 /// # Panics
 ///
 /// If the file cannot be written.
-///
-/// # Example
-///
-/// ```
-/// let Some(_folder) = clapp_testing::folder("CLAPP_NO_SUCH_DIR") else {
-///     return; // CLAPP_NO_SUCH_DIR names no folder
-/// };
-/// ```
 pub fn skip(reason: impl Display) {
     println!("skipped: {reason}");
     let Some(path) = env::var_os(SKIPS) else { return };
@@ -33,6 +25,13 @@ pub fn skip(reason: impl Display) {
 }
 
 /// The folder that a variable of the environment names, or a skip.
+///
+/// ```
+/// let Some(sources) = clapp_testing::folder("CARGO_MANIFEST_DIR") else {
+///     return; // for a reason that is printed and counted
+/// };
+/// assert!(sources.join("Cargo.toml").is_file());
+/// ```
 #[must_use]
 pub fn folder(variable: &str) -> Option<PathBuf> {
     let folder = env::var_os(variable).map(PathBuf::from);
