@@ -54,4 +54,16 @@ while read -r file; do
   [ -z "$found" ] || complain "$file: expected an example that runs, got: $found"
 done < <(files 'crates/*.rs')
 
+# 5. A test that is left out is counted.
+while read -r file; do
+  found=$(grep -nE 'println!\("skipped' "$file" || true)
+  [ -z "$found" ] || complain "$file: expected clapp_testing::skip, got: $found"
+done < <(files 'crates/*/tests/*.rs')
+
+# 6. The hosted workflow runs every stage of .ci/run.
+for stage in $(.ci/run --list); do
+  grep -qE "\.ci/run ([a-z]+ )*$stage\b" .github/workflows/ci.yml ||
+    complain "ci.yml: expected a step that runs .ci/run $stage, got none"
+done
+
 exit $wrong

@@ -3,8 +3,7 @@
 //! Each primitive runs once on the backend and once on flex in double precision, where burn's own
 //! operations do the work: the same comparison shows the kernels of flex to be right.
 //!
-//! A GPU that is not there is a printed reason, unless `CLAPP_REQUIRE_WGPU` or `CLAPP_REQUIRE_CUDA` is
-//! set.
+//! A GPU that is not there is a skip, unless `CLAPP_REQUIRE_WGPU` or `CLAPP_REQUIRE_CUDA` is set.
 #![cfg(feature = "flex")]
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -259,7 +258,7 @@ fn assert_parity_if_available(name: &str, required: &str) {
         Ok(device) => assert_parity(&device, Arithmetic::Fast),
         Err(reason) => {
             assert!(std::env::var_os(required).is_none(), "{name}: {reason}");
-            println!("parity {name} skipped: {reason}");
+            clapp_testing::skip(format_args!("parity {name}: {reason}"));
         }
     }
 }

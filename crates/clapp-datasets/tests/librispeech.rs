@@ -4,27 +4,17 @@
 //!   the test data of facebookresearch/CPC_audio.
 //! - `CLAPP_LIBRISPEECH_DIR`: holds `LibriSpeech/train-clean-100/` or a part of it.
 //!
-//! Without them the tests say so and pass; what they check on genuine files, others check on
-//! generated ones.
+//! Without them the tests are skipped; what they check on genuine files, others check on generated
+//! ones.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
-
-use std::path::PathBuf;
 
 use clapp_datasets::LoaderConfig;
 use clapp_datasets::sound::{
     Check, Framing, IndexCache, OnBad, OpenOptions, PhoneLabels, Scaling, SpeechFiles,
     SpeechLoader, SpeechPipeline, SpeechSource, outputs, surplus,
 };
-
-/// The folder that a variable of the environment names; says so if there is none.
-fn folder(variable: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os(variable).map(PathBuf::from);
-    if folder.is_none() {
-        println!("skipped: {variable} names no folder");
-    }
-    folder
-}
+use clapp_testing::{folder, skip};
 
 fn options() -> OpenOptions {
     OpenOptions { cache: IndexCache::Nowhere, check: Check::Samples, ..OpenOptions::default() }
@@ -123,8 +113,7 @@ fn labelled_parts_have_one_label_per_frame() {
     let Some(root) = folder("CLAPP_LIBRISPEECH_DIR") else { return };
     let labels = root.join("labels/converted_aligned_phones.txt");
     if !labels.is_file() {
-        println!("skipped: no {}", labels.display());
-        return;
+        return skip("CLAPP_LIBRISPEECH_DIR has no labels");
     }
     // Labels that an aligner made: one per 160 samples, side by side.
     let labels = PhoneLabels::read(labels, 41, OnBad::Refuse).unwrap().framed(Framing::Hops);

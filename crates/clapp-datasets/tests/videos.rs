@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +13,8 @@ use clapp_datasets::Error;
 use clapp_datasets::video::{
     Check, ClipList, ClipSource, Faulty, Ffmpeg, Frame, Preparation, PreparedClips, prepare,
 };
-use common::{RED, ffmpeg, make_frames, make_video};
+use clapp_testing::{copy_real_videos, count_frames, make_video};
+use common::{RED, ffmpeg, make_frames};
 
 /// Prepares all of `root` into `root/../prepared`; also returns how many clips were built.
 fn run(root: &Path, preparation: &Preparation) -> Result<(PreparedClips, usize), Error> {
@@ -37,14 +38,8 @@ fn pixels(clips: &PreparedClips, clip: usize) -> Result<Vec<Frame>, Error> {
     Ok(frames)
 }
 
-/// What ffprobe counts when it decodes the whole video.
-fn ffprobe_count(video: &Path) -> usize {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-count_frames", "-select_streams", "v:0"]);
-    command.args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]).arg(video);
-    let output = command.output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().trim_end_matches(',').parse().unwrap()
-}
+/// Brightness that grows by four levels a frame.
+const RAMP: &str = "40+X+4*N";
 
 #[test]
 fn a_video_has_all_its_frames_in_order_at_the_size_asked_for() {
@@ -53,9 +48,9 @@ fn a_video_has_all_its_frames_in_order_at_the_size_asked_for() {
     }
     let root = tempfile::tempdir().unwrap();
     let video = root.path().join("videos/ramp/one.avi");
-    make_video(&video, 23, "64x48", &["-c:v", "mpeg4", "-bf", "2", "-q:v", "2"]);
+    make_video(&video, 23, "64x48", RAMP, &["-c:v", "mpeg4", "-bf", "2", "-q:v", "2"]);
     let (clips, built) = run(root.path(), &tiny(24)).unwrap();
-    assert_eq!((clips.len(), built, clips.frames(0)), (1, 1, ffprobe_count(&video)));
+    assert_eq!((clips.len(), built, clips.frames(0)), (1, 1, count_frames(&video)));
     assert_eq!((clips.frames(0), clips.dims(0), clips.id(0)), (23, [24, 32], "ramp/one"));
 
     // The reference: frames as ffmpeg writes them, at the same size.
@@ -75,28 +70,16 @@ fn a_video_has_all_its_frames_in_order_at_the_size_asked_for() {
 
 #[test]
 fn real_videos_have_as_many_frames_as_ffprobe_counts() {
-    let Some(folder) = std::env::var_os("CLAPP_UCF101_CLIPS_DIR").map(PathBuf::from) else {
-        println!("skipped: CLAPP_UCF101_CLIPS_DIR names no folder of real clips");
-        return;
-    };
     if ffmpeg().is_none() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let class = root.path().join("videos/real");
-    fs::create_dir_all(&class).unwrap();
-    let mut videos: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    videos.retain(|path| path.extension().is_some_and(|ending| ending == "avi"));
-    videos.sort();
-    for video in &videos {
-        fs::copy(video, class.join(video.file_name().unwrap())).unwrap();
-    }
+    let Some(videos) = copy_real_videos(&root.path().join("videos/real")) else { return };
     let (clips, _) = run(root.path(), &Preparation::default()).unwrap();
     assert!(clips.skipped().is_empty(), "{}", clips.skipped());
     assert_eq!(clips.len(), videos.len());
     for (clip, video) in videos.iter().enumerate() {
-        assert_eq!(clips.frames(clip), ffprobe_count(video), "{}", video.display());
+        assert_eq!(clips.frames(clip), count_frames(video), "{}", video.display());
         assert_eq!(clips.dims(clip)[0], 240);
         let last = clips.frames(clip) - 1;
         clips.read(clip, &[last], &mut |_, frame| assert_eq!(frame.dims()[0], 240)).unwrap();
@@ -111,7 +94,7 @@ fn bad_videos_are_named_and_the_rest_is_used() {
     let root = tempfile::tempdir().unwrap();
     let class = root.path().join("videos/ramp");
     // Large frames, so that half of the file is more than its header.
-    make_video(&class.join("good.avi"), 30, "160x120", &["-c:v", "mjpeg", "-q:v", "2"]);
+    make_video(&class.join("good.avi"), 30, "160x120", RAMP, &["-c:v", "mjpeg", "-q:v", "2"]);
     let whole = fs::read(class.join("good.avi")).unwrap();
     fs::write(class.join("cut.avi"), &whole[..whole.len() / 2]).unwrap();
     fs::write(class.join("empty.avi"), b"").unwrap();

@@ -110,10 +110,7 @@ fn a_confusion_figure_shows_all_classes() {
 
 #[test]
 fn genuine_phones_are_heard_in_spectra() {
-    let Some(root) = std::env::var_os("CLAPP_LIBRISPEECH_DIR").map(std::path::PathBuf::from) else {
-        println!("skipped: CLAPP_LIBRISPEECH_DIR names no folder");
-        return;
-    };
+    let Some(root) = clapp_testing::folder("CLAPP_LIBRISPEECH_DIR") else { return };
     let labels = root.join("labels");
     let options = OpenOptions { cache: IndexCache::Nowhere, ..OpenOptions::default() };
     let read = PhoneLabels::read(labels.join("converted_aligned_phones.txt"), 40, OnBad::Refuse);

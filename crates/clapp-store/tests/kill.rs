@@ -9,10 +9,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use clapp_store::{Checkpoint, Checkpoints, MetricsLog, RunFolder, TensorFile};
+use clapp_testing::{child, names};
 use serde_json::{Value, json};
 
 const RUN: &str = "CLAPP_STORE_KILL_TEST_RUN";
@@ -41,29 +42,15 @@ fn train(run: &Path) {
     }
 }
 
-/// Does nothing unless the parent asks.
 #[test]
+#[ignore = "started by the tests that kill it"]
 fn child_trains_until_it_is_killed() {
-    if let Some(run) = std::env::var_os(RUN) {
-        train(Path::new(&run));
-    }
+    train(Path::new(&std::env::var_os(RUN).expect("the parent names the run")));
 }
 
 fn start_child(run: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_trains_until_it_is_killed"])
-        .env(RUN, run)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+    let mut child = child("child_trains_until_it_is_killed");
+    child.env(RUN, run).stdout(Stdio::null()).spawn().unwrap()
 }
 
 /// Kills the child after it has changed the folder of checkpoints `changes` times, and a little.

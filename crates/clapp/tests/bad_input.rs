@@ -299,27 +299,15 @@ fn assert_all_finite(checkpoint: &Checkpoint) {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_keeps_every_checkpoint_and_the_run_goes_on_when_there_is_room() {
-    let mount = |options: &str, at: &Path| {
-        let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at);
-        mount.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success())
-    };
+    let Some(disk) = clapp_testing::TinyDisk::mount("4m") else { return };
     let root = tempfile::tempdir().unwrap();
-    let disk = root.path().join("disk");
-    fs::create_dir(&disk).unwrap();
-    if !mount("size=4m", &disk) {
-        eprintln!("skipped: mounting a tmpfs is not allowed here");
-        return;
-    }
-    let mounted = Mounted(&disk);
     let mut config = tiny("clapp-s", &[2]);
     (config.checkpoint_every, config.checkpoints_kept) = (1, 100);
     let expected = results(&finished(root.path(), &config));
 
-    let mut run = Run::create(&disk, config).unwrap();
+    let mut run = Run::create(disk.path(), config).unwrap();
     let text = execute(&mut run, &mut Silent).unwrap_err().to_string();
     assert_says(&text, "save checkpoint", &run.path().to_string_lossy());
     assert!(text.contains("expected room for at least "), "{text}");
@@ -329,20 +317,7 @@ fn a_full_disk_keeps_every_checkpoint_and_the_run_goes_on_when_there_is_room() {
     for (_, path) in kept {
         Checkpoint::load(path).unwrap();
     }
-    assert!(mount("remount,size=64m", &disk));
+    disk.resize("64m");
     assert!(matches!(execute(&mut run, &mut Silent).unwrap(), Outcome::Finished(_)));
     assert_same(&results(run.path()), &expected, "resumed with room on the disk");
-    drop(run);
-    drop(mounted);
-}
-
-/// Unmounts on drop.
-#[cfg(target_os = "linux")]
-struct Mounted<'a>(&'a Path);
-
-#[cfg(target_os = "linux")]
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(self.0).status();
-    }
 }

@@ -11,13 +11,14 @@ mod common;
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use clapp::{
     Run, RunConfig, Silent,
     store::{Checkpoint, RunFolder},
 };
+use clapp_testing::{child, names};
 use common::{STEPS, assert_same, execute, finished, results, tiny};
 
 const RUN: &str = "CLAPP_KILL_TEST_RUN";
@@ -29,22 +30,16 @@ fn config() -> RunConfig {
     config
 }
 
-/// Does nothing unless the parent asks.
 #[test]
+#[ignore = "started by the tests that kill it"]
 fn child_trains_until_it_is_killed() {
-    if let Some(folder) = std::env::var_os(RUN) {
-        let mut run = Run::resume(Path::new(&folder)).unwrap();
-        execute(&mut run, &mut Silent).unwrap();
-    }
+    let folder = std::env::var_os(RUN).expect("the parent names the run");
+    execute(&mut Run::resume(folder).unwrap(), &mut Silent).unwrap();
 }
 
 fn start_child(run: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_trains_until_it_is_killed"])
-        .env(RUN, run)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+    let mut child = child("child_trains_until_it_is_killed");
+    child.env(RUN, run).stdout(Stdio::null()).spawn().unwrap()
 }
 
 /// What the parent waits for before it kills.
@@ -79,11 +74,6 @@ impl Moment {
             Self::LastTable => text("table.json").contains("\"seed\": 3"),
         }
     }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }
 
 fn newest(names: &[String]) -> Option<u64> {

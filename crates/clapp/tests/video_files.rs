@@ -18,6 +18,7 @@ use clapp::{
     eval::Report,
     video_preset,
 };
+use clapp_testing::{make_video, skip};
 use common::{finished, program};
 
 /// Frames of every video: a few more than a sequence of 36.
@@ -30,16 +31,15 @@ struct Videos {
 }
 
 impl Videos {
-    /// `None`, with the reason, where there is no ffmpeg.
+    /// A skip where there is no ffmpeg.
     fn new() -> Option<Self> {
-        if let Err(reason) = Ffmpeg::find() {
-            println!("skipped: {reason}");
-            return None;
-        }
+        Ffmpeg::find().map_err(skip).ok()?;
         let videos = Self { root: tempfile::tempdir().unwrap() };
         for (class, name) in CLASSES.iter().enumerate() {
             let first = videos.path(class, 1);
-            make_video(&first, [4, -3][class]);
+            // A gray ramp that grows lighter or darker.
+            let luma = format!("120+X/2+{}*(N-20)", [4, -3][class]);
+            make_video(&first, FRAMES, "96x72", &luma, &["-c:v", "mjpeg", "-q:v", "2"]);
             for clip in 2..=12 {
                 fs::copy(&first, videos.path(class, clip)).unwrap();
             }
@@ -75,17 +75,6 @@ impl Videos {
     fn folders(&self) -> ClipPlace {
         ClipPlace::Folders { root: self.root.path().join("UCF-101"), test_share: 0.3 }
     }
-}
-
-/// A gray ramp that grows lighter or darker by `step` levels a frame.
-fn make_video(path: &Path, step: i32) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let source =
-        format!("nullsrc=size=96x72:rate=25,geq=lum='120+X/2+{step}*(N-20)':cb=128:cr=128");
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", &source]);
-    command.args(["-frames:v", &FRAMES.to_string(), "-c:v", "mjpeg", "-q:v", "2"]).arg(path);
-    assert!(command.status().unwrap().success());
 }
 
 fn config(place: ClipPlace, on_bad: Faulty, prepared: &Path) -> VideoRunConfig {

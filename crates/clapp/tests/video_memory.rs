@@ -5,12 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-};
+use std::{fs, sync::Arc};
 
 use clapp::{
     ClipPlace, ClipsConfig, Learner, StepMetrics, Video, VideoData, VideoTrainer,
@@ -18,6 +13,7 @@ use clapp::{
     encoders::VideoConfig,
     video_preset,
 };
+use clapp_testing::{copy_real_videos, count_frames, skip};
 
 /// The largest resident memory so far, in bytes; Linux only.
 fn peak() -> Option<u64> {
@@ -26,49 +22,21 @@ fn peak() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// What ffprobe counts when it decodes the whole video.
-fn ffprobe_count(video: &Path) -> usize {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-count_frames", "-select_streams", "v:0"]);
-    command.args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]).arg(video);
-    let output = command.output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().trim_end_matches(',').parse().unwrap()
-}
-
-/// The AVI files of the folder, or the reason why there are none.
-fn videos() -> Option<Vec<PathBuf>> {
-    let Some(folder) = std::env::var_os("CLAPP_UCF101_CLIPS_DIR") else {
-        println!("skipped: CLAPP_UCF101_CLIPS_DIR names no folder of real clips");
-        return None;
-    };
-    if let Err(reason) = Ffmpeg::find() {
-        println!("skipped: {reason}");
-        return None;
-    }
-    let mut videos: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    videos.retain(|path| path.extension().is_some_and(|ending| ending == "avi"));
-    videos.sort();
-    Some(videos)
-}
-
 /// 20 steps at the paper's size of film, 54 frames of 128², an eighth of its width.
 #[test]
 fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
-    let Some(videos) = videos() else { return };
-    let root = tempfile::tempdir().unwrap();
-    let class = root.path().join("videos/real");
-    fs::create_dir_all(&class).unwrap();
-    for video in &videos {
-        fs::copy(video, class.join(video.file_name().unwrap())).unwrap();
+    if let Err(reason) = Ffmpeg::find() {
+        return skip(reason);
     }
+    let root = tempfile::tempdir().unwrap();
+    let Some(videos) = copy_real_videos(&root.path().join("videos/real")) else { return };
     let prepared = root.path().join("prepared");
     let list = ClipList::folders(root.path().join("videos"), Faulty::Stop).unwrap();
     let clips = prepare(list, &prepared, &Preparation::default(), |_| {}).unwrap();
     assert!(clips.skipped().is_empty(), "{}", clips.skipped());
     assert_eq!(clips.len(), videos.len());
     for (clip, video) in videos.iter().enumerate() {
-        assert_eq!(clips.frames(clip), ffprobe_count(video), "{}", video.display());
+        assert_eq!(clips.frames(clip), count_frames(video), "{}", video.display());
     }
 
     let place = ClipPlace::Folders { root: root.path().join("videos"), test_share: 0.3 };
@@ -95,8 +63,7 @@ fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
     trainer.run(&mut look).unwrap();
     assert_eq!((trainer.step(), peaks.len()), (20, 20));
     let [Some(before), Some(fifth), Some(last)] = [before, peaks[4], peaks[19]] else {
-        println!("memory is not measured: no VmHWM in /proc/self/status");
-        return;
+        return skip("memory is not measured: no VmHWM in /proc/self/status");
     };
     let mebibytes = |bytes: u64| bytes >> 20;
     println!(

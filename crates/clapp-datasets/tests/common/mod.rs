@@ -5,33 +5,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use clapp_datasets::video::Ffmpeg;
 
 /// A 3×2 picture of one colour; see `src/video/jpeg.rs`.
 pub const RED: &[u8] = include_bytes!("../data/red_3x2.jpg");
 
-/// ffmpeg, or the reason why the test is skipped.
+/// ffmpeg, or a skip.
 pub fn ffmpeg() -> Option<Ffmpeg> {
-    match Ffmpeg::find() {
-        Ok(ffmpeg) => Some(ffmpeg),
-        Err(reason) => {
-            println!("skipped: {reason}");
-            None
-        }
-    }
-}
-
-/// Makes a gray ramp that grows by four levels a frame, coded with `options` of ffmpeg.
-pub fn make_video(path: &Path, frames: usize, size: &str, options: &[&str]) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let source = format!("nullsrc=size={size}:rate=25,geq=lum='40+X+4*N':cb=128:cr=128");
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", &source]);
-    command.args(["-frames:v", &frames.to_string()]).args(options).arg(path);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ffmpeg::find().map_err(clapp_testing::skip).ok()
 }
 
 /// A folder of `frames` frames of 2×3 pixels.

@@ -1,9 +1,11 @@
-//! Writes sound files for tests: WAV by hound, FLAC without compression by hand.
+//! Writes sound files for tests: WAV, and FLAC without compression.
 
 #![allow(dead_code, reason = "every test program uses a part of it")]
 
 use std::fs;
 use std::path::Path;
+
+pub use clapp_testing::wav;
 
 /// Samples of a frame of [`flac`].
 pub const FRAME: usize = 1_024;
@@ -22,17 +24,6 @@ pub fn amplitudes(steps: &[i16]) -> Vec<f32> {
 pub fn write(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
-}
-
-/// A 16-bit WAV file; `steps` are those of all channels in turn.
-pub fn wav(steps: &[i16], rate: u32, channels: u16) -> Vec<u8> {
-    let sample_format = hound::SampleFormat::Int;
-    let spec = hound::WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format };
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
-    steps.iter().for_each(|&step| writer.write_sample(step).unwrap());
-    writer.finalize().unwrap();
-    bytes.into_inner()
 }
 
 /// A 16-bit FLAC file of verbatim frames; `steps` are those of all channels in turn. It has no MD5 sum.

@@ -7,14 +7,14 @@ use std::{
 
 use super::{assert_same, files};
 
-/// An example that `cargo test --workspace` has built; none where it was left out.
+/// An example that `cargo test --workspace` has built, or a skip.
 pub fn find(name: &str) -> Option<PathBuf> {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let program = profile.join("examples").join(name);
+    let program = profile.join("examples").join(&name);
     if !program.is_file() {
-        eprintln!("skipped: no {}; cargo build --release --examples", program.display());
+        clapp_testing::skip(format_args!("no {name}; cargo build --release --examples"));
         return None;
     }
     Some(program)

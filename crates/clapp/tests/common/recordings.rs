@@ -57,20 +57,12 @@ impl Recordings {
     pub fn write_as(&self, talker: usize, samples: usize, rate: u32, channels: u16, loud: f32) {
         let folder = self.path(&format!("sound/t{talker}"));
         fs::create_dir_all(&folder).unwrap();
-        let spec = hound::WavSpec {
-            channels,
-            sample_rate: rate,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut wav = hound::WavWriter::create(folder.join("a.wav"), spec).unwrap();
-        for i in 0..samples {
+        let sample = |i: usize| {
             let pitch = 0.05 * (1 + i / 2_560 % 4) as f32 + 0.003 * talker as f32;
-            for _ in 0..channels {
-                wav.write_sample(((i as f32 * pitch).sin() * loud) as i16).unwrap();
-            }
-        }
-        wav.finalize().unwrap();
+            vec![((i as f32 * pitch).sin() * loud) as i16; channels.into()]
+        };
+        let samples: Vec<i16> = (0..samples).flat_map(sample).collect();
+        fs::write(folder.join("a.wav"), clapp_testing::wav(&samples, rate, channels)).unwrap();
     }
 
     /// A run of seconds on these files.

@@ -1,0 +1,29 @@
+//! What the tests of the workspace share. Not published.
+//!
+//! | to | use |
+//! |---|---|
+//! | leave a test out, and have it counted | [`skip`], [`folder`] |
+//! | kill a process | [`child`] |
+//! | look at a folder, fill a disk | [`names`], [`TinyDisk`] |
+//! | write recordings | [`wav`], [`make_video`], [`copy_real_videos`], [`count_frames`] |
+//!
+//! The programs that READMEs print are compiled by this crate's documentation tests, as a reader would who
+//! has nothing but the crates named there.
+
+mod child;
+mod disk;
+mod recordings;
+mod skip;
+
+pub use child::child;
+pub use disk::{TinyDisk, names};
+pub use recordings::{copy_real_videos, count_frames, make_video, wav};
+pub use skip::{folder, skip};
+
+#[cfg(doctest)]
+mod readmes {
+    #[doc = include_str!("../../clapp/README.md")]
+    struct Clapp;
+    #[doc = include_str!("../../clapp-rules/README.md")]
+    struct Rules;
+}
