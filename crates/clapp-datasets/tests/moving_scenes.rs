@@ -23,7 +23,7 @@ fn frames(scenes: &MovingScenes, clip: usize, which: &[usize]) -> Vec<Vec<f32>> 
 fn features(part: Part, count: usize, of: impl Fn(&MovingScenes, usize) -> Vec<f32>) -> Features {
     let scenes = MovingScenes::new(2, part, count);
     let rows: Vec<Vec<f32>> = (0..count).map(|clip| of(&scenes, clip)).collect();
-    let labels = (0..count).map(|clip| scenes.label(clip).unwrap()).collect();
+    let labels = (0..count).map(|clip| scenes.label(clip).unwrap().into()).collect();
     let dim = rows[0].len();
     Features::new(Array2::from_shape_vec((count, dim), rows.concat()).unwrap(), labels).unwrap()
 }

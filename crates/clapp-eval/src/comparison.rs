@@ -65,7 +65,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`Error::NoNumbers`] if `encoder` or `other` has none in `series`.
+    /// [`Error::Invalid`] if `encoder` or `other` has none in `series`.
     ///
     /// # Example
     ///
@@ -90,8 +90,8 @@ impl Report {
             match layers.is_empty() {
                 false => Ok(layers),
                 true => {
-                    let (encoder, series) = (name.to_owned(), series.to_string());
-                    Err(Error::NoNumbers { encoder, series })
+                    let expected = format!("numbers of {name} ({series})");
+                    Err(Error::invalid("report", expected, "none", "record them first"))
                 }
             }
         };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::{Error, metrics};
+use crate::{Error, metrics, probe::same};
 
 /// How often each class is taken for each, in samples: row label, column guess.
 ///
@@ -40,19 +40,22 @@ impl Confusion {
     /// # Shapes and panics
     ///
     /// As [`metrics::top1`]; also if there are not as many classes.
-    pub fn count(&mut self, scores: ArrayView2<'_, f64>, labels: &[u8]) {
+    pub fn count(&mut self, scores: ArrayView2<'_, f64>, labels: &[u32]) {
         let (expected, got) = (self.classes(), scores.ncols());
         assert!(expected == got, "confusion: expected scores of {expected} classes, got {got}");
-        self.counts += &metrics::confusion(scores, labels);
+        metrics::check(scores, labels);
+        for (row, &label) in scores.rows().into_iter().zip(labels) {
+            self.counts[[label as usize, metrics::guess(row)]] += 1;
+        }
     }
 
-    /// Counts labels and guesses, see [`metrics::confusion`]; classes are named by their numbers.
+    /// Counts labels and guesses; classes are named by their numbers.
     ///
     /// # Shapes and panics
     ///
     /// As [`metrics::top1`].
     #[must_use]
-    pub fn of(scores: ArrayView2<'_, f64>, labels: &[u8]) -> Self {
+    pub fn of(scores: ArrayView2<'_, f64>, labels: &[u32]) -> Self {
         let mut confusion = Self::empty(scores.ncols());
         confusion.count(scores, labels);
         confusion
@@ -64,10 +67,7 @@ impl Confusion {
     ///
     /// [`Error::Disagreement`] unless there is one name a class.
     pub fn named(self, names: &[impl AsRef<str>]) -> Result<Self, Error> {
-        let (expected, got) = (self.names.len(), names.len());
-        if expected != got {
-            return Err(Error::Disagreement { what: "number of class names", expected, got });
-        }
+        same("number of class names", self.classes(), names.len())?;
         Ok(Self { names: names.iter().map(|name| name.as_ref().to_owned()).collect(), ..self })
     }
 
@@ -119,14 +119,6 @@ impl Confusion {
         (samples > 0).then(|| 100.0 * right as f64 / samples as f64)
     }
 
-    /// The mean over classes that occur of the percentage of their samples that is right: no class
-    /// counts more for being frequent.
-    #[must_use]
-    pub fn class_mean(&self) -> f64 {
-        let shares: Vec<f64> = (0..self.classes()).filter_map(|c| self.share(c, c)).collect();
-        100.0 * shares.iter().sum::<f64>() / shares.len().max(1) as f64
-    }
-
     /// The counts as comma-separated values: names of guesses in the first line, of labels in the first
     /// column. Names with commas, quotes or line breaks are quoted.
     #[must_use]
@@ -170,8 +162,7 @@ mod tests {
     #[test]
     fn classes_that_never_occur_count_for_nothing() {
         assert_eq!(confusion().share(2, 2), None);
-        // (80/90 + 5/10)/2
-        assert!((confusion().class_mean() - 50.0 * (8.0 / 9.0 + 0.5)).abs() < 1e-12);
+        assert_eq!(confusion().share(0, 0), Some(80.0 / 90.0));
     }
 
     #[test]

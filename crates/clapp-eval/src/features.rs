@@ -1,10 +1,13 @@
 //! Labelled features, and the parts of them that a protocol may look at.
 
+use std::iter::once;
+use std::ops::Range;
+
 use clapp_random::{Purpose, stream};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::{Rng, RngExt};
 
-use crate::Error;
+use crate::{Error, probe::at_least_one};
 
 /// First index of the streams of [`Purpose::Split`] used here.
 const FEW_LABELS: u64 = 0;
@@ -27,8 +30,9 @@ const FOLDS: u64 = 1;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
     values: Array2<f32>, // [samples, dim]
-    labels: Vec<u8>,     // [samples]
+    labels: Vec<u32>,    // [samples]
     classes: usize,
+    sequences: Vec<Range<usize>>,
 }
 
 impl Features {
@@ -42,33 +46,67 @@ impl Features {
     ///
     /// # Errors
     ///
-    /// [`Error::Empty`] without a row or a column, [`Error::LabelCount`] unless there is one label a
-    /// row, [`Error::NotFinite`] if a value is infinite or not a number.
-    pub fn new(values: Array2<f32>, labels: Vec<u8>) -> Result<Self, Error> {
+    /// [`Error::Invalid`] without a row or a column, unless there is one label a row, or if a value is
+    /// infinite or not a number.
+    pub fn new(values: Array2<f32>, labels: Vec<u32>) -> Result<Self, Error> {
         let (rows, columns) = values.dim();
+        let refuse =
+            |expected: &str, got, advice| Err(Error::invalid("features", expected, got, advice));
         if rows == 0 || columns == 0 {
-            return Err(Error::Empty { rows, columns });
+            let expected = "at least one row and one column";
+            return refuse(expected, format!("[{rows}, {columns}]"), "is the data set empty?");
         }
         if labels.len() != rows {
-            return Err(Error::LabelCount { rows, labels: labels.len() });
+            let expected = format!("{rows} labels (one a row)");
+            return refuse(&expected, labels.len().to_string(), "were both cut alike?");
         }
-        if let Some(((row, column), &value)) = values.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            return Err(Error::NotFinite { value, row, column });
+        if let Some(((row, column), value)) = values.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            let got = format!("{value} in row {row}, column {column}");
+            return refuse("finite values", got, "has the encoder diverged?");
         }
-        let classes = labels.iter().map(|&label| usize::from(label) + 1).max().unwrap_or(0);
-        Ok(Self { values: values.as_standard_layout().into_owned(), labels, classes })
+        let classes = labels.iter().map(|&label| label as usize + 1).max().unwrap_or(0);
+        let values = values.as_standard_layout().into_owned();
+        Ok(Self { values, labels, classes, sequences: once(0..rows).collect() })
     }
 
     /// Declares the number of classes, for a part in which the last classes do not occur.
     ///
     /// # Errors
     ///
-    /// [`Error::LabelRange`] if a label is not below `classes`.
+    /// [`Error::Invalid`] if a label is not below `classes`.
     pub fn with_classes(self, classes: usize) -> Result<Self, Error> {
-        match self.labels.iter().position(|&label| usize::from(label) >= classes) {
-            Some(row) => Err(Error::LabelRange { label: self.labels[row], classes, row }),
+        match self.labels.iter().position(|&label| label as usize >= classes) {
+            Some(row) => {
+                let (expected, label) = (format!("labels below {classes}"), self.labels[row]);
+                let got = format!("{label} in row {row}");
+                Err(Error::invalid("features", expected, got, "labels count from 0"))
+            }
             None => Ok(Self { classes, ..self }),
         }
+    }
+
+    /// Declares which samples follow each other, such as the frames of an utterance, for
+    /// [`Batches::Sequences`](crate::probe::Batches::Sequences).
+    ///
+    /// # Panics
+    ///
+    /// Unless `lengths` add up to the number of samples.
+    #[must_use]
+    pub fn with_sequences(self, lengths: impl IntoIterator<Item = usize>) -> Self {
+        let (expected, mut end) = (self.len(), 0);
+        let range = |length| {
+            end += length;
+            end - length..end
+        };
+        let sequences = lengths.into_iter().map(range).collect();
+        assert!(expected == end, "sequences: expected {expected} samples, got {end}");
+        Self { sequences, ..self }
+    }
+
+    /// The samples of each sequence; one of all samples unless declared otherwise.
+    #[must_use]
+    pub fn sequences(&self) -> &[Range<usize>] {
+        &self.sequences
     }
 
     /// The features, `[samples, dim]`.
@@ -79,7 +117,7 @@ impl Features {
 
     /// The labels, `[samples]`.
     #[must_use]
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u32] {
         &self.labels
     }
 
@@ -102,7 +140,7 @@ impl Features {
         self.classes
     }
 
-    /// The samples at `indices`, in that order.
+    /// The samples at `indices`, in that order, as one sequence.
     ///
     /// # Panics
     ///
@@ -114,14 +152,19 @@ impl Features {
             values: self.values.select(Axis(0), indices),
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             classes: self.classes,
+            sequences: once(0..indices.len()).collect(),
         }
     }
 
-    /// Exactly `per_class` samples of each class; see [`few_label_indices`].
+    /// Exactly `per_class` samples of each class, drawn without replacement from the streams
+    /// `(seed, Purpose::Split, class)`.
+    ///
+    /// The draw depends on the labels and the seed only, so that every layer and every encoder is read
+    /// out from the same images; and the draws are nested: 10 a class are part of 20 a class.
     ///
     /// # Errors
     ///
-    /// [`Error::TooFewSamples`] if a class has fewer; [`Error::Setting`] for `per_class` = 0.
+    /// [`Error::Invalid`] if a class has fewer; [`Error::Setting`] for `per_class` = 0.
     ///
     /// # Example
     ///
@@ -136,44 +179,23 @@ impl Features {
     pub fn few_labels(&self, per_class: usize, seed: u64) -> Result<Self, Error> {
         Ok(self.subset(&few_label_indices(&self.labels, self.classes, per_class, seed)?))
     }
-
-    /// The same labels with other values, such as those of a [`Standardiser`](crate::Standardiser).
-    pub(crate) fn with_values(&self, values: Array2<f32>) -> Self {
-        Self { values, labels: self.labels.clone(), classes: self.classes }
-    }
 }
 
-/// Indices of `per_class` samples of each class, drawn without replacement from the streams
-/// `(seed, Purpose::Split, class)`.
-///
-/// The draw depends on the labels and the seed only, so that every layer and every encoder is read
-/// out from the same images; and the draws are nested: 10 a class are part of 20 a class.
-///
-/// # Errors
-///
-/// [`Error::TooFewSamples`] if a class has fewer; [`Error::Setting`] for `per_class` = 0.
-///
-/// # Example
-///
-/// ```
-/// let indices = clapp_eval::few_label_indices(&[0, 1, 1, 0, 1], 2, 1, 5)?;
-/// assert_eq!(indices.len(), 2);
-/// # Ok::<(), clapp_eval::Error>(())
-/// ```
-pub fn few_label_indices(
-    labels: &[u8],
+/// Indices of `per_class` samples of each class.
+fn few_label_indices(
+    labels: &[u32],
     classes: usize,
     per_class: usize,
     seed: u64,
 ) -> Result<Vec<usize>, Error> {
-    if per_class == 0 {
-        return Err(Error::Setting { setting: "few labels", expected: "at least 1", got: 0.0 });
-    }
+    at_least_one("few labels", per_class)?;
     let mut chosen = Vec::with_capacity(per_class * classes);
     for (class, mut members) in members(labels, classes).into_iter().enumerate() {
         let available = members.len();
         if available < per_class {
-            return Err(Error::TooFewSamples { class, wanted: per_class, available });
+            let expected = format!("at least {per_class} samples a class");
+            let got = format!("{available} in class {class}");
+            return Err(Error::invalid("few labels", expected, got, "ask for fewer"));
         }
         shuffle(&mut members, &mut stream(seed, Purpose::Split, [FEW_LABELS, class as u64, 0, 0]));
         chosen.extend_from_slice(&members[..per_class]);
@@ -182,7 +204,7 @@ pub fn few_label_indices(
 }
 
 /// Stratified folds: fold `f` of sample `i`, for every sample. Classes are spread evenly.
-pub(crate) fn folds(labels: &[u8], classes: usize, folds: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn folds(labels: &[u32], classes: usize, folds: usize, seed: u64) -> Vec<usize> {
     let mut fold_of = vec![0; labels.len()];
     let mut next = 0;
     for (class, mut members) in members(labels, classes).into_iter().enumerate() {
@@ -204,10 +226,10 @@ pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
 }
 
 /// The samples of each class, in order.
-fn members(labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
+fn members(labels: &[u32], classes: usize) -> Vec<Vec<usize>> {
     let mut members = vec![Vec::new(); classes];
     for (sample, &label) in labels.iter().enumerate() {
-        members[usize::from(label)].push(sample);
+        members[label as usize].push(sample);
     }
     members
 }
@@ -216,8 +238,8 @@ fn members(labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
 mod tests {
     use super::*;
 
-    fn labels() -> Vec<u8> {
-        (0..120).map(|i| (i * 7 % 3) as u8).collect()
+    fn labels() -> Vec<u32> {
+        (0..120).map(|i| i * 7 % 3).collect()
     }
 
     #[test]
@@ -248,8 +270,10 @@ mod tests {
 
     #[test]
     fn more_samples_than_a_class_has_is_an_error() {
-        let error = few_label_indices(&[0, 0, 1], 2, 2, 1).unwrap_err();
-        assert!(matches!(error, Error::TooFewSamples { class: 1, wanted: 2, available: 1 }));
+        let error = few_label_indices(&[0, 0, 1], 2, 2, 1).unwrap_err().to_string();
+        let expected =
+            "few labels: expected at least 2 samples a class, got 1 in class 1; ask for fewer";
+        assert_eq!(error, expected);
     }
 
     #[test]
@@ -265,12 +289,21 @@ mod tests {
 
     #[test]
     fn bad_features_are_refused() {
-        let bad = |values, labels| Features::new(values, labels).unwrap_err();
-        assert!(matches!(bad(Array2::zeros((0, 2)), vec![]), Error::Empty { .. }));
-        assert!(matches!(bad(Array2::zeros((2, 2)), vec![0]), Error::LabelCount { .. }));
-        let nan = bad(Array2::from_elem((1, 1), f32::NAN), vec![0]);
-        assert!(matches!(nan, Error::NotFinite { row: 0, column: 0, .. }));
+        let bad = |values, labels| Features::new(values, labels).unwrap_err().to_string();
+        let empty = "features: expected at least one row and one column, got [0, 2]; is the data set empty?";
+        assert_eq!(bad(Array2::zeros((0, 2)), vec![]), empty);
+        let count = "features: expected 2 labels (one a row), got 1; were both cut alike?";
+        assert_eq!(bad(Array2::zeros((2, 2)), vec![0]), count);
+        let nan = "features: expected finite values, got NaN in row 0, column 0; has the encoder diverged?";
+        assert_eq!(bad(Array2::from_elem((1, 1), f32::NAN), vec![0]), nan);
         let small = Features::new(Array2::zeros((1, 1)), vec![4]).unwrap().with_classes(4);
-        assert!(matches!(small, Err(Error::LabelRange { label: 4, classes: 4, row: 0 })));
+        let range = "features: expected labels below 4, got 4 in row 0; labels count from 0";
+        assert_eq!(small.unwrap_err().to_string(), range);
+    }
+
+    #[test]
+    fn more_classes_than_a_byte_counts_are_fine() {
+        let all = Features::new(Array2::zeros((301, 1)), (0..301).collect()).unwrap();
+        assert_eq!((all.classes(), all.few_labels(1, 1).unwrap().labels()[300]), (301, 300));
     }
 }

@@ -15,6 +15,7 @@ const NEAR: f32 = 1e-6;
 
 /// What is near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Nearness {
     /// The cosine of the angle between two samples; a sample of zeros has cosine 0 with all.
     Cosine,
@@ -24,6 +25,7 @@ pub enum Nearness {
 
 /// How neighbours vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Vote {
     /// One neighbour, one vote; of classes with equal votes, the one with the nearest neighbour.
     Majority,
@@ -99,7 +101,7 @@ struct Memory {
     centre: Array1<f32>,  // [dim]
     values: Array2<f32>,  // [samples, dim], centred or of unit length
     squares: Array1<f32>, // [samples]
-    labels: Vec<u8>,
+    labels: Vec<u32>,
     classes: usize,
     near: f32,
 }
@@ -144,7 +146,7 @@ impl Memory {
         order.sort_unstable_by(nearer);
         let mut scores = vec![0.0; self.classes];
         for (rank, &(far, sample)) in order.iter().enumerate() {
-            let class = usize::from(self.labels[sample]);
+            let class = self.labels[sample] as usize;
             scores[class] += match (self.knn.vote, self.knn.nearness) {
                 // Less than one vote for the first neighbour of a class, less the later it comes.
                 (Vote::Majority, _) if scores[class] < 0.5 => 1.0 + 1.0 / (2.0 + rank as f64),
@@ -180,12 +182,12 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    fn scores(knn: Knn, train: Array2<f32>, labels: &[u8], query: Array2<f32>) -> Array2<f64> {
+    fn scores(knn: Knn, train: Array2<f32>, labels: &[u32], query: Array2<f32>) -> Array2<f64> {
         let train = Features::new(train, labels.to_vec()).unwrap();
         knn.fit(&train, 0).unwrap().scores(query.view())
     }
 
-    fn guess(knn: Knn, train: Array2<f32>, labels: &[u8], query: Array2<f32>) -> usize {
+    fn guess(knn: Knn, train: Array2<f32>, labels: &[u32], query: Array2<f32>) -> usize {
         crate::metrics::guess(scores(knn, train, labels, query).row(0))
     }
 
@@ -210,7 +212,7 @@ mod tests {
         for labels in [[0, 1], [1, 0]] {
             let knn = Knn { k: 1, nearness: Nearness::Euclidean, vote: Vote::Majority };
             let first = guess(knn, array![[1.0], [-1.0]], &labels, array![[0.0]]);
-            assert_eq!(first, usize::from(labels[0]));
+            assert_eq!(first, labels[0] as usize);
         }
     }
 

@@ -3,10 +3,10 @@
 //! | What | Equation | Where |
 //! |---|---|---|
 //! | standardised read-out | min (1/n) Σ −ln softmax(W x' + b)_y + (λ/2)‖W‖², x' = (x − μ)/σ | [`StandardisedProbe`] |
-//! | the paper's read-out | Adam on mean −ln softmax(W x + b)_y, raw x, 300 epochs | [`PaperProbe`] |
-//! | the authors' read-out of a video block | Adam on −ln softmax(W dropout(BN(mean_t map)) + b)_y, 200 epochs | [`BlockProbe`](probe::BlockProbe) |
-//! | phones, the paper's | as above, one whole utterance a step, first surplus outputs dropped | [`PhoneProbe`], [`PhoneFrames`] |
-//! | speakers | the same on means over time | [`SpeakerProbe`] |
+//! | the paper's read-out | Adam on mean −ln softmax(W x + b)_y, raw x, 300 epochs | [`LinearProbe::paper`] |
+//! | the authors' read-out of a video block | Adam on −ln softmax(W dropout(BN(mean_t map)) + b)_y, 200 epochs | [`LinearProbe::block`] |
+//! | phones, the paper's | as above, one whole utterance a step, first surplus outputs dropped | [`LinearProbe::phones`], [`PhoneFrames`] |
+//! | speakers | the same on means over time | [`LinearProbe::speakers`] |
 //! | log-mel, MFCC | frames of 25 ms every 10 ms, 13 cepstra + Δ + ΔΔ | [`sound`] |
 //! | confusion | how often each class is taken for each | [`Confusion`] |
 //! | k nearest neighbours | s_c = Σ_{i ∈ nearest k, y_i = c} w_i | [`Knn`] |
@@ -21,12 +21,12 @@
 //! # Quick start
 //!
 //! ```
-//! use clapp_eval::{Features, Labels, PaperProbe, Probe, Report, Series, StandardisedProbe, probe};
+//! use clapp_eval::{Features, Labels, Probe, Protocol, Report, Series, probe};
 //! use ndarray::Array2;
 //!
 //! // Features of layers 1 and 2: here numbers in place of an encoder. 120 samples, 3 classes.
 //! let features = |signal: f32, from: usize| {
-//!     let labels: Vec<u8> = (from..from + 120).map(|i| (i % 3) as u8).collect();
+//!     let labels: Vec<u32> = (from..from + 120).map(|i| (i % 3) as u32).collect();
 //!     let values = Array2::from_shape_fn((120, 9), |(i, j)| {
 //!         let noise = (((from + i) * 31 + j * 17) % 23) as f32 / 23.0;
 //!         noise + if j % 3 == i % 3 { signal } else { 0.0 }
@@ -35,8 +35,8 @@
 //! };
 //!
 //! let mut report = Report::new("nothing", "made-up numbers", 3);
-//! let probes: [Box<dyn Probe>; 2] =
-//!     [Box::new(StandardisedProbe::default()), Box::new(PaperProbe::default())];
+//! let protocols = [Protocol::Standardised, Protocol::Paper, Protocol::Knn];
+//! let probes: Vec<Box<dyn Probe>> = protocols.into_iter().filter_map(Protocol::probe).collect();
 //! for (encoder, layer, signal) in
 //!     [("clapp", 1, 0.1), ("clapp", 2, 0.6), ("random encoder", 1, 0.1), ("random encoder", 2, 0.0)]
 //! {
@@ -60,9 +60,10 @@
 //!
 //! # How to extend
 //!
-//! A new read-out implements [`Probe`] (learn from labelled features) and [`Readout`] (one score per
-//! class), names its [`Protocol`], and shows in a test that it reads separable data without error and
-//! shuffled labels at chance.
+//! Another linear classifier is a [`LinearProbe`] with other settings. A new read-out implements
+//! [`Probe`] (learn from labelled features) and [`Readout`] (one score per class), names its
+//! [`Protocol`] (outside this crate [`Protocol::Custom`]), and shows in a test that it reads separable
+//! data without error and shuffled labels at chance.
 //!
 //! # Determinism
 //!
@@ -94,12 +95,10 @@ mod table;
 pub use comparison::{Comparison, Margin};
 pub use confusion::Confusion;
 pub use error::Error;
-pub use features::{Features, few_label_indices};
+pub use features::Features;
 pub use knn::{Knn, Nearness, Vote};
 pub use metrics::Summary;
 pub use phones::{PhoneFrames, PhoneScore};
-pub use probe::{
-    PaperProbe, PhoneProbe, Probe, Protocol, Readout, SpeakerProbe, StandardisedProbe,
-};
+pub use probe::{LinearProbe, Probe, Protocol, Readout, StandardisedProbe};
 pub use report::{Cell, Labels, Measurement, Report, Series};
 pub use standardise::Standardiser;

@@ -1,6 +1,6 @@
 //! How often a read-out is right, and how far seeds are apart.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 /// The class of the largest score; of equals the lowest class. Scores that are not numbers lose.
@@ -42,7 +42,7 @@ pub fn guess(scores: ArrayView1<'_, f64>) -> usize {
 /// assert_eq!(clapp_eval::metrics::top1(scores.view(), &[0, 1]), 50.0);
 /// ```
 #[must_use]
-pub fn top1(scores: ArrayView2<'_, f64>, labels: &[u8]) -> f64 {
+pub fn top1(scores: ArrayView2<'_, f64>, labels: &[u32]) -> f64 {
     top_k(scores, labels, 1)
 }
 
@@ -61,10 +61,10 @@ pub fn top1(scores: ArrayView2<'_, f64>, labels: &[u8]) -> f64 {
 /// assert_eq!(clapp_eval::metrics::top_k(scores.view(), &[1, 2], 2), 50.0);
 /// ```
 #[must_use]
-pub fn top_k(scores: ArrayView2<'_, f64>, labels: &[u8], k: usize) -> f64 {
+pub fn top_k(scores: ArrayView2<'_, f64>, labels: &[u32], k: usize) -> f64 {
     check(scores, labels);
     let right = scores.axis_iter(Axis(0)).zip(labels).filter(|&(row, &label)| {
-        let label = usize::from(label);
+        let label = label as usize;
         let beats = |(class, &score): (usize, &f64)| {
             score > row[label] || (score >= row[label] && class < label)
         };
@@ -99,7 +99,7 @@ pub fn top_k(scores: ArrayView2<'_, f64>, labels: &[u8], k: usize) -> f64 {
 #[must_use]
 pub fn batch_mean_accuracy(
     scores: ArrayView2<'_, f64>,
-    labels: &[u8],
+    labels: &[u32],
     k: usize,
     batch: usize,
 ) -> f64 {
@@ -110,37 +110,14 @@ pub fn batch_mean_accuracy(
     total / labels.len().div_ceil(batch) as f64
 }
 
-/// How often each class is taken for each: `[label, guess]`, in samples.
-///
-/// # Shapes and panics
-///
-/// As [`top1`].
-///
-/// # Example
-///
-/// ```
-/// use ndarray::array;
-/// let scores = array![[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
-/// let confusion = clapp_eval::metrics::confusion(scores.view(), &[0, 1, 1]);
-/// assert_eq!(confusion, array![[1, 0], [1, 1]]);
-/// ```
-#[must_use]
-pub fn confusion(scores: ArrayView2<'_, f64>, labels: &[u8]) -> Array2<u64> {
-    check(scores, labels);
-    let mut counts = Array2::zeros((scores.ncols(), scores.ncols()));
-    for (row, &label) in scores.axis_iter(Axis(0)).zip(labels) {
-        counts[[usize::from(label), guess(row)]] += 1;
-    }
-    counts
-}
-
-fn check(scores: ArrayView2<'_, f64>, labels: &[u8]) {
+/// That there is a label a row, and a score for each.
+pub(crate) fn check(scores: ArrayView2<'_, f64>, labels: &[u32]) {
     let ((rows, classes), n) = (scores.dim(), labels.len());
     assert!(
         rows == n && n > 0,
         "metrics: expected one label a row and some, got {n} for {rows} rows"
     );
-    let largest = labels.iter().copied().max().map_or(0, usize::from);
+    let largest = labels.iter().max().map_or(0, |&label| label as usize);
     assert!(largest < classes, "metrics: expected labels below {classes}, got {largest}");
 }
 

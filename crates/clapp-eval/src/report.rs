@@ -155,8 +155,8 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`Error::Percent`] if `accuracy` is not within 0–100; [`Error::SeedTwice`] if this place
-    /// already has a number of `seed`.
+    /// [`Error::Invalid`] if `accuracy` is not within 0–100, or if this place already has a number of
+    /// `seed`.
     pub fn record(
         &mut self,
         encoder: &str,
@@ -165,9 +165,12 @@ impl Report {
         seed: u64,
         accuracy: f64,
     ) -> Result<(), Error> {
-        let place = || format!("{encoder}, layer {layer} ({series})");
+        let refuse = |expected, got, advice| {
+            let got = format!("{got} in {encoder}, layer {layer} ({series})");
+            Err(Error::invalid("report", expected, got, advice))
+        };
         if !(0.0..=100.0).contains(&accuracy) {
-            return Err(Error::Percent { got: accuracy, cell: place() });
+            return refuse("an accuracy in percent (0–100)", accuracy.to_string(), "scale it");
         }
         let measurement = Measurement { seed, accuracy };
         let found = |c: &Cell| c.encoder == encoder && c.layer == layer && c.series == series;
@@ -177,7 +180,7 @@ impl Report {
                 self.cells.push(Cell { encoder, layer, series, measurements });
             }
             Some(i) if self.cells[i].measurements.iter().any(|m| m.seed == seed) => {
-                return Err(Error::SeedTwice { seed, cell: place() });
+                return refuse("each seed once", format!("seed {seed} again"), "use another seed");
             }
             Some(i) => self.cells[i].measurements.push(measurement),
         }
@@ -263,10 +266,10 @@ impl Report {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn report() -> Report {
+    pub(crate) fn report() -> Report {
         let mut report = Report::new("glyphs & strokes", "glyphs <test>", 10);
         for protocol in [Protocol::Paper, Protocol::Standardised] {
             for labels in [Labels::PerClass(10), Labels::All(3000)] {
@@ -302,9 +305,16 @@ mod tests {
     fn a_seed_recorded_twice_and_fractions_over_100_are_refused() {
         let mut report = report();
         let series = Series { protocol: Protocol::Paper, labels: Labels::All(3000) };
-        let twice = report.record("clapp", 1, series, 0, 1.0);
-        assert!(matches!(twice, Err(Error::SeedTwice { seed: 0, .. })));
-        assert!(matches!(report.record("clapp", 1, series, 9, 101.0), Err(Error::Percent { .. })));
+        let mut refused = |seed, accuracy| {
+            report.record("clapp", 1, series, seed, accuracy).unwrap_err().to_string()
+        };
+        let place = "in clapp, layer 1 (paper, all 3000 labels)";
+        let twice =
+            format!("report: expected each seed once, got seed 0 again {place}; use another seed");
+        assert_eq!(refused(0, 1.0), twice);
+        let large =
+            format!("report: expected an accuracy in percent (0–100), got 101 {place}; scale it");
+        assert_eq!(refused(9, 101.0), large);
         assert!(report.record("clapp", 1, series, 9, f64::NAN).is_err());
     }
 }

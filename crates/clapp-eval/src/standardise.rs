@@ -2,8 +2,6 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use crate::Features;
-
 /// Puts every feature on one scale, with the moments of the training part.
 ///
 /// ```text
@@ -98,17 +96,6 @@ impl Standardiser {
     #[must_use]
     pub fn inverse(&self) -> ArrayView1<'_, f64> {
         self.inverse.view()
-    }
-
-    /// Standardises labelled features, for read-outs that take them as they are, such as
-    /// [`Knn`](crate::Knn).
-    ///
-    /// # Panics
-    ///
-    /// As [`Standardiser::apply`].
-    #[must_use]
-    pub fn features(&self, features: &Features) -> Features {
-        features.with_values(self.apply(features.values()).mapv(|x| x as f32))
     }
 }
 

@@ -62,23 +62,7 @@ fn number(Summary { seeds, mean, std, .. }: Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Labels, Protocol, Series};
-
-    fn report() -> Report {
-        let mut report = Report::new("glyphs & strokes", "glyphs <test>", 10);
-        for protocol in [Protocol::Paper, Protocol::Standardised] {
-            for labels in [Labels::PerClass(10), Labels::All(3000)] {
-                for layer in 1..=2 {
-                    for seed in 0..3 {
-                        let accuracy = 40.1 + layer as f64 / 3.0 + seed as f64;
-                        let series = Series { protocol, labels };
-                        report.record("clapp", layer, series, seed, accuracy).unwrap();
-                    }
-                }
-            }
-        }
-        report
-    }
+    use crate::report::tests::report;
 
     #[test]
     fn the_protocol_stands_on_the_line_of_every_number() {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use clapp_eval::probe::{self, BlockProbe, TestClips};
-use clapp_eval::{Error, Features, Probe, Protocol, Readout, metrics};
+use clapp_eval::probe::{self, Batches, Input, TestClips};
+use clapp_eval::{Error, Features, LinearProbe, Probe, Protocol, Readout, metrics};
 use clapp_random::{Purpose, stream};
 use ndarray::Array2;
 use rand::RngExt;
@@ -15,11 +15,11 @@ fn clusters(samples: usize, dim: usize, noise: f32, index: u64) -> Features {
         let centre = if i % 3 == j % 3 { 1.0 } else { 0.0 };
         10.0_f32.powi(j as i32 % 4) * (centre + noise * rng.random_range(-1.0..1.0_f32))
     });
-    Features::new(values, (0..samples).map(|i| (i % 3) as u8).collect()).expect("finite")
+    Features::new(values, (0..samples).map(|i| (i % 3) as u32).collect()).expect("finite")
 }
 
-fn quick() -> BlockProbe {
-    BlockProbe { epochs: 30, learning_rate: 1e-2, schedule: vec![], ..BlockProbe::default() }
+fn quick() -> LinearProbe {
+    LinearProbe { epochs: 30, learning_rate: 1e-2, schedule: vec![], ..LinearProbe::block() }
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn separable_data_are_read_out_without_error() {
 fn shuffled_labels_are_read_out_at_chance() {
     let mut rng = stream(2, Purpose::Test, [7; 4]);
     let mut shuffled = |features: Features| {
-        let labels = (0..features.len()).map(|_| rng.random_range(0..3_u8)).collect();
+        let labels = (0..features.len()).map(|_| rng.random_range(0..3_u32)).collect();
         Features::new(features.values().to_owned(), labels).unwrap()
     };
     let train = shuffled(clusters(300, 12, 1.0, 2));
@@ -48,7 +48,7 @@ fn shuffled_labels_are_read_out_at_chance() {
 fn neither_threads_nor_repetition_change_a_bit() {
     // More features than one task takes, and not a multiple of it.
     let train = clusters(32, 2_500, 5.0, 4);
-    let probe = BlockProbe { epochs: 3, ..quick() };
+    let probe = LinearProbe { epochs: 3, ..quick() };
     let scores = |threads, seed| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let readout = pool.install(|| probe.fit(&train, seed).unwrap());
@@ -61,7 +61,7 @@ fn neither_threads_nor_repetition_change_a_bit() {
 #[test]
 fn epochs_may_bring_new_features_and_must_agree() {
     let (first, second) = (clusters(20, 6, 0.5, 5), clusters(20, 6, 0.5, 6));
-    let probe = BlockProbe { epochs: 4, ..quick() };
+    let probe = LinearProbe { epochs: 4, ..quick() };
     let mut seen = Vec::new();
     let trained = probe.train(1, |epoch| {
         seen.push(epoch);
@@ -80,8 +80,13 @@ fn epochs_may_bring_new_features_and_must_agree() {
 fn a_probe_trained_by_hand_equals_fit() {
     let train = clusters(16, 9, 0.5, 8);
     // One batch an epoch: its order does not matter to the mean but to nothing else either.
-    let probe = BlockProbe { epochs: 5, batch: 16, dropout: 0.0, ..quick() };
-    let mut classifier = probe.classifier(9, 3, 4).unwrap();
+    let probe = LinearProbe {
+        epochs: 5,
+        batches: Batches::Whole(16),
+        input: Input::BatchNorm { dropout: 0.0 },
+        ..quick()
+    };
+    let mut classifier = probe.begin(9, 3, 4).unwrap();
     for epoch in 0..5 {
         classifier.step(train.values(), train.labels(), epoch);
     }
@@ -96,10 +101,10 @@ fn a_probe_trained_by_hand_equals_fit() {
 #[test]
 fn a_longer_schedule_changes_less() {
     let train = clusters(64, 9, 2.0, 9);
-    let slow = BlockProbe { schedule: vec![(1, 1.0), (2, 1e-6)], ..quick() };
-    let distance = |probe: &BlockProbe| {
+    let slow = LinearProbe { schedule: vec![(1, 1.0), (2, 1e-6)], ..quick() };
+    let distance = |probe: &LinearProbe| {
         let weight = |epochs| {
-            let probe = BlockProbe { epochs, ..probe.clone() };
+            let probe = LinearProbe { epochs, ..probe.clone() };
             let trained = probe.train(1, |_| Cow::Borrowed(&train)).unwrap();
             trained.epochs.last().unwrap().loss
         };
@@ -112,13 +117,13 @@ fn a_longer_schedule_changes_less() {
 fn settings_out_of_range_are_refused() {
     let train = clusters(6, 3, 1.0, 11);
     for (probe, name) in [
-        (BlockProbe { epochs: 0, ..quick() }, "epochs"),
-        (BlockProbe { batch: 1, ..quick() }, "batch"),
-        (BlockProbe { batch: 7, ..quick() }, "batch"),
-        (BlockProbe { dropout: 1.0, ..quick() }, "dropout"),
-        (BlockProbe { learning_rate: 0.0, ..quick() }, "learning rate"),
-        (BlockProbe { weight_decay: -1.0, ..quick() }, "weight decay"),
-        (BlockProbe { schedule: vec![(1, f32::NAN)], ..quick() }, "schedule"),
+        (LinearProbe { epochs: 0, ..quick() }, "epochs"),
+        (LinearProbe { batches: Batches::Whole(1), ..quick() }, "batch"),
+        (LinearProbe { batches: Batches::Whole(7), ..quick() }, "batch"),
+        (LinearProbe { input: Input::BatchNorm { dropout: 1.0 }, ..quick() }, "dropout"),
+        (LinearProbe { learning_rate: 0.0, ..quick() }, "learning rate"),
+        (LinearProbe { weight_decay: -1.0, ..quick() }, "weight decay"),
+        (LinearProbe { schedule: vec![(1, f32::NAN)], ..quick() }, "schedule"),
     ] {
         match probe.fit(&train, 1) {
             Err(Error::Setting { setting, .. }) => assert_eq!(setting, name),
@@ -145,7 +150,7 @@ fn the_authors_number_of_a_part_is_the_number_of_all_if_batches_are_alike() {
 fn block_read_out_is_frozen() {
     // A change here is value-breaking: list it in the changelog.
     let train = clusters(70, 4, 1.0, 15);
-    let probe = BlockProbe { epochs: 6, ..quick() };
+    let probe = LinearProbe { epochs: 6, ..quick() };
     let trained = probe.train(2, |_| Cow::Borrowed(&train)).unwrap();
     let found = [
         trained.readout.weight()[[0, 0]],

@@ -12,7 +12,7 @@ use clapp_datasets::sound::{
 };
 use clapp_eval::sound::{Edges, LogMel, Mfcc};
 use clapp_eval::{
-    PhoneFrames, PhoneProbe, PhoneScore, Probe, Readout, StandardisedProbe, figure, phones,
+    LinearProbe, PhoneFrames, PhoneScore, Probe, Readout, StandardisedProbe, figure, phones,
 };
 use ndarray::Array2;
 
@@ -27,6 +27,7 @@ fn frames(
         let utterance = utterance.unwrap();
         let (id, labels) = (&source.utterance(utterance.index).id, utterance.labels.unwrap());
         let speaker = speakers.number(&source, utterance.index).unwrap();
+        let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
         frames.push(id, speaker, features(&utterance.samples).view(), &labels).unwrap();
     }
     frames
@@ -51,7 +52,7 @@ fn standardised(train: &PhoneFrames, test: &PhoneFrames) -> PhoneScore {
 
 /// Percentage of the most frequent class.
 fn majority(test: &PhoneFrames) -> f64 {
-    let count = |class| test.labels().iter().filter(|&&l| usize::from(l) == class).count();
+    let count = |class| test.labels().iter().filter(|&&l| l as usize == class).count();
     100.0 * (0..test.classes()).map(count).max().unwrap() as f64 / test.len() as f64
 }
 
@@ -79,8 +80,10 @@ fn the_papers_classifier_approaches_the_convex_one_with_time() {
         (talkers(synthetic::Part::Train, log_mel), talkers(synthetic::Part::Test, log_mel));
     let convex = standardised(&train, &test).accuracy();
     let paper = |epochs, learning_rate| {
-        let trained = PhoneProbe { epochs, learning_rate }.train(&train, 1).unwrap();
-        assert!(trained.losses.iter().all(|loss| loss.is_finite()));
+        let probe = LinearProbe { epochs, learning_rate, ..LinearProbe::phones() };
+        let features = train.features().unwrap();
+        let trained = probe.train(1, |_| std::borrow::Cow::Borrowed(&features)).unwrap();
+        assert!(trained.epochs.iter().all(|epoch| epoch.loss.is_finite()));
         score(&trained.readout, &test).accuracy()
     };
     let (few, many) = (paper(2, 1e-4), paper(300, 1e-3));
@@ -141,7 +144,7 @@ fn genuine_phones_are_heard_in_spectra() {
 /// Prints both protocols, with and without silence; returns the accuracy of the standardised one.
 fn say(name: &str, who: &str, train: &PhoneFrames, test: &PhoneFrames) -> f64 {
     let convex = standardised(train, test);
-    let paper = score(&PhoneProbe::default().train(train, 1).unwrap().readout, test);
+    let paper = score(&*LinearProbe::phones().fit(&train.features().unwrap(), 1).unwrap(), test);
     println!(
         "{name}, {who}: standardised {:.1} % ({:.1} without silence), paper {:.1} % ({:.1}); {:.1} % by \
          the most frequent class; {} and {} frames",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use clapp_eval::probe::{self, Strength};
-use clapp_eval::{Features, Knn, PaperProbe, Probe, StandardisedProbe};
+use clapp_eval::{Features, Knn, LinearProbe, Probe, StandardisedProbe};
 use clapp_random::{Purpose, stream};
 use ndarray::{Array2, array};
 use rand::RngExt;
@@ -15,12 +15,19 @@ fn clusters(samples: usize, dim: usize, noise: f32, index: u64) -> Features {
         let centre = if i % 3 == j % 3 { 1.0 } else { 0.0 };
         centre + noise * rng.random_range(-1.0..1.0_f32)
     });
-    Features::new(values, (0..samples).map(|i| (i % 3) as u8).collect()).expect("finite")
+    Features::new(values, (0..samples).map(|i| (i % 3) as u32).collect()).expect("finite")
 }
 
-fn probes() -> [Box<dyn Probe>; 3] {
-    let paper = PaperProbe { epochs: 60, ..PaperProbe::default() };
-    [Box::new(StandardisedProbe::default()), Box::new(paper), Box::new(Knn::default())]
+fn probes() -> [Box<dyn Probe>; 5] {
+    // All samples are one utterance, hence one step an epoch.
+    let (epochs, learning_rate) = (300, 1e-2);
+    [
+        Box::new(StandardisedProbe::default()),
+        Box::new(LinearProbe { epochs: 60, ..LinearProbe::paper() }),
+        Box::new(LinearProbe { epochs, learning_rate, ..LinearProbe::phones() }),
+        Box::new(LinearProbe { epochs: 120, ..LinearProbe::speakers() }),
+        Box::new(Knn::default()),
+    ]
 }
 
 #[test]
@@ -37,7 +44,7 @@ fn shuffled_labels_are_read_out_at_chance() {
     // 33.3 % of 900 test samples: two standard deviations are 3.1 points.
     let mut rng = stream(2, Purpose::Test, [0; 4]);
     let mut shuffled = |features: Features| {
-        let labels = (0..features.len()).map(|_| rng.random_range(0..3_u8)).collect();
+        let labels = (0..features.len()).map(|_| rng.random_range(0..3_u32)).collect();
         Features::new(features.values().to_owned(), labels).unwrap()
     };
     let train = shuffled(clusters(600, 12, 1.0, 2));
@@ -113,8 +120,8 @@ fn a_solver_that_gives_up_is_an_error() {
 fn settings_out_of_range_are_refused() {
     let train = clusters(6, 3, 1.0, 11);
     let bad: [Box<dyn Probe>; 4] = [
-        Box::new(PaperProbe { epochs: 0, ..PaperProbe::default() }),
-        Box::new(PaperProbe { learning_rate: f32::NAN, ..PaperProbe::default() }),
+        Box::new(LinearProbe { epochs: 0, ..LinearProbe::paper() }),
+        Box::new(LinearProbe { learning_rate: f32::NAN, ..LinearProbe::paper() }),
         Box::new(StandardisedProbe { strength: Strength::Fixed(0.0), ..Default::default() }),
         Box::new(Knn { k: 0, ..Knn::default() }),
     ];
@@ -130,12 +137,12 @@ fn settings_out_of_range_are_refused() {
 fn paper_read_out_sees_the_features_of_every_epoch() {
     let (first, second) = (clusters(40, 6, 0.5, 12), clusters(40, 6, 0.5, 13));
     let mut seen = Vec::new();
-    let probe = PaperProbe { epochs: 4, ..PaperProbe::default() };
+    let probe = LinearProbe { epochs: 4, ..LinearProbe::paper() };
     let trained = probe.train(1, |epoch| {
         seen.push(epoch);
         Cow::Borrowed(if epoch % 2 == 0 { &first } else { &second })
     });
-    assert_eq!(trained.unwrap().losses.len(), 4);
+    assert_eq!(trained.unwrap().epochs.len(), 4);
     assert_eq!(seen, [0, 1, 2, 3]);
     let other = clusters(40, 5, 0.5, 14);
     let mixed = probe.train(1, |epoch| Cow::Borrowed(if epoch == 0 { &first } else { &other }));
@@ -148,7 +155,7 @@ fn first_paper_steps_follow_adam_by_hand() {
     // of class 1 is p₁ > 0, so Adam's first step moves each by the learning rate, up or down.
     let train = Features::new(array![[1.0]], vec![0]).unwrap().with_classes(2).unwrap();
     let after = |epochs| {
-        let probe = PaperProbe { epochs, learning_rate: 1e-3, ..PaperProbe::default() };
+        let probe = LinearProbe { epochs, learning_rate: 1e-3, ..LinearProbe::paper() };
         probe.train(1, |_| Cow::Borrowed(&train)).unwrap().readout
     };
     let (one, two) = (after(1), after(2));
@@ -164,14 +171,14 @@ const ROUNDING: f64 = 1e-4;
 fn paper_read_out_is_frozen() {
     // A change here is value-breaking: list it in the changelog.
     let train = clusters(70, 4, 1.0, 15);
-    let probe = PaperProbe { epochs: 10, ..PaperProbe::default() };
+    let probe = LinearProbe { epochs: 10, ..LinearProbe::paper() };
     let trained = probe.train(2, |_| Cow::Borrowed(&train)).unwrap();
     let found = [
         trained.readout.weight()[[0, 0]],
         trained.readout.weight()[[2, 3]],
         trained.readout.bias()[1],
-        trained.losses[0],
-        trained.losses[9],
+        trained.epochs[0].loss,
+        trained.epochs[9].loss,
     ];
     for (found_value, frozen) in found.into_iter().zip(FROZEN) {
         assert!((found_value - frozen).abs() < ROUNDING, "{found:?}");

@@ -60,8 +60,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFile`], [`Error::FileSize`], [`Error::Checksum`] or [`Error::Malformed`] if
-    /// it is damaged, each naming the file; [`Error::FutureFormat`] if it is from a newer program;
+    /// [`Error::Damaged`], which names the file; [`Error::FutureFormat`] if it is from a newer program;
     /// [`Error::Io`] if the system refuses to read it.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
@@ -69,14 +68,13 @@ impl Checkpoint {
         check_step(&manifest, path)?;
         let Some(record) = manifest.files.get(STATE) else {
             let got = format!("{:?}", manifest.files.keys());
-            return Err(manifest::malformed(path, format!("a record of {STATE}"), got));
+            return Err(Error::damaged(&path.join(MANIFEST), format!("a record of {STATE}"), got));
         };
         let tensors = decode(&read_recorded(path, STATE, record)?, path)?;
-        let found: BTreeMap<_, _> =
-            tensors.iter().map(|(name, tensor)| (name.clone(), TensorRecord::of(tensor))).collect();
+        let found = TensorRecord::of_all(&tensors);
         if found != manifest.tensors {
             let (expected, got) = (format!("the tensors {found:?}"), &manifest.tensors);
-            return Err(manifest::malformed(path, expected, format!("{got:?}")));
+            return Err(Error::damaged(&path.join(MANIFEST), expected, format!("{got:?}")));
         }
         let Manifest { step, program, progress, config, .. } = manifest;
         Ok(Self { step, tensors, progress, config, program, path: path.to_owned() })
@@ -115,22 +113,22 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingTensor`] if there is no tensor of this name, [`Error::TensorKind`] if its
-    /// type or shape is another.
+    /// [`Error::Invalid`] if there is no tensor of this name, or if its type or shape is another.
     pub fn values<E: Element>(&self, name: &str, shape: &[usize]) -> Result<Vec<E>, Error> {
+        let refuse = |what, expected, got| {
+            Err(Error::invalid(what, expected, got, &self.path, "was the network changed?"))
+        };
         let Some(tensor) = self.tensors.get(name) else {
-            return Err(Error::MissingTensor { name: name.to_owned(), path: self.path.clone() });
+            let (what, got) = ("read tensor".to_owned(), "a checkpoint without it".to_owned());
+            return refuse(what, format!("{name:?}"), got);
         };
         match tensor.values() {
             Some(values) if tensor.shape() == shape => Ok(values),
-            _ => Err(Error::TensorKind {
-                name: name.to_owned(),
-                expected: E::DTYPE,
-                expected_shape: shape.to_vec(),
-                got: tensor.dtype(),
-                got_shape: tensor.shape().to_vec(),
-                path: self.path.clone(),
-            }),
+            _ => refuse(
+                format!("read tensor {name:?}"),
+                format!("{:?} {shape:?}", E::DTYPE),
+                format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
+            ),
         }
     }
 }
@@ -140,62 +138,51 @@ fn check_step(manifest: &Manifest, path: &Path) -> Result<(), Error> {
     match name.and_then(names::step_of) {
         Some(step) if step != manifest.step => {
             let expected = format!("step {step} as the folder's name says");
-            Err(manifest::malformed(path, expected, format!("step {}", manifest.step)))
+            let got = format!("step {}", manifest.step);
+            Err(Error::damaged(&path.join(MANIFEST), expected, got))
         }
         _ => Ok(()),
     }
 }
 
 fn read(folder: &Path, file: &str) -> Result<Vec<u8>, Error> {
-    let path = folder.join(file);
-    fs::read(&path).map_err(|source| unreadable(folder, file, &path, source))
+    fs::read(folder.join(file)).map_err(|source| unreadable(folder, file, source))
 }
 
-fn unreadable(folder: &Path, file: &str, path: &Path, source: std::io::Error) -> Error {
-    if source.kind() == ErrorKind::NotFound {
-        Error::MissingFile { file: file.to_owned(), path: folder.to_owned() }
-    } else {
-        Error::io("load checkpoint", path, source)
+fn unreadable(folder: &Path, file: &str, source: std::io::Error) -> Error {
+    match source.kind() {
+        ErrorKind::NotFound => {
+            Error::damaged(folder, format!("file {file}"), "no such file".to_owned())
+        }
+        _ => Error::io("load checkpoint", &folder.join(file), source),
     }
 }
 
 /// Compares the size before it reads, so that a file grown huge does not fill the memory.
 fn read_recorded(folder: &Path, file: &str, record: &FileRecord) -> Result<Vec<u8>, Error> {
     let path = folder.join(file);
-    let metadata = fs::metadata(&path);
-    let got = metadata.map_err(|source| unreadable(folder, file, &path, source))?.len();
+    let metadata = fs::metadata(&path).map_err(|source| unreadable(folder, file, source))?;
+    let got = metadata.len();
     if got != record.bytes {
-        let (file, expected, path) = (file.to_owned(), record.bytes, folder.to_owned());
-        return Err(Error::FileSize { file, expected, got, path });
+        return Err(Error::damaged(&path, format!("{} bytes", record.bytes), got.to_string()));
     }
     let bytes = read(folder, file)?;
-    let got = manifest::sha256(&bytes);
-    if got != record.sha256 {
-        let (file, expected, path) = (file.to_owned(), record.sha256.clone(), folder.to_owned());
-        return Err(Error::Checksum { file, expected, got, path });
-    }
+    manifest::check_digest(&bytes, &record.sha256, &path)?;
     Ok(bytes)
 }
 
 fn decode(bytes: &[u8], folder: &Path) -> Result<BTreeMap<String, TensorFile>, Error> {
-    let malformed = |expected: &str, got: String| Error::Malformed {
-        file: STATE.to_owned(),
-        expected: expected.to_owned(),
-        got,
-        path: folder.to_owned(),
-    };
+    let malformed = |expected, got| Error::damaged(&folder.join(STATE), expected, got);
     let state = SafeTensors::deserialize(bytes)
         .map_err(|error| malformed("the safetensors format", error.to_string()))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in state.iter() {
+    let tensor = |(name, view): (&str, safetensors::tensor::TensorView<'_>)| {
         let Some(dtype) = Dtype::from_safetensors(view.dtype()) else {
             let got = format!("{:?} in tensor {name:?}", view.dtype());
             return Err(malformed("F32, F64, I64 or U8", got));
         };
-        let tensor = TensorFile::new(dtype, view.shape(), view.data().to_vec());
-        tensors.insert(name.to_owned(), tensor);
-    }
-    Ok(tensors)
+        Ok((name.to_owned(), TensorFile::new(dtype, view.shape(), view.data().to_vec())))
+    };
+    state.iter().map(tensor).collect()
 }
 
 #[cfg(test)]

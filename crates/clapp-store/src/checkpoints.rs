@@ -82,7 +82,7 @@ impl Checkpoints {
     /// # Errors
     ///
     /// [`Error::StorageFull`] or [`Error::Io`] if it cannot be written: nothing of it remains and
-    /// earlier checkpoints are untouched. [`Error::StepTaken`] if the step has a checkpoint with
+    /// earlier checkpoints are untouched. [`Error::Invalid`] if the step has a checkpoint with
     /// other content, or the errors of [`Checkpoint::load`] if that one is damaged.
     ///
     /// # Panics
@@ -107,12 +107,16 @@ impl Checkpoints {
         let action = "save checkpoint";
         let state = safetensors::serialize(tensors, None)
             .map_err(|error| Error::io(action, &path, io::Error::other(error.to_string())))?;
-        let manifest = manifest(step, &state, tensors, progress, config);
-        let manifest = manifest.to_text().map_err(|source| Error::Json {
-            action,
-            path: path.clone(),
-            source,
-        })?;
+        let manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            step,
+            program: PROGRAM.to_owned(),
+            files: [(STATE.to_owned(), FileRecord::of(&state))].into(),
+            tensors: TensorRecord::of_all(tensors),
+            progress: progress.clone(),
+            config: config.clone(),
+        };
+        let manifest = manifest.to_text().map_err(|source| Error::json(action, &path, source))?;
         let bytes = (state.len() + manifest.len()) as u64;
         self.write(step, &path, [(STATE, &state), (MANIFEST, manifest.as_bytes())])
             .map_err(|source| Error::write(action, &path, bytes, EARLIER, source))?;
@@ -175,7 +179,9 @@ impl Checkpoints {
             ("config", &old.config == config),
         ];
         if let Some((differs, _)) = same.into_iter().find(|(_, same)| !same) {
-            return Err(Error::StepTaken { step: old.step, differs, path: path.to_owned() });
+            let expected = format!("the {differs} that step {} already has", old.step);
+            let advice = "move that checkpoint away or use another run folder";
+            return Err(Error::invalid("save checkpoint", expected, "others", path, advice));
         }
         // The process that renamed it may have been killed before this.
         atomic::sync_folder(&self.folder)
@@ -205,25 +211,5 @@ impl Checkpoints {
 
     fn partial(&self, step: u64) -> PathBuf {
         self.folder.join(names::partial_of(step))
-    }
-}
-
-fn manifest(
-    step: u64,
-    state: &[u8],
-    tensors: &BTreeMap<String, TensorFile>,
-    progress: &Value,
-    config: &Value,
-) -> Manifest {
-    let tensors =
-        tensors.iter().map(|(name, tensor)| (name.clone(), TensorRecord::of(tensor))).collect();
-    Manifest {
-        format_version: FORMAT_VERSION,
-        step,
-        program: PROGRAM.to_owned(),
-        files: [(STATE.to_owned(), FileRecord::of(state))].into(),
-        tensors,
-        progress: progress.clone(),
-        config: config.clone(),
     }
 }

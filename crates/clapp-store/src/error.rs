@@ -1,11 +1,7 @@
 //! What can go wrong outside the program.
-//!
-//! One flat enum, longer than other files: a variant is a sentence and the values it needs.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-
-use crate::Dtype;
 
 /// Everything that disks, other processes and damaged files can do wrong.
 ///
@@ -84,87 +80,19 @@ pub enum Error {
         holder: String,
     },
 
-    /// The run folder to open does not exist or is a file.
-    #[error("open run: expected a folder, got none in {}; correct the path", .path.display())]
-    MissingRun {
-        /// The path given.
-        path: PathBuf,
-    },
-
-    /// The name of a run or of a file in it is empty, hidden, or more than one path component.
-    #[error(
-        "name: expected one visible path component, got {name:?} in {}; choose a name without \
-         separators or a leading dot",
-        .parent.display()
-    )]
-    Name {
-        /// The name given.
-        name: String,
-        /// Where it was to be.
-        parent: PathBuf,
-    },
-
-    /// A checkpoint lacks one of its files.
-    #[error(
-        "load checkpoint: expected file {file}, got no such file in {}; restore the file or use \
-         another checkpoint",
-        .path.display()
-    )]
-    MissingFile {
-        /// The file's name.
-        file: String,
-        /// The checkpoint's folder.
-        path: PathBuf,
-    },
-
-    /// A file of a checkpoint is longer or shorter than when it was saved.
-    #[error(
-        "load checkpoint: expected {expected} bytes, got {got} in {}; restore the file or use \
-         another checkpoint",
-        .path.join(.file).display()
-    )]
-    FileSize {
-        /// The file's name.
-        file: String,
-        /// The size that was saved, in bytes.
-        expected: u64,
-        /// The size found, in bytes.
-        got: u64,
-        /// The checkpoint's folder.
-        path: PathBuf,
-    },
-
-    /// A file of a checkpoint has other bytes than when it was saved.
-    #[error(
-        "load checkpoint: expected sha-256 {expected}, got {got} in {}; restore the file or use \
-         another checkpoint",
-        .path.join(.file).display()
-    )]
-    Checksum {
-        /// The file's name.
-        file: String,
-        /// The digest that was saved, 64 hexadecimal digits.
-        expected: String,
-        /// The digest found.
-        got: String,
-        /// The checkpoint's folder.
-        path: PathBuf,
-    },
-
-    /// The bytes are as saved (or carry no digest at all), but are no checkpoint.
+    /// A file of a checkpoint is missing, has another size or other bytes than when it was saved, or is
+    /// no such file at all.
     #[error(
         "load checkpoint: expected {expected}, got {got} in {}; restore the file or use another \
          checkpoint",
-        .path.join(.file).display()
+        .path.display()
     )]
-    Malformed {
-        /// The file's name.
-        file: String,
-        /// What the format asks for.
+    Damaged {
+        /// What was saved, or what the format asks for.
         expected: String,
         /// What is there.
         got: String,
-        /// The checkpoint's folder.
+        /// The file; the checkpoint's folder if there is no such file.
         path: PathBuf,
     },
 
@@ -197,70 +125,20 @@ pub enum Error {
         older: Option<PathBuf>,
     },
 
-    /// A checkpoint of this step exists and holds something else.
-    #[error(
-        "save checkpoint: expected the {differs} that step {step} already has, got others in {}; \
-         move that checkpoint away or use another run folder",
-        .path.display()
-    )]
-    StepTaken {
-        /// The step.
-        step: u64,
-        /// What differs: tensors, progress or config.
-        differs: &'static str,
-        /// The checkpoint that exists.
-        path: PathBuf,
-    },
-
-    /// A checkpoint has no tensor of this name.
-    #[error(
-        "read tensor: expected {name:?}, got a checkpoint without it in {}; was the network \
-         changed?",
-        .path.display()
-    )]
-    MissingTensor {
-        /// The tensor's name.
-        name: String,
-        /// The checkpoint's folder.
-        path: PathBuf,
-    },
-
-    /// A tensor of a checkpoint has another type or shape than the one asked for.
-    #[error(
-        "read tensor {name:?}: expected {expected:?} {expected_shape:?}, got {got:?} {got_shape:?} \
-         in {}; was the network changed?",
-        .path.display()
-    )]
-    TensorKind {
-        /// The tensor's name.
-        name: String,
-        /// The type asked for.
-        expected: Dtype,
-        /// The shape asked for.
-        expected_shape: Vec<usize>,
-        /// The type found.
-        got: Dtype,
-        /// The shape found.
-        got_shape: Vec<usize>,
-        /// The checkpoint's folder.
-        path: PathBuf,
-    },
-
-    /// A complete line of a metrics file cannot be read.
-    #[error(
-        "metrics: expected {expected}, got \"{got}\" at line {line} in {}; correct or remove the \
-         line",
-        .path.display()
-    )]
-    MetricsLine {
-        /// What a line has to be.
-        expected: &'static str,
-        /// What the parser says.
+    /// A name, a folder, a tensor, a step or a line of metrics is not as it has to be: the text in its
+    /// parts.
+    #[error("{what}: expected {expected}, got {got} in {}; {advice}", .path.display())]
+    Invalid {
+        /// What was checked.
+        what: String,
+        /// How it has to be.
+        expected: String,
+        /// What was found.
         got: String,
-        /// The line, counted from 1.
-        line: usize,
-        /// The metrics file.
+        /// The file or folder.
         path: PathBuf,
+        /// What to do, or to ask.
+        advice: &'static str,
     },
 }
 
@@ -268,6 +146,28 @@ impl Error {
     /// The system error of `action` on `path`.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// The error of a value that `action` cannot write as JSON at `path`.
+    pub(crate) fn json(action: &'static str, path: &Path, source: serde_json::Error) -> Self {
+        Self::Json { action, path: path.to_owned(), source }
+    }
+
+    /// The error of a file at `path` that is not `expected`.
+    pub(crate) fn damaged(path: &Path, expected: impl Into<String>, got: String) -> Self {
+        Self::Damaged { expected: expected.into(), got, path: path.to_owned() }
+    }
+
+    /// The error of something at `path` that is not `expected`.
+    pub(crate) fn invalid(
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+        path: &Path,
+        advice: &'static str,
+    ) -> Self {
+        let (what, expected, got) = (what.into(), expected.into(), got.into());
+        Self::Invalid { what, expected, got, path: path.to_owned(), advice }
     }
 
     /// The system error of `action`, which was to write `bytes` bytes at `path`.

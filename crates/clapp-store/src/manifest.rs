@@ -61,8 +61,11 @@ impl FileRecord {
 }
 
 impl TensorRecord {
-    pub(crate) fn of(tensor: &TensorFile) -> Self {
-        Self { dtype: tensor.dtype(), shape: tensor.shape().to_vec() }
+    /// What a manifest says about tensors, by name.
+    pub(crate) fn of_all(tensors: &BTreeMap<String, TensorFile>) -> BTreeMap<String, Self> {
+        let record =
+            |tensor: &TensorFile| Self { dtype: tensor.dtype(), shape: tensor.shape().to_vec() };
+        tensors.iter().map(|(name, tensor)| (name.clone(), record(tensor))).collect()
     }
 }
 
@@ -78,11 +81,12 @@ impl Manifest {
         struct Version {
             format_version: u64,
         }
+        let path = folder.join(MANIFEST);
         let malformed = |error: serde_json::Error| {
             let expected = format!("a manifest of version {FORMAT_VERSION}");
-            malformed(folder, expected, error.to_string())
+            Error::damaged(&path, expected, error.to_string())
         };
-        check_seal(bytes, folder)?;
+        check_seal(bytes, &path)?;
         let version: Version = serde_json::from_slice(bytes).map_err(malformed)?;
         let got = version.format_version;
         if got > FORMAT_VERSION {
@@ -98,9 +102,12 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-/// The error of a manifest that is not `expected`.
-pub(crate) fn malformed(folder: &Path, expected: String, got: String) -> Error {
-    Error::Malformed { file: MANIFEST.to_owned(), expected, got, path: folder.to_owned() }
+/// That bytes have the digest under which they were saved.
+pub(crate) fn check_digest(bytes: &[u8], recorded: &str, path: &Path) -> Result<(), Error> {
+    match sha256(bytes) {
+        got if got == recorded => Ok(()),
+        got => Err(Error::damaged(path, format!("sha-256 {recorded}"), got)),
+    }
 }
 
 fn seal(object: &str) -> String {
@@ -110,20 +117,16 @@ fn seal(object: &str) -> String {
     format!("{body}{SEAL_BEGIN}{digest}{SEAL_END}")
 }
 
-fn check_seal(bytes: &[u8], folder: &Path) -> Result<(), Error> {
+fn check_seal(bytes: &[u8], path: &Path) -> Result<(), Error> {
     let (body, seal) = bytes.split_at(bytes.len().saturating_sub(SEAL_BYTES));
     let recorded = seal
         .strip_prefix(SEAL_BEGIN.as_bytes())
         .and_then(|rest| rest.strip_suffix(SEAL_END.as_bytes()));
     let Some(recorded) = recorded else {
         let got = format!("{} bytes that do not", bytes.len());
-        return Err(malformed(folder, "a file that ends in its own sha-256".to_owned(), got));
+        return Err(Error::damaged(path, "a file that ends in its own sha-256", got));
     };
-    let (expected, got) = (String::from_utf8_lossy(recorded).into_owned(), sha256(body));
-    if expected == got {
-        return Ok(());
-    }
-    Err(Error::Checksum { file: MANIFEST.to_owned(), expected, got, path: folder.to_owned() })
+    check_digest(body, &String::from_utf8_lossy(recorded), path)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Numbers over time, one JSON object a line.
+//! Metrics over time, one JSON object a line.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -54,7 +54,7 @@ impl MetricsLog {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricsLine`] if a complete line has no step; [`Error::Io`] or
+    /// [`Error::Invalid`] if a complete line has no step; [`Error::Io`] or
     /// [`Error::StorageFull`] if the file cannot be read or written.
     ///
     /// # Cost
@@ -89,15 +89,12 @@ impl MetricsLog {
     ///
     /// # Errors
     ///
-    /// [`Error::Json`] if JSON cannot express the value, [`Error::MetricsLine`] if it has no step,
+    /// [`Error::Json`] if JSON cannot express the value, [`Error::Invalid`] if it has no step,
     /// [`Error::StorageFull`] or [`Error::Io`] if it cannot be written: no part of it remains then.
     pub fn append<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         let action = "append metrics";
-        let mut line = serde_json::to_string(value).map_err(|source| Error::Json {
-            action,
-            path: self.path.clone(),
-            source,
-        })?;
+        let mut line = serde_json::to_string(value)
+            .map_err(|source| Error::json(action, &self.path, source))?;
         let _: Step = parse(line.as_bytes(), STEP, self.lines + 1, &self.path)?;
         line.push('\n');
         let bytes = line.len() as u64;
@@ -127,7 +124,7 @@ impl MetricsLog {
 ///
 /// # Errors
 ///
-/// [`Error::MetricsLine`] with the number of the first line that is no `T`, [`Error::Io`] if the
+/// [`Error::Invalid`] with the number of the first line that is no `T`, [`Error::Io`] if the
 /// file cannot be read.
 ///
 /// # Example
@@ -184,11 +181,9 @@ fn parse<T: DeserializeOwned>(
     number: usize,
     path: &Path,
 ) -> Result<T, Error> {
-    serde_json::from_slice(line).map_err(|error| Error::MetricsLine {
-        expected,
-        got: error.to_string(),
-        line: number,
-        path: path.to_owned(),
+    serde_json::from_slice(line).map_err(|error| {
+        let got = format!("\"{error}\" at line {number}");
+        Error::invalid("metrics", expected, got, path, "correct or remove the line")
     })
 }
 

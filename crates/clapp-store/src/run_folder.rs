@@ -40,7 +40,7 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] if the name is not one visible path component; [`Error::Io`] or
+    /// [`Error::Invalid`] if the name is not one visible path component; [`Error::Io`] or
     /// [`Error::StorageFull`] if the folder cannot be made.
     pub fn create(parent: impl AsRef<Path>, name: &str) -> Result<Self, Error> {
         let parent = parent.as_ref();
@@ -55,12 +55,13 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingRun`] if there is no such folder, [`Error::Locked`] if another run writes to
+    /// [`Error::Invalid`] if there is no such folder, [`Error::Locked`] if another run writes to
     /// it, [`Error::Io`] if left-overs cannot be removed.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         if !path.is_dir() {
-            return Err(Error::MissingRun { path: path.to_owned() });
+            let advice = "correct the path";
+            return Err(Error::invalid("open run", "a folder", "none", path, advice));
         }
         Self::lock_and_clean(path)
     }
@@ -75,7 +76,7 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] if `name` is not one visible path component, else those of
+    /// [`Error::Invalid`] if `name` is not one visible path component, else those of
     /// [`write_atomically`].
     pub fn write_text(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         check_name(name, self.path())?;
@@ -95,11 +96,8 @@ impl RunFolder {
         name: &str,
         value: &T,
     ) -> Result<PathBuf, Error> {
-        let mut text = serde_json::to_string_pretty(value).map_err(|source| Error::Json {
-            action: "write file",
-            path: self.path().join(name),
-            source,
-        })?;
+        let mut text = serde_json::to_string_pretty(value)
+            .map_err(|source| Error::json("write file", &self.path().join(name), source))?;
         text.push('\n');
         self.write_text(name, &text)
     }
@@ -128,14 +126,12 @@ impl RunFolder {
 fn create_numbered(parent: &Path, name: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(parent)?;
     let mut path = parent.join(name);
-    let mut number = 1_u64;
-    loop {
+    for number in 2_u64.. {
         match fs::create_dir(&path) {
             Ok(()) => break,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        number += 1;
         path = parent.join(format!("{name}-{number}"));
     }
     atomic::sync_folder(parent)?;
@@ -149,7 +145,9 @@ fn check_name(name: &str, parent: &Path) -> Result<(), Error> {
     if one && !name.starts_with('.') && !name.contains(['/', '\\', '\0']) {
         return Ok(());
     }
-    Err(Error::Name { name: name.to_owned(), parent: parent.to_owned() })
+    let expected = "one visible path component";
+    let advice = "choose a name without separators or a leading dot";
+    Err(Error::invalid("name", expected, format!("{name:?}"), parent, advice))
 }
 
 #[cfg(test)]
@@ -173,7 +171,8 @@ mod tests {
             assert!(error.starts_with("name: expected one visible path component"), "{error}");
         }
         let run = RunFolder::create(root.path(), "x").unwrap();
-        assert!(matches!(run.write_text(".lock", ""), Err(Error::Name { .. })));
+        let error = run.write_text(".lock", "").unwrap_err().to_string();
+        assert!(error.starts_with("name: expected one visible path component"), "{error}");
     }
 
     #[test]

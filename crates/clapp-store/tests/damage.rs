@@ -98,8 +98,9 @@ fn the_error_of_a_flipped_byte_holds_both_digests() {
         bytes[20] ^= 1;
         fs::write(path.join(file), bytes).unwrap();
         match Checkpoint::load(&path).unwrap_err() {
-            Error::Checksum { file: named, expected, got, .. } => {
-                assert_eq!(named, file);
+            Error::Damaged { expected, got, path: named } => {
+                assert_eq!(named, path.join(file));
+                let expected = expected.strip_prefix("sha-256 ").unwrap();
                 assert_eq!((expected.len(), got.len()), (64, 64));
                 assert_ne!(expected, got);
             }

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use clapp_datasets::{Augment, Batch, Loader, LoaderConfig, Order};
 use clapp_encoders::Stack;
 use clapp_eval::{
-    Features, Labels, PaperProbe, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
+    Features, Labels, LinearProbe, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
     probe,
 };
 use ndarray::Array2;
@@ -136,7 +136,7 @@ impl ReadOut<'_> {
         labels: Labels,
     ) -> Result<Vec<f64>, Error> {
         let epochs = self.config.readout.paper_epochs;
-        let settings = PaperProbe { epochs, ..PaperProbe::default() };
+        let settings = LinearProbe { epochs, ..LinearProbe::paper() };
         let accuracy = |draw| {
             let subsets = views
                 .iter()
@@ -170,7 +170,8 @@ impl ReadOut<'_> {
         let mut gathered = Gathered::default();
         for batch in loader.epoch(view)? {
             let batch = batch?;
-            let labels = batch.labels.iter().map(|label| label.unwrap_or_default()).collect();
+            let labels =
+                batch.labels.iter().map(|label| label.unwrap_or_default().into()).collect();
             gathered.push(labels, encode(batch));
         }
         gathered.features(source.classes())
@@ -181,12 +182,12 @@ impl ReadOut<'_> {
 #[derive(Default)]
 pub(crate) struct Gathered {
     layers: Vec<Vec<f32>>,
-    labels: Vec<u8>,
+    labels: Vec<u32>,
 }
 
 impl Gathered {
     /// Adds a batch: the label of every sample, `[sample, dim]` of every layer.
-    pub(crate) fn push(&mut self, labels: Vec<u8>, layers: Vec<Array2<f32>>) {
+    pub(crate) fn push(&mut self, labels: Vec<u32>, layers: Vec<Array2<f32>>) {
         self.labels.extend(labels);
         self.layers.resize_with(layers.len(), Vec::new);
         for (all, chunk) in self.layers.iter_mut().zip(layers) {

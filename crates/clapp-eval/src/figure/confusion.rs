@@ -1,10 +1,9 @@
 //! What is taken for what, as a map of shades.
 
+use svg::Node;
 use svg::node::element::{Group, Rectangle};
-use svg::{Document, Node};
 
-use super::panel::MARGIN;
-use super::shape::{stroke, text, text_width};
+use super::shape::{MARGIN, page, page_width, stroke, text, text_width};
 use crate::Confusion;
 
 /// The darkest shade: all samples of a class. The first of the colours of lines.
@@ -44,8 +43,8 @@ pub fn confusion(confusion: &Confusion, title: &str, about: &str) -> String {
     // The map begins right of the labels and below the title.
     let (left, top) = (MARGIN + 22.0 + room, 82.0);
     let side = cell * classes as f64;
-    let wide = text_width(title, 20.0).max(text_width(about, 13.0)) + 2.0 * MARGIN;
-    let (width, height) = ((left + side + 110.0).max(wide), top + side + room + 34.0 + MARGIN);
+    let width = (left + side + 110.0).max(page_width(title, about));
+    let height = top + side + room + 34.0 + MARGIN;
     let mut map = Group::new().set("transform", format!("translate({left:.1} {top:.1})"));
     draw_cells(confusion, cell, &mut map);
     draw_names(confusion, cell, size, &mut map);
@@ -54,16 +53,7 @@ pub fn confusion(confusion: &Confusion, title: &str, about: &str) -> String {
     let turn = format!("translate({:.1} {middle:.1}) rotate(-90)", -room - 8.0);
     let beside = text("label", 0.0, 0.0, 14.0).set("text-anchor", "middle").set("transform", turn);
     let map = map.add(below).add(beside).add(scale(side));
-    Document::new()
-        .set("viewBox", (0.0, 0.0, width.ceil(), height.ceil()))
-        .set("width", width.ceil())
-        .set("height", height.ceil())
-        .set("font-family", "Helvetica, Arial, 'DejaVu Sans', sans-serif")
-        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
-        .add(text(title, MARGIN, 34.0, 20.0).set("font-weight", "bold"))
-        .add(text(about, MARGIN, 56.0, 13.0).set("fill", "#555555"))
-        .add(map)
-        .to_string()
+    page(title, about, width, height).add(map).to_string()
 }
 
 /// Cells that are not white, then the frame.

@@ -1,20 +1,19 @@
-//! Figures as SVG: accuracy against layer, learning curves, and confusion matrices.
+//! Figures as SVG: accuracy against layer, and confusion matrices.
 
 mod axis;
 mod confusion;
 mod panel;
 mod shape;
 
-use serde::{Deserialize, Serialize};
-use svg::node::element::{Group, Rectangle, Text};
-use svg::{Document, Node};
+use svg::Node;
+use svg::node::element::{Group, Text};
 
-use crate::{Report, Summary};
+use crate::Report;
 pub use confusion::confusion;
 
 use axis::Axis;
-use panel::{HEIGHT, Level, Line, MARGIN, Panel, WIDTH};
-use shape::{Sample, text, text_width};
+use panel::{HEIGHT, Level, Line, Panel, WIDTH};
+use shape::{MARGIN, Sample, page, page_width, text, text_width};
 
 /// Panels side by side.
 const COLUMNS: usize = 2;
@@ -64,9 +63,8 @@ pub fn report(report: &Report) -> String {
                     }
                 }
             }
-            Panel::new(series.to_string(), "layer", "top-1 accuracy (%)", lines, levels)
+            Panel::new(series.to_string(), lines, levels, highest)
         })
-        .map(|panel| panel.of_layers(highest))
         .collect();
     let title = format!("Read-out accuracy on {}", report.evaluated_on);
     let about = format!(
@@ -81,82 +79,16 @@ pub fn report(report: &Report) -> String {
     compose(&title, &about, &legend, &panels)
 }
 
-/// One quantity while one model learns, such as the accuracy of layer 6 or the loss of layer 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Curve {
-    /// Name in the legend; equal names in several panels look alike.
-    pub name: String,
-    /// `(images seen, one value a seed)`.
-    pub points: Vec<(f64, Vec<f64>)>,
-}
-
-/// Curves that share their axes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CurvePanel {
-    /// What is shown, including the protocol if it is an accuracy.
-    pub title: String,
-    /// The quantity and its unit.
-    pub y_label: String,
-    /// The curves.
-    pub curves: Vec<Curve>,
-}
-
-/// Draws quantities against images seen, a panel each: the mean, and a band from the lowest to the
-/// highest seed. `about` names the data.
-///
-/// # Example
-///
-/// ```
-/// use clapp_eval::figure::{Curve, CurvePanel, learning_curves};
-///
-/// let points = vec![(0.0, vec![2.0, 2.0]), (6000.0, vec![1.2, 1.3])];
-/// let curves = vec![Curve { name: "layer 1".into(), points }];
-/// let loss = CurvePanel { title: "loss".into(), y_label: "hinge loss".into(), curves };
-/// assert!(learning_curves("Training", "glyphs, 2 seeds", &[loss]).starts_with("<svg"));
-/// ```
-#[must_use]
-pub fn learning_curves(title: &str, about: &str, panels: &[CurvePanel]) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for curve in panels.iter().flat_map(|panel| &panel.curves) {
-        if !names.contains(&curve.name.as_str()) {
-            names.push(&curve.name);
-        }
-    }
-    let style = |name: &str| names.iter().position(|&n| n == name).unwrap_or(0);
-    let line = |curve: &Curve| Line {
-        style: style(&curve.name),
-        points: curve.points.iter().filter_map(|(x, v)| Some((*x, Summary::of(v)?))).collect(),
-    };
-    let drawn: Vec<Panel> = panels
-        .iter()
-        .map(|panel| {
-            let lines = panel.curves.iter().map(line).collect();
-            Panel::new(panel.title.clone(), "images seen", &panel.y_label, lines, Vec::new())
-        })
-        .collect();
-    let legend: Vec<_> =
-        names.iter().enumerate().map(|(i, &name)| (Sample::Line(i), name)).collect();
-    compose(title, about, &legend, &drawn)
-}
-
 /// Title, legend and a grid of panels.
 fn compose(title: &str, about: &str, legend: &[(Sample, &str)], panels: &[Panel]) -> String {
     let columns = panels.len().clamp(1, COLUMNS);
     // A single panel still has room for the title.
-    let needed = text_width(title, 20.0).max(text_width(about, 13.0)) + 2.0 * MARGIN;
-    let width = (columns as f64 * WIDTH + MARGIN).max(needed);
+    let width = (columns as f64 * WIDTH + MARGIN).max(page_width(title, about));
     let inset = (width - columns as f64 * WIDTH - MARGIN) / 2.0;
     let (legend, legend_height) = draw_legend(legend, width - 2.0 * MARGIN);
     let top = 74.0 + legend_height;
     let height = top + panels.len().div_ceil(columns) as f64 * HEIGHT + 8.0;
-    let mut document = Document::new()
-        .set("viewBox", (0.0, 0.0, width.ceil(), height.ceil()))
-        .set("width", width.ceil())
-        .set("height", height.ceil())
-        .set("font-family", "Helvetica, Arial, 'DejaVu Sans', sans-serif")
-        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
-        .add(text(title, MARGIN, 34.0, 20.0).set("font-weight", "bold"))
-        .add(text(about, MARGIN, 56.0, 13.0).set("fill", "#555555"))
+    let mut document = page(title, about, width, height)
         .add(legend.set("transform", format!("translate({MARGIN} 74)")));
     for (place, panel) in panels.iter().enumerate() {
         let x = inset + (place % columns) as f64 * WIDTH;

@@ -8,10 +8,9 @@ use super::axis::label;
 use super::shape::{colour, dashes, marker, stroke, text};
 use crate::Summary;
 
-/// Outer size of a panel and the margin of the figure, in pixels.
+/// Outer size of a panel, in pixels.
 pub(super) const WIDTH: f64 = 470.0;
 pub(super) const HEIGHT: f64 = 348.0;
-pub(super) const MARGIN: f64 = 24.0;
 /// The plotted area within a panel.
 const LEFT: f64 = 84.0;
 const RIGHT: f64 = WIDTH - 6.0;
@@ -21,15 +20,6 @@ const BOTTOM: f64 = HEIGHT - 62.0;
 const DODGE: f64 = 6.0;
 /// Half the width of the end of an error bar: wider than a marker, so that a short one shows too.
 const CAP: f64 = 6.5;
-
-/// How the range from the lowest to the highest seed is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Range {
-    /// Error bars, for a few points whose lines are set apart sideways.
-    Bars,
-    /// A shaded band, for curves.
-    Band,
-}
 
 /// Means and ranges along x, in the look of `style`.
 #[derive(Clone, Debug)]
@@ -57,51 +47,28 @@ impl Level {
     }
 }
 
-/// Lines and levels with their axes.
+/// Accuracies against layers: lines and levels with their axes.
 #[derive(Clone, Debug)]
 pub(super) struct Panel {
     title: String,
-    x_label: String,
-    y_label: String,
     x: Axis,
     y: Axis,
-    /// What stands below a tick of x in place of its number.
+    /// What stands below the first tick of x in place of its number.
     first_tick: Option<&'static str>,
     lines: Vec<Line>,
     levels: Vec<Level>,
-    range: Range,
 }
 
 impl Panel {
-    pub fn new(
-        title: String,
-        x_label: &str,
-        y_label: &str,
-        lines: Vec<Line>,
-        levels: Vec<Level>,
-    ) -> Self {
-        let points = || lines.iter().flat_map(|line| line.points.iter());
-        let x = Axis::round(points().map(|&(x, _)| x), 5);
-        let y = Axis::round(
-            points()
-                .flat_map(|(_, s)| [s.min, s.max])
-                .chain(levels.iter().flat_map(|level| [level.low, level.high])),
-            6,
-        );
-        let (x_label, y_label) = (x_label.to_owned(), y_label.to_owned());
-        Self { title, x_label, y_label, x, y, first_tick: None, lines, levels, range: Range::Band }
-    }
-
-    /// Accuracies against layers, with the y axis from 0 to at least `highest`, so that panels can be
-    /// compared; layer 0 is the input.
-    pub fn of_layers(mut self, highest: f64) -> Self {
-        self.range = Range::Bars;
-        self.y = Axis::round([0.0, highest].into_iter(), 6);
-        let layers = || self.lines.iter().flat_map(|l| l.points.iter()).map(|&(x, _)| x as usize);
+    /// The y axis goes from 0 to at least `highest`, so that panels can be compared; layer 0 is the
+    /// input.
+    pub fn new(title: String, lines: Vec<Line>, levels: Vec<Level>, highest: f64) -> Self {
+        let layers = || lines.iter().flat_map(|l| l.points.iter()).map(|&(x, _)| x as usize);
         let first = layers().min().unwrap_or(1);
-        self.x = Axis::layers(first, layers().max().unwrap_or(first));
-        self.first_tick = (first == 0).then_some("input");
-        self
+        let x = Axis::layers(first, layers().max().unwrap_or(first));
+        let y = Axis::round([0.0, highest].into_iter(), 6);
+        let first_tick = (first == 0).then_some("input");
+        Self { title, x, y, first_tick, lines, levels }
     }
 
     pub fn draw(&self) -> Group {
@@ -112,10 +79,7 @@ impl Panel {
         }
         for (place, line) in self.lines.iter().enumerate() {
             let centre = (self.lines.len() as f64 - 1.0) / 2.0;
-            match self.range {
-                Range::Bars => self.draw_line(&mut group, line, (place as f64 - centre) * DODGE),
-                Range::Band => self.draw_line(&mut group, line, 0.0),
-            }
+            self.draw_line(&mut group, line, (place as f64 - centre) * DODGE);
         }
         group
     }
@@ -149,9 +113,9 @@ impl Panel {
             group.append(text(&name, x, BOTTOM + 21.0, 13.0).set("text-anchor", "middle"));
         }
         let (middle_x, middle_y) = ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0);
-        let below = text(&self.x_label, middle_x, BOTTOM + 42.0, 14.0);
+        let below = text("layer", middle_x, BOTTOM + 42.0, 14.0);
         group.append(below.set("text-anchor", "middle"));
-        let beside = text(&self.y_label, 0.0, 0.0, 14.0).set("text-anchor", "middle");
+        let beside = text("top-1 accuracy (%)", 0.0, 0.0, 14.0).set("text-anchor", "middle");
         let turn = format!("translate({:.1} {middle_y:.1}) rotate(-90)", LEFT - 52.0);
         group.append(beside.set("transform", turn));
         group.append(text(&self.title, LEFT, TOP - 16.0, 15.0).set("font-weight", "bold"));
@@ -178,9 +142,6 @@ impl Panel {
         if line.points.is_empty() {
             return;
         }
-        if self.range == Range::Band {
-            self.draw_band(group, line);
-        }
         let colour = colour(Some(line.style));
         let place =
             |(x, summary): &(f64, Summary)| (self.across(*x) + dodge, self.down(summary.mean));
@@ -192,9 +153,7 @@ impl Panel {
         group.append(path.set("stroke-width", 2.2).set("stroke-linejoin", "round"));
         for point in &line.points {
             let (x, y) = place(point);
-            if self.range == Range::Bars {
-                self.draw_bar(group, x, &point.1, colour);
-            }
+            self.draw_bar(group, x, &point.1, colour);
             group.append(marker(line.style, x, y));
         }
     }
@@ -206,15 +165,5 @@ impl Panel {
             group.append(stroke((x - CAP, top), (x + CAP, top), colour, 1.4));
             group.append(stroke((x - CAP, bottom), (x + CAP, bottom), colour, 1.4));
         }
-    }
-
-    /// The area between the lowest and the highest seed.
-    fn draw_band(&self, group: &mut Group, line: &Line) {
-        let corner = |x: f64, y: f64| format!("{:.1} {:.1}", self.across(x), self.down(y));
-        let upper = line.points.iter().map(|(x, summary)| corner(*x, summary.max));
-        let lower = line.points.iter().rev().map(|(x, summary)| corner(*x, summary.min));
-        let corners: Vec<String> = upper.chain(lower).collect();
-        let area = Path::new().set("d", format!("M{}Z", corners.join("L")));
-        group.append(area.set("fill", colour(Some(line.style))).set("fill-opacity", 0.18));
     }
 }

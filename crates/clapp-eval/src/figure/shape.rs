@@ -1,7 +1,10 @@
 //! The look of lines, markers and text.
 
-use svg::node::element::{Circle, Group, Line as Stroke, Path, Text};
+use svg::Document;
+use svg::node::element::{Circle, Group, Line as Stroke, Path, Rectangle, Text};
 
+/// The margin of a figure, in pixels.
+pub(super) const MARGIN: f64 = 24.0;
 /// Mean width of a character of sans-serif text, in parts of its size; generous.
 const CHARACTER: f64 = 0.56;
 
@@ -20,6 +23,23 @@ pub(super) enum Sample {
     Level(usize),
     /// Chance.
     Chance,
+}
+
+/// An empty figure with its title; at least [`page_width`] wide.
+pub(super) fn page(title: &str, about: &str, width: f64, height: f64) -> Document {
+    Document::new()
+        .set("viewBox", (0.0, 0.0, width.ceil(), height.ceil()))
+        .set("width", width.ceil())
+        .set("height", height.ceil())
+        .set("font-family", "Helvetica, Arial, 'DejaVu Sans', sans-serif")
+        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
+        .add(text(title, MARGIN, 34.0, 20.0).set("font-weight", "bold"))
+        .add(text(about, MARGIN, 56.0, 13.0).set("fill", "#555555"))
+}
+
+/// What a title needs.
+pub(super) fn page_width(title: &str, about: &str) -> f64 {
+    text_width(title, 20.0).max(text_width(about, 13.0)) + 2.0 * MARGIN
 }
 
 /// A piece of a line, as the legend shows it.

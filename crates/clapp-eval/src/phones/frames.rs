@@ -4,38 +4,23 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::{Error, Features};
+use crate::{Error, Features, probe::same};
 
 /// The most outputs without a label that an utterance may have.
 pub const MOST_SURPLUS: usize = 3;
 
-/// Which of an utterance's `outputs` its `labels` belong to: the last ones. `None` if there are fewer
-/// outputs than labels, or more than [`MOST_SURPLUS`] more: such labels belong to something else.
+/// The frames of an utterance that have a label, `[labels, dim]` of `[outputs, dim]`: the last ones. `id` is
+/// for messages.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if there are fewer outputs than labels, or more than [`MOST_SURPLUS`] more: such
+/// labels belong to something else.
 ///
 /// # Paper
 ///
 /// Löwe et al. 2019, `logistic_regression_phones.py`: the first T_enc − T_lab outputs are dropped, 2 or 3.
 /// Deviations: none.
-///
-/// # Example
-///
-/// ```
-/// use clapp_eval::phones::aligned;
-/// assert_eq!(aligned(510, 508), Some(2..510));
-/// assert_eq!((aligned(508, 508), aligned(507, 508), aligned(512, 508)), (Some(0..508), None, None));
-/// ```
-#[must_use]
-pub fn aligned(outputs: usize, labels: usize) -> Option<Range<usize>> {
-    let surplus = outputs.checked_sub(labels)?;
-    (surplus <= MOST_SURPLUS).then_some(surplus..outputs)
-}
-
-/// The frames of an utterance that have a label, `[labels, dim]` of `[outputs, dim]`, by [`aligned`]. `id`
-/// is for messages.
-///
-/// # Errors
-///
-/// [`Error::Alignment`] if outputs and labels cannot belong together.
 ///
 /// # Example
 ///
@@ -49,14 +34,19 @@ pub fn aligned(outputs: usize, labels: usize) -> Option<Range<usize>> {
 pub fn labelled<'a>(
     id: &str,
     outputs: ArrayView2<'a, f32>,
-    labels: &[u8],
+    labels: &[u32],
 ) -> Result<ArrayView2<'a, f32>, Error> {
-    let Some(range) = aligned(outputs.nrows(), labels.len()) else {
-        let (outputs, labels) = (outputs.nrows(), labels.len());
-        return Err(Error::Alignment { id: id.to_owned(), outputs, labels });
-    };
-    let (_, frames) = outputs.split_at(Axis(0), range.start);
-    Ok(frames)
+    let (count, labels) = (outputs.nrows(), labels.len());
+    match count.checked_sub(labels) {
+        Some(surplus) if surplus <= MOST_SURPLUS => Ok(outputs.split_at(Axis(0), surplus).1),
+        _ => {
+            let most = labels + MOST_SURPLUS;
+            let expected = format!("{labels} to {most} outputs for {labels} labels");
+            let got = format!("{count} in utterance {id}");
+            let advice = "are encoder and labels of the same recording, one per 10 ms?";
+            Err(Error::invalid("phone frames", expected, got, advice))
+        }
+    }
 }
 
 /// Features and labels of all frames, utterance by utterance.
@@ -78,8 +68,8 @@ pub struct PhoneFrames {
     classes: usize,
     dim: usize,
     values: Vec<f32>, // [frames, dim]
-    labels: Vec<u8>,  // [frames]
-    /// Per utterance: its speaker and the frame behind its last.
+    labels: Vec<u32>, // [frames]
+    /// Per utterance: its speaker and the frame after its last.
     utterances: Vec<(usize, usize)>,
 }
 
@@ -91,7 +81,7 @@ impl PhoneFrames {
         Self { classes, dim: 0, values, labels, utterances }
     }
 
-    /// Adds an utterance, aligned by [`aligned`]. `id` is for messages; `speaker` is any number that
+    /// Adds an utterance, aligned as by [`labelled`]. `id` is for messages; `speaker` is any number that
     /// stands for who speaks.
     ///
     /// # Shapes
@@ -101,44 +91,41 @@ impl PhoneFrames {
     ///
     /// # Errors
     ///
-    /// [`Error::Alignment`] if outputs and labels cannot belong together, [`Error::Disagreement`] if `dim`
+    /// [`Error::Invalid`] if outputs and labels cannot belong together, [`Error::Disagreement`] if `dim`
     /// differs from that of the first utterance.
     pub fn push(
         &mut self,
         id: &str,
         speaker: usize,
         outputs: ArrayView2<'_, f32>,
-        labels: &[u8],
+        labels: &[u32],
     ) -> Result<(), Error> {
         let frames = labelled(id, outputs, labels)?;
         if self.utterances.is_empty() {
             self.dim = outputs.ncols();
         }
-        if outputs.ncols() != self.dim {
-            let (expected, got) = (self.dim, outputs.ncols());
-            let what = "feature dimension of an utterance";
-            return Err(Error::Disagreement { what, expected, got });
-        }
+        same("feature dimension of an utterance", self.dim, outputs.ncols())?;
         self.values.extend(frames);
         self.labels.extend_from_slice(labels);
         self.utterances.push((speaker, self.labels.len()));
         Ok(())
     }
 
-    /// All frames as labelled features, for any [`Probe`](crate::Probe).
+    /// All frames as labelled features, an utterance a sequence, for any [`Probe`](crate::Probe).
     ///
     /// # Errors
     ///
-    /// [`Error::Empty`] without a frame, [`Error::NotFinite`] if a feature is not a number,
-    /// [`Error::LabelRange`] if a label is not below the number of classes.
+    /// [`Error::Invalid`] without a frame, if a feature is not a number, or if a label is not below the
+    /// number of classes.
     pub fn features(&self) -> Result<Features, Error> {
         let values = Array2::from_shape_vec((self.len(), self.dim), self.values.clone())
             .expect("every frame has a label and `dim` features");
-        Features::new(values, self.labels.clone())?.with_classes(self.classes)
+        let features = Features::new(values, self.labels.clone())?.with_classes(self.classes)?;
+        Ok(features.with_sequences(self.ranges().map(|range| range.len())))
     }
 
     /// Features `[frames, dim]` and labels of each utterance.
-    pub(crate) fn utterances(&self) -> impl Iterator<Item = (ArrayView2<'_, f32>, &[u8])> {
+    pub(crate) fn utterances(&self) -> impl Iterator<Item = (ArrayView2<'_, f32>, &[u32])> {
         self.ranges().map(|range| {
             let values = &self.values[range.start * self.dim..range.end * self.dim];
             let x = ArrayView2::from_shape((range.len(), self.dim), values)
@@ -148,7 +135,7 @@ impl PhoneFrames {
     }
 
     /// The frames of each utterance.
-    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
         let starts = std::iter::once(0).chain(self.utterances.iter().map(|&(_, end)| end));
         starts.zip(&self.utterances).map(|(start, &(_, end))| start..end)
     }
@@ -178,15 +165,9 @@ impl PhoneFrames {
         self.utterances.iter().map(|&(speaker, _)| speaker).collect()
     }
 
-    /// The number of frames of each utterance.
-    #[must_use]
-    pub fn lengths(&self) -> Vec<usize> {
-        self.ranges().map(|range| range.len()).collect()
-    }
-
     /// The labels of all frames.
     #[must_use]
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u32] {
         &self.labels
     }
 
@@ -228,7 +209,10 @@ mod tests {
         let values: Vec<f32> = features.values().iter().copied().collect();
         assert_eq!(values, [2.0, 3.0, 4.0, 100.0, 101.0, 203.0]);
         assert_eq!(features.labels(), [0, 1, 2, 1, 1, 2]);
-        assert_eq!((frames.lengths(), frames.speakers()), (vec![3, 2, 1], vec![5, 6, 5]));
+        assert_eq!(
+            (features.sequences(), frames.speakers()),
+            (&[0..3, 3..5, 5..6][..], vec![5, 6, 5])
+        );
         let part = frames.select(&[2, 0]);
         assert_eq!((part.labels(), part.speakers()), (&[2, 0, 1, 2][..], vec![5, 5]));
         let first = part.features().unwrap().values()[[0, 0]];
@@ -248,17 +232,15 @@ mod tests {
                 )
             );
         }
-        assert!(matches!(frames.features(), Err(Error::Empty { .. })));
+        assert!(frames.features().unwrap_err().to_string().contains("got [0, 0]"));
     }
 
     #[test]
     fn labels_beyond_the_classes_and_other_dimensions_are_refused() {
         let mut frames = PhoneFrames::new(3);
         frames.push("a", 0, outputs(0, 2).view(), &[0, 3]).unwrap();
-        assert!(matches!(
-            frames.features(),
-            Err(Error::LabelRange { label: 3, classes: 3, row: 1 })
-        ));
+        let error = frames.features().unwrap_err().to_string();
+        assert!(error.contains("expected labels below 3, got 3 in row 1"), "{error}");
         let wide = frames.push("b", 0, Array2::zeros((2, 4)).view(), &[0, 0]);
         assert!(matches!(wide, Err(Error::Disagreement { expected: 1, got: 4, .. })));
     }

@@ -2,8 +2,6 @@
 
 mod frames;
 mod score;
-mod split;
 
-pub use frames::{MOST_SURPLUS, PhoneFrames, aligned, labelled};
+pub use frames::{MOST_SURPLUS, PhoneFrames, labelled};
 pub use score::{PhoneScore, score};
-pub use split::speaker_folds;

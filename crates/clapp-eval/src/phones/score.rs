@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::ArrayView2;
 
 use crate::phones::PhoneFrames;
-use crate::{Confusion, Error, Readout, metrics};
+use crate::{Confusion, Error, Readout, metrics, probe::same};
 
 /// What a read-out got right, frame by frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl PhoneScore {
     ///
     /// # Shapes
     ///
-    /// - `frames`: `[frames, dim]`, those with a label, see [`aligned`](super::aligned)
+    /// - `frames`: `[frames, dim]`, those with a label, see [`labelled`](super::labelled)
     /// - `labels`: `[frames]`
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl PhoneScore {
         readout: &dyn Readout,
         speaker: usize,
         frames: ArrayView2<'_, f32>,
-        labels: &[u8],
+        labels: &[u32],
     ) -> Result<(), Error> {
         self.count(speaker, readout.scores(frames).view(), labels)
     }
@@ -97,17 +97,14 @@ impl PhoneScore {
         &mut self,
         speaker: usize,
         scores: ArrayView2<'_, f64>,
-        labels: &[u8],
+        labels: &[u32],
     ) -> Result<(), Error> {
-        if scores.ncols() != self.confusion.classes() {
-            let (expected, got) = (scores.ncols(), self.confusion.classes());
-            return Err(Error::Disagreement { what: "number of classes", expected, got });
-        }
+        same("number of classes", scores.ncols(), self.confusion.classes())?;
         self.confusion.count(scores, labels);
         let (heard, right) = self.speakers.entry(speaker).or_insert((0, 0));
         *heard += labels.len() as u64;
         let guesses = scores.rows().into_iter().map(metrics::guess);
-        *right += guesses.zip(labels).filter(|&(guess, &l)| guess == usize::from(l)).count() as u64;
+        *right += guesses.zip(labels).filter(|&(guess, &l)| guess == l as usize).count() as u64;
         Ok(())
     }
 

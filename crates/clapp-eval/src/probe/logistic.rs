@@ -4,8 +4,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, linalg::general_mat_mul};
 use rayon::prelude::*;
 
 use super::lbfgs::{Minimum, Stop, minimise};
-use super::linear::{ROWS, cross_entropy};
 use super::precondition::Preconditioner;
+use super::readout::{ROWS, cross_entropy};
 
 /// Rows multiplied at once; a block of 4096 features then stays in the cache for both products.
 const BLOCK: usize = 64;
@@ -19,7 +19,7 @@ const BLOCK: usize = 64;
 #[derive(Debug)]
 pub(super) struct Logistic<'a> {
     pub x: ArrayView2<'a, f64>, // [samples, dim]
-    pub labels: &'a [u8],
+    pub labels: &'a [u32],
     pub classes: usize,
     pub lambda: f64,
 }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn gradient_agrees_with_finite_differences() {
         let x = noise((300, 7), 0);
-        let labels: Vec<u8> = (0..300).map(|i| (i * i % 3) as u8).collect();
+        let labels: Vec<u32> = (0..300).map(|i| i * i % 3).collect();
         let problem = Logistic { x: x.view(), labels: &labels, classes: 3, lambda: 0.1 };
         let point = noise((1, 24), 1).row(0).to_owned();
         let (_, gradient) = problem.value_and_gradient(&point);
@@ -142,8 +142,8 @@ mod tests {
     fn at_the_solution_the_bias_explains_the_class_frequencies() {
         // Optimality in b: the mean predicted probability of a class is its frequency.
         let x = noise((90, 4), 2);
-        let labels: Vec<u8> =
-            (0..90).map(|i| u8::from(i % 3 == 0) + u8::from(i % 9 == 0)).collect();
+        let labels: Vec<u32> =
+            (0..90).map(|i| u32::from(i % 3 == 0) + u32::from(i % 9 == 0)).collect();
         let problem = Logistic { x: x.view(), labels: &labels, classes: 3, lambda: 0.01 };
         let minimum = problem.solve(1e-9, 500);
         assert!(minimum.converged && minimum.gradient_norm <= 1e-9);

@@ -9,7 +9,7 @@ use crate::{Error, Features, Standardiser, metrics};
 
 /// Default penalty strength: the sum of the losses plus ½‖W‖², which is the default of the
 /// widely used scikit-learn (`C = 1`), so numbers can be compared with those of others.
-pub const DEFAULT_STRENGTH: f64 = 1.0;
+const DEFAULT_STRENGTH: f64 = 1.0;
 
 /// How strongly weights are penalised.
 ///

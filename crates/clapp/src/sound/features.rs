@@ -79,7 +79,7 @@ pub(super) struct Encoded {
     /// Any number that stands for who speaks.
     pub(super) speaker: usize,
     /// One class a frame.
-    pub(super) labels: Vec<u8>,
+    pub(super) labels: Vec<u32>,
     /// Frames of every layer that have a label, `[frame, dim]`.
     pub(super) layers: Vec<Array2<f32>>,
 }
@@ -135,7 +135,7 @@ impl<'a> Part<'a> {
         let id = &self.source.utterance(index).id;
         // One more number for all whose speaker is not known.
         let speaker = self.speakers.number(&self.source, index).unwrap_or(self.speakers.len());
-        let labels = labels.unwrap_or_default();
+        let labels: Vec<u32> = labels.unwrap_or_default().into_iter().map(Into::into).collect();
         let layers = (self.encode)(&samples)?;
         let aligned =
             |outputs: &Array2<f32>| Ok(phones::labelled(id, outputs.view(), &labels)?.to_owned());

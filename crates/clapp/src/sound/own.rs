@@ -35,7 +35,7 @@ pub(super) fn read_out(
     let mut scores: Vec<PhoneScore> = Vec::new();
     for utterance in whole_utterances(Arc::clone(test), config.pipeline.scaling, 1)? {
         let WholeUtterance { index, samples, labels } = utterance?;
-        let labels = labels.unwrap_or_default();
+        let labels: Vec<u32> = labels.unwrap_or_default().into_iter().map(Into::into).collect();
         let speaker = speakers.number(test, index).unwrap_or(speakers.len());
         let (frames, shape) = (outputs(samples.len()), [1, 1, samples.len()]);
         let waves = Tensor::from_data(TensorData::new(samples, shape), device);

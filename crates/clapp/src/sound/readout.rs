@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use clapp_datasets::sound::SpeechSource;
 use clapp_encoders::SoundEncoder;
 use clapp_eval::{
-    Labels, PhoneFrames, PhoneProbe, PhoneScore, Probe, Protocol, Readout, Report, Series,
-    StandardisedProbe, figure, probe::PhoneTraining,
+    Labels, LinearProbe, PhoneFrames, PhoneScore, Probe, Protocol, Readout, Report, Series,
+    StandardisedProbe, figure, probe::LinearTraining,
 };
 
 use super::{
@@ -145,15 +145,15 @@ impl ReadOut<'_> {
         crops: &mut Option<SpeakerCrops<'_>>,
     ) -> Result<Vec<Readouts>, Error> {
         let (classes, epochs) = (self.config.data.classes(), self.config.readout.paper_epochs);
-        let probe = PhoneProbe { epochs, ..PhoneProbe::default() };
-        let mut learning: Vec<PhoneTraining> = Vec::new();
+        let probe = LinearProbe { epochs, ..LinearProbe::phones() };
+        let mut learning: Vec<LinearTraining> = Vec::new();
         for epoch in 0..epochs {
             train.each(&mut |utterance| {
                 for (layer, frames) in utterance.layers.iter().enumerate() {
                     if layer == learning.len() {
                         learning.push(probe.begin(frames.ncols(), classes, self.seed)?);
                     }
-                    learning[layer].step(frames.view(), &utterance.labels);
+                    learning[layer].step(frames.view(), &utterance.labels, epoch);
                 }
                 if let (0, Some(crops)) = (epoch, crops.as_mut()) {
                     crops.hear(0, utterance);
@@ -161,7 +161,7 @@ impl ReadOut<'_> {
                 Ok(())
             })?;
         }
-        let both = |(layer, paper): (usize, PhoneTraining)| {
+        let both = |(layer, paper): (usize, LinearTraining)| {
             let mut frames = PhoneFrames::new(classes);
             for utterance in train.kept() {
                 let Encoded { speaker, labels, layers, .. } = utterance;

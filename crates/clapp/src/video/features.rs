@@ -39,8 +39,8 @@ pub(super) fn pixels(batch: &ClipBatch) -> Array2<f32> {
 }
 
 /// Classes of a batch; read-outs see labelled clips only.
-pub(super) fn labels(batch: &ClipBatch) -> Vec<u8> {
-    batch.labels.iter().map(|label| label.unwrap_or_default()).collect()
+pub(super) fn labels(batch: &ClipBatch) -> Vec<u32> {
+    batch.labels.iter().map(|label| label.unwrap_or_default().into()).collect()
 }
 
 /// Features of all clips of a loader in one epoch, one set a block.

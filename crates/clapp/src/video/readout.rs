@@ -8,8 +8,8 @@ use clapp_datasets::{
     video::{ClipBatch, ClipLoader, ClipLoaderConfig, ClipPipeline, Sampling},
 };
 use clapp_eval::{
-    Features, Labels, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
-    probe::{self, BlockClassifier, BlockProbe, LinearReadout, TestClips},
+    Features, Labels, LinearProbe, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
+    probe::{self, Batches, LinearReadout, LinearTraining, TestClips},
 };
 
 use super::{
@@ -119,7 +119,8 @@ impl ReadOut<'_> {
     /// The authors' classifier of every block.
     fn train(&self) -> Result<Vec<LinearReadout>, Error> {
         let VideoReadoutConfig { epochs, batch, learning_rate, views, .. } = *self.readout;
-        let probe = BlockProbe { epochs, batch, learning_rate, ..BlockProbe::default() };
+        let batches = Batches::Whole(batch);
+        let probe = LinearProbe { epochs, batches, learning_rate, ..LinearProbe::block() };
         match views {
             Some(views) => self.train_on_views(&probe, views.min(epochs)),
             None => self.train_anew(&probe),
@@ -129,7 +130,7 @@ impl ReadOut<'_> {
     /// Some views, kept: the encoder works once for each.
     fn train_on_views(
         &self,
-        probe: &BlockProbe,
+        probe: &LinearProbe,
         views: usize,
     ) -> Result<Vec<LinearReadout>, Error> {
         let VideoReadoutConfig { sampling, training, .. } = self.readout;
@@ -145,7 +146,7 @@ impl ReadOut<'_> {
     }
 
     /// A view of its own for every epoch: all blocks learn from a batch, which is then forgotten.
-    fn train_anew(&self, probe: &BlockProbe) -> Result<Vec<LinearReadout>, Error> {
+    fn train_anew(&self, probe: &LinearProbe) -> Result<Vec<LinearReadout>, Error> {
         let VideoReadoutConfig { sampling, training, .. } = self.readout;
         let settings = ClipLoaderConfig {
             order: Order::Shuffled,
@@ -153,7 +154,7 @@ impl ReadOut<'_> {
             ..self.settings()
         };
         let loader = View { sampling, pipeline: training, settings }.of(&self.data.train)?;
-        let mut classifiers: Vec<BlockClassifier> = Vec::new();
+        let mut classifiers: Vec<LinearTraining> = Vec::new();
         for epoch in 0..probe.epochs {
             for batch in loader.epoch(epoch as u64)? {
                 let batch = batch?;
@@ -161,13 +162,13 @@ impl ReadOut<'_> {
                 for (block, features) in (self.encode)(&batch).into_iter().enumerate() {
                     if classifiers.len() <= block {
                         let classes = self.data.train.classes();
-                        classifiers.push(probe.classifier(features.ncols(), classes, self.seed)?);
+                        classifiers.push(probe.begin(features.ncols(), classes, self.seed)?);
                     }
                     classifiers[block].step(features.view(), &labels, epoch);
                 }
             }
         }
-        Ok(classifiers.iter().map(BlockClassifier::readout).collect())
+        Ok(classifiers.iter().map(LinearTraining::readout).collect())
     }
 
     fn settings(&self) -> ClipLoaderConfig {

@@ -1,4 +1,4 @@
-//! The linear read-out, and the cross-entropy that both linear probes descend.
+//! The linear read-out, and the cross-entropy that all linear probes descend.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, NdFloat, Slice};
 use rayon::prelude::*;
@@ -101,10 +101,10 @@ impl Readout for LinearReadout {
 ///
 /// - `scores`: `[samples, classes]`, overwritten by `p − onehot(y)`
 /// - `labels`: `[samples]`
-pub(super) fn cross_entropy<A: NdFloat>(mut scores: ArrayViewMut2<'_, A>, labels: &[u8]) -> A {
+pub(super) fn cross_entropy<A: NdFloat>(mut scores: ArrayViewMut2<'_, A>, labels: &[u32]) -> A {
     let mut loss = A::zero();
     for (mut row, &label) in scores.axis_iter_mut(Axis(0)).zip(labels) {
-        let label = usize::from(label);
+        let label = label as usize;
         let largest = row.fold(A::neg_infinity(), |largest, &s| largest.max(s));
         row.mapv_inplace(|s| s - largest);
         let shifted = row[label];

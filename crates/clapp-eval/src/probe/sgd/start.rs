@@ -1,16 +1,57 @@
-//! Weights that keep lengths: orthonormal rows, or columns if there are fewer of them.
+//! Weights before the first step.
 
+use clapp_random::{Purpose, Stream, stream};
 use ndarray::{Array1, Array2, Axis};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use clapp_random::Stream;
+/// First indices of the streams of [`Purpose::Probe`] used here; 1 and 3 are orders of samples.
+const UNIFORM: u64 = 0;
+const NORMAL: u64 = 2;
+
+/// Weights and biases before the first step, d the number of features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// Both from U(−1/√d, 1/√d), the default of most frameworks.
+    Uniform,
+    /// Weights from N(0, 2/(d + classes)) (Xavier), biases from U(−1/√d, 1/√d).
+    XavierNormal,
+    /// Weights with orthonormal rows, biases 0.
+    Orthonormal,
+}
+
+impl Start {
+    /// W `[classes, dim]` and b `[classes]`.
+    pub(super) fn draw(self, classes: usize, dim: usize, seed: u64) -> (Array2<f32>, Array1<f32>) {
+        let random = |first| stream(seed, Purpose::Probe, [first, 0, 0, 0]);
+        if self == Self::Orthonormal {
+            return (orthogonal(classes, dim, &mut random(NORMAL)), Array1::zeros(classes));
+        }
+        let (bound, mut draws) = ((dim as f32).sqrt().recip(), random(UNIFORM));
+        let mut uniform = || draws.random_range(-bound..=bound);
+        let mut weight = Array2::from_shape_simple_fn((classes, dim), &mut uniform);
+        let bias = Array1::from_shape_simple_fn(classes, &mut uniform);
+        if self == Self::XavierNormal {
+            let (deviation, mut draws) = ((2.0 / (dim + classes) as f32).sqrt(), random(NORMAL));
+            weight.mapv_inplace(|_| deviation * single_normal(&mut draws));
+        }
+        (weight, bias)
+    }
+}
+
+/// A draw from the standard normal distribution (Box & Muller).
+fn single_normal(random: &mut Stream) -> f32 {
+    // 1 − u is above 0, so that its logarithm is finite.
+    let radius = (-2.0 * (1.0 - random.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * random.random::<f32>()).cos()
+}
 
 /// A random matrix with orthonormal rows (columns, if it is higher than wide), uniform among them.
 ///
 /// Gaussian vectors made orthogonal by Gram and Schmidt, twice for accuracy: the distribution of the QR
 /// decomposition with positive diagonal, as in PyTorch's `orthogonal_`.
-pub(super) fn orthogonal(rows: usize, columns: usize, random: &mut Stream) -> Array2<f32> {
+fn orthogonal(rows: usize, columns: usize, random: &mut Stream) -> Array2<f32> {
     let (count, length) = (rows.min(columns), rows.max(columns));
     let mut vectors: Vec<Array1<f64>> =
         (0..count).map(|_| Array1::from_shape_simple_fn(length, || normal(random))).collect();
@@ -34,7 +75,7 @@ pub(super) fn orthogonal(rows: usize, columns: usize, random: &mut Stream) -> Ar
     if rows <= columns { matrix } else { matrix.reversed_axes().as_standard_layout().into_owned() }
 }
 
-/// A normal number by Box and Muller. `1 − u` keeps the logarithm finite.
+/// The same in double precision.
 fn normal(random: &mut Stream) -> f64 {
     let (u, turn) = (random.random::<f64>(), random.random::<f64>());
     (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * turn).cos()
@@ -43,7 +84,16 @@ fn normal(random: &mut Stream) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clapp_random::{Purpose, stream};
+
+    #[test]
+    fn xavier_weights_have_their_deviation() {
+        let (values, bias) = Start::XavierNormal.draw(41, 256, 1);
+        let power = values.mapv(|w| w * w).mean().unwrap();
+        // √(2/297) = 0.0821; of 10,496 draws the deviation is known to 1/√(2·10,496) = 0.7 %.
+        assert!((power.sqrt() / 0.082_1 - 1.0).abs() < 0.03, "{}", power.sqrt());
+        assert!(values.mean().unwrap().abs() < 0.003);
+        assert!(bias.iter().all(|b| b.abs() <= 1.0 / 16.0));
+    }
 
     #[test]
     fn the_shorter_side_is_orthonormal() {

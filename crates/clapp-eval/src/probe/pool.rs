@@ -1,6 +1,29 @@
-//! From a block's map to features.
+//! From activity over time to features.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+/// What an encoder says about a whole crop: the mean of its outputs over time.
+///
+/// # Shapes
+///
+/// - `outputs`: `[time, dim]`
+/// - returns `[dim]`
+///
+/// # Panics
+///
+/// If there is no output.
+///
+/// # Example
+///
+/// ```
+/// use ndarray::array;
+/// let mean = clapp_eval::probe::mean_over_time(array![[0.0, 2.0], [1.0, 4.0]].view());
+/// assert_eq!(mean, array![0.5, 3.0]);
+/// ```
+#[must_use]
+pub fn mean_over_time(outputs: ArrayView2<'_, f32>) -> Array1<f32> {
+    outputs.mean_axis(Axis(0)).expect("there is at least one output")
+}
 
 /// The mean over time of maps of activity, one row a clip.
 ///
