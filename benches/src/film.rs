@@ -10,7 +10,7 @@ use clapp::datasets::video::{
 };
 use clapp::encoders::{EncoderError, LocalConv3d, Stack, Uncut, VideoConfig};
 use clapp::random::{Purpose, stream};
-use clapp::rules::{AllPairs, Optimizer};
+use clapp::rules::{AllPairs, Optimizer, Plasticity};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use tempfile::TempDir;
@@ -88,9 +88,9 @@ impl FilmTraining {
         let rule = self.rule;
         // Synchronous learning from all pairs flips no coins.
         let mut random = stream(0, Purpose::Saccade, [0; 4]);
-        let mut draw = |_: usize, shape| rule.draw(shape, &mut random);
-        let watched = self.stack.step_all_pairs(clips, &rule, &self.optimizer, &mut draw);
-        watched.iter().map(|watched| watched.monitor().loss).collect()
+        let mut draw = |_: usize, shape| rule.pairs(shape, &mut random);
+        let metrics = self.stack.step(clips, &rule, &self.optimizer, &mut draw);
+        metrics.iter().map(|metrics| metrics.monitor().loss).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use clapp::encoders::{
     EncoderError, LocalActivity, LocalGru, LocalLayer, Recurrence, SoundConfig, SoundEncoder,
 };
 use clapp::random::{Purpose, stream};
-use clapp::rules::{GridShape, Optimizer, Predictors, Rule, WayBack};
+use clapp::rules::{GridShape, Lateral, Optimizer, Plasticity, Rule};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
@@ -95,11 +95,11 @@ impl SoundTraining {
     pub fn step(&mut self, waves: Tensor<3>) -> Vec<f64> {
         let (rule, seed, step) = (self.rule, self.seed, self.steps);
         let mut draw = |layer: usize, shape| {
-            rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
+            rule.pairs(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
         };
-        let updates = self.encoder.step(waves, &rule, &self.optimizer, &mut draw);
+        let metrics = self.encoder.step(waves, &rule, &self.optimizer, &mut draw);
         self.steps += 1;
-        updates.iter().map(|update| update.monitor().loss).collect()
+        metrics.iter().map(|metrics| metrics.monitor().loss).collect()
     }
 }
 
@@ -120,7 +120,7 @@ impl SoundTraining {
 #[derive(Debug)]
 pub struct GruTraining {
     gru: LocalGru,
-    predictors: Predictors,
+    lateral: Lateral,
     inputs: usize,
     rule: Rule,
     optimizer: Optimizer,
@@ -151,10 +151,9 @@ impl GruTraining {
         let rule = Rule::clapp_s_sound();
         let mut random = stream(setting.seed, Purpose::Initialisation, [0; 4]);
         let gru = LocalGru::init(inputs, units, Recurrence::EProp, device, &mut random);
-        let (steps, way_back) = (rule.prediction_steps, WayBack::Transposed);
-        let predictors = Predictors::init(steps, inputs, units, way_back, device, &mut random);
+        let lateral = rule.weights(inputs, units, device, &mut random);
         let (optimizer, setting) = (Optimizer::default(), *setting);
-        Ok(Self { gru, predictors, inputs, rule, optimizer, setting, steps: 0 })
+        Ok(Self { gru, lateral, inputs, rule, optimizer, setting, steps: 0 })
     }
 
     /// Rectified noise in the place of the last convolution's activity: `[batch, time, channel]`.
@@ -175,13 +174,13 @@ impl GruTraining {
         let draws = self.rule.draw(shape, &mut random);
         let target = frames.reshape([batch, time, 1, channels]);
         let context = activity.representation();
-        let update = self.rule.update(target, context, &self.predictors, &draws);
+        let update = self.rule.update(target, context, &self.lateral, &draws);
         let modulation = update.context.clone().expect("symmetric weights send the way back");
         let start = Instant::now();
         let delta = self.gru.delta(&activity, modulation);
         let changes = start.elapsed();
         self.gru.apply(delta, &self.optimizer);
-        self.predictors.learn(update.predictors.clone(), &self.optimizer);
+        self.lateral.learn(update.lateral.clone(), &self.optimizer);
         self.steps += 1;
         GruStep { loss: update.monitor().loss, layer: [forward, changes] }
     }

@@ -1,9 +1,9 @@
 //! A network in training or at work, on images that come from nowhere.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clapp::encoders::{Context, EncoderConfig, EncoderError, PatchGrid, Stack};
+use clapp::encoders::{Context, EncoderConfig, EncoderError, Learnt, PatchGrid, Stack};
 use clapp::random::{Purpose, stream};
-use clapp::rules::{Optimizer, Rule};
+use clapp::rules::{Optimizer, Plasticity, Rule};
 use clapp_backend::Arithmetic;
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -111,11 +111,11 @@ impl Training {
     pub fn step(&mut self, images: Tensor<4>) -> Vec<f64> {
         let (rule, seed, step) = (self.rule, self.seed, self.steps);
         let mut draw = |layer: usize, shape| {
-            rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
+            rule.pairs(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
         };
-        let watched = self.stack.step(images, &rule, &self.optimizer, &mut draw);
+        let metrics = self.stack.step(images, &rule, &self.optimizer, &mut draw);
         self.steps += 1;
-        watched.iter().map(|watched| watched.monitor().loss).collect()
+        metrics.iter().map(|metrics| metrics.monitor().loss).collect()
     }
 
     /// Features of every layer, `[b, channel]`.
@@ -129,13 +129,14 @@ impl Training {
     pub fn taught_patches(&mut self, images: Tensor<4>) -> Vec<usize> {
         let (rule, seed, step) = (self.rule, self.seed, self.steps);
         let mut draw = |layer: usize, shape| {
-            rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
+            rule.pairs(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
         };
         let mut counts = vec![];
-        let contrast = rule.contrast();
-        self.stack.visit(contrast.as_ref(), images, &rule, &mut draw, &mut |_, _, learnt| {
-            let strongest = learnt.modulation.abs().max_dim(3); // [b, row, column, 1]
-            counts.push(strongest.greater_elem(0.0).int().sum().into_scalar::<i64>() as usize);
+        self.stack.visit(images, &rule, &mut draw, &mut |learnt| {
+            if let Learnt::Layer { told, .. } = learnt {
+                let strongest = told.m.abs().max_dim(3); // [b, row, column, 1]
+                counts.push(strongest.greater_elem(0.0).int().sum().into_scalar::<i64>() as usize);
+            }
         });
         counts
     }
