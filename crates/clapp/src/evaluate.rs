@@ -63,8 +63,8 @@ fn layer_features(stack: &Stack, batch: Batch, device: &Device) -> Vec<Array2<f3
 
 fn flat(batch: Batch) -> Array2<f32> {
     let [count, ..] = batch.shape;
-    let dim = batch.pixels.len() / count.max(1);
-    Array2::from_shape_vec((count, dim), batch.pixels).expect("a batch has whole images")
+    let dim = batch.values.len() / count.max(1);
+    Array2::from_shape_vec((count, dim), batch.values).expect("a batch has whole images")
 }
 
 /// What all read-outs of one seed have in common.
@@ -170,7 +170,7 @@ impl ReadOut<'_> {
         let mut gathered = Gathered::default();
         for batch in loader.epoch(view)? {
             let batch = batch?;
-            let labels = batch.labels.iter().map(|label| label.unwrap_or_default()).collect();
+            let labels = batch.labels.iter().map(|label| label.unwrap_or_default() as _).collect();
             gathered.push(labels, encode(batch));
         }
         gathered.features(source.classes())

@@ -14,7 +14,10 @@ use std::{
 
 use clapp::{
     ClipPlace, ClipsConfig, Learner, StepMetrics, Video, VideoData, VideoTrainer,
-    datasets::video::{ClipList, ClipSource, Faulty, Ffmpeg, Preparation, Short, prepare},
+    datasets::{
+        OnBad, Source,
+        video::{Clip, ClipList, Ffmpeg, Preparation, Short, prepare},
+    },
     encoders::VideoConfig,
     video_preset,
 };
@@ -63,16 +66,16 @@ fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
         fs::copy(video, class.join(video.file_name().unwrap())).unwrap();
     }
     let prepared = root.path().join("prepared");
-    let list = ClipList::folders(root.path().join("videos"), Faulty::Stop).unwrap();
+    let list = ClipList::folders(root.path().join("videos"), OnBad::Refuse).unwrap();
     let clips = prepare(list, &prepared, &Preparation::default(), |_| {}).unwrap();
     assert!(clips.skipped().is_empty(), "{}", clips.skipped());
     assert_eq!(clips.len(), videos.len());
     for (clip, video) in videos.iter().enumerate() {
-        assert_eq!(clips.frames(clip), ffprobe_count(video), "{}", video.display());
+        assert_eq!(clips.info(clip).frames, ffprobe_count(video), "{}", video.display());
     }
 
     let place = ClipPlace::Folders { root: root.path().join("videos"), test_share: 0.3 };
-    let clips: Arc<dyn ClipSource> = Arc::new(clips);
+    let clips: Arc<dyn Source<Item = Clip>> = Arc::new(clips);
     let config = ClipsConfig { prepared, ..ClipsConfig::new(place) };
     let mut config = video_preset("paper", "clapp-s", &Video::Clips(config), &[2]).unwrap();
     config.encoder = VideoConfig::vgg5(0.125).unwrap();

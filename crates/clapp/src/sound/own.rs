@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_baselines::sound::PhoneLearner;
-use clapp_datasets::sound::{Framing, Speakers, WholeUtterance, outputs, whole_utterances};
+use clapp_datasets::sound::{Framing, Speakers, outputs, whole_utterances};
 use clapp_eval::{Labels, PhoneScore, Protocol, Report, Series};
 use ndarray::{ArrayView2, Axis, Slice};
 
@@ -27,18 +27,20 @@ pub(super) fn read_out(
     report: &mut Report,
 ) -> Result<(), Error> {
     let Some([_, test]) = &data.labelled else { return Ok(()) };
-    let first = match test.framing() {
+    let first = match test.info(0).framing {
         Framing::Windows => 1,
         Framing::Hops => 0,
     };
     let speakers = Speakers::of(test);
     let mut scores: Vec<PhoneScore> = Vec::new();
     for utterance in whole_utterances(Arc::clone(test), config.pipeline.scaling, 1)? {
-        let WholeUtterance { index, samples, labels } = utterance?;
-        let labels = labels.unwrap_or_default();
+        let mut utterance = utterance?;
+        let (index, samples) = (utterance.indices[0], utterance.values);
+        let labels = utterance.labels.pop().flatten().unwrap_or_default();
+        let labels: Vec<_> = labels.into_iter().map(|label| label as _).collect();
         let speaker = speakers.number(test, index).unwrap_or(speakers.len());
-        let (frames, shape) = (outputs(samples.len()), [1, 1, samples.len()]);
-        let waves = Tensor::from_data(TensorData::new(samples, shape), device);
+        let frames = outputs(samples.len());
+        let waves = Tensor::from_data(TensorData::new(samples, utterance.shape), device);
         let logits = learner.logits(&waves, frames);
         scores.resize_with(logits.len(), || PhoneScore::new(config.data.classes()));
         for (score, logits) in scores.iter_mut().zip(logits) {
