@@ -65,6 +65,7 @@
 
 #[cfg(feature = "download")]
 mod archive;
+mod batcher;
 mod batches;
 pub mod cifar;
 mod colour;
@@ -74,6 +75,7 @@ mod error;
 mod files;
 mod image;
 mod loader;
+mod loader_config;
 mod memory;
 mod names;
 mod pipeline;
@@ -88,13 +90,15 @@ pub mod synthetic;
 mod unpack;
 pub mod video;
 
+pub use batcher::{Batcher, Visit};
 pub use batches::{Batch, BatchOf, Batches};
 pub use cifar::Cifar;
 pub use colour::Colour;
 pub use error::{Error, Mismatch};
 pub use files::Sizes;
 pub use image::{Image, ImageInfo};
-pub use loader::{Batcher, LastBatch, Loader, LoaderConfig, Order, Visit};
+pub use loader::Loader;
+pub use loader_config::{LastBatch, LoaderConfig, Order};
 pub use memory::InMemory;
 pub use pipeline::{Augment, Flip, ImagePipeline, View};
 pub use scale::Scale;

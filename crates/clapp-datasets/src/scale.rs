@@ -21,6 +21,7 @@ use crate::Error;
 /// assert_eq!(Scale::Enlarge(2).apply(&[0, 100], [1, 1, 2])[..4], [0, 25, 75, 100]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Scale {
     /// The image stays as it is.
     #[default]

@@ -75,7 +75,6 @@ impl Split {
 /// ```
 #[derive(Debug)]
 pub struct Stl10 {
-    split: Split,
     name: String,
     images: RecordFile,
     len: usize,
@@ -108,13 +107,7 @@ impl Stl10 {
         };
         let class_names = class_names(&folder.join("class_names.txt"), &NAMES)?;
         let name = format!("stl10/{stem}");
-        Ok(Self { split, name, images, len, labels, class_names, folds })
-    }
-
-    /// The part of the data set that this is.
-    #[must_use]
-    pub fn split(&self) -> Split {
-        self.split
+        Ok(Self { name, images, len, labels, class_names, folds })
     }
 
     /// The file that images are read from.

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_behind_the_end_do_no_harm() {
+    fn zeros_after_the_end_do_no_harm() {
         let padded = [RED, &[0; 5]].concat();
         assert_eq!(dims(&padded).unwrap(), [2, 3]);
     }

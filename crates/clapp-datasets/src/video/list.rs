@@ -16,6 +16,7 @@ const CLIPS: u64 = 2;
 
 /// Where the frames of a clip are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Media {
     /// In a video file.
     Video(PathBuf),
@@ -161,7 +162,7 @@ impl ClipList {
     /// every class about `share` of the clips go to the test, the same for a seed.
     ///
     /// Clips cut from one recording end in both parts; UCF-101's own lists avoid that. What was skipped is
-    /// told of the training part.
+    /// listed with the training part.
     ///
     /// # Errors
     /// [`Error::Config`] unless `share` lies between 0 and 1.

@@ -7,6 +7,7 @@ use crate::video::{Filter, Frame, colour_ops, resize};
 /// Colours are 8-bit numbers before and after, as in Pillow: results are rounded after each change, so
 /// the order of changes counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Op {
     /// Left and right change places.
     Mirror,
@@ -39,15 +40,6 @@ pub enum Op {
 }
 
 impl Op {
-    /// The frame's size afterwards.
-    #[must_use]
-    pub fn output(self, dims: [usize; 2]) -> [usize; 2] {
-        match self {
-            Self::Cut { dims, .. } | Self::Resize { dims, .. } => dims,
-            _ => dims,
-        }
-    }
-
     /// Changes `frame`; `spare` is working memory.
     ///
     /// # Panics

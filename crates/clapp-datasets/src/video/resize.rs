@@ -6,6 +6,7 @@ use crate::video::Frame;
 
 /// How a pixel of another size is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Filter {
     /// The nearest pixel of the original.
     Nearest,
@@ -75,7 +76,7 @@ fn sources(before: usize, after: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Bits behind the point of a weight.
+/// Fractional bits of a weight.
 const BITS: u32 = 22;
 
 /// The pixels that one new pixel is made of: the first, and a weight each.

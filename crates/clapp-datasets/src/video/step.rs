@@ -33,6 +33,7 @@ pub enum Scope {
 /// Zisserman 2019) on torchvision 0.8. The paper's "grayed" frames are one random colour of the three.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Step {
     /// Left and right change places, with this probability.
     Mirror {
