@@ -48,7 +48,7 @@ fn main() -> Result<(), clapp::Error> {
         for (index, batch) in loader.epoch(epoch)?.enumerate() {
             let batch = batch?;
             let step = epoch * per_epoch + index as u64;
-            let images = Tensor::from_data(TensorData::new(batch.pixels, batch.shape), &device);
+            let images = Tensor::from_data(TensorData::new(batch.values, batch.shape), &device);
             let mut draw = |layer: usize, shape| {
                 rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
             };

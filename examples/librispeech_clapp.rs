@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use clapp::datasets::download::{Archive, download};
-use clapp::datasets::sound::{Framing, OnBad};
+use clapp::datasets::{OnBad, sound::Framing};
 use clapp::{Error, FilesConfig, LabelsConfig, Outcome, Progress, Sound, SoundRun, sound_preset};
 
 #[derive(Parser)]

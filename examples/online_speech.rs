@@ -56,7 +56,7 @@ fn spectra() -> Result<Speech, clapp::Error> {
     let source = synthetic::utterances(2, synthetic::Part::Unlabelled, TALKERS);
     let (mut speech, cochlea) = (Vec::new(), LogMel { bands: BANDS, ..LogMel::default() });
     for utterance in whole_utterances(source, Scaling::librispeech(), 1)? {
-        let frames = (cochlea.features(&utterance?.samples)? - MEAN) / DEVIATION;
+        let frames = (cochlea.features(&utterance?.values)? - MEAN) / DEVIATION;
         speech.push(frames.rows().into_iter().map(|row| row.to_vec()).collect());
     }
     Ok(speech)

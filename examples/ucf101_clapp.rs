@@ -6,7 +6,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use clapp::datasets::video::Faulty;
+use clapp::datasets::OnBad;
 use clapp::{ClipPlace, ClipsConfig, Error, Outcome, Progress, Video, VideoRun, video_preset};
 
 #[derive(Parser)]
@@ -65,7 +65,7 @@ fn start(options: &Options) -> Result<VideoRun, Error> {
             _ => ClipPlace::Folders { root, test_share: 0.3 },
         });
         clips.prepared = options.prepared.clone().unwrap_or(clips.prepared);
-        clips.on_bad = if options.skip_bad { Faulty::Skip } else { Faulty::Stop };
+        clips.on_bad = if options.skip_bad { OnBad::Skip } else { OnBad::Refuse };
         let parts = clips.prepare(|now| {
             let end = if now.done == now.of { "\n" } else { "" };
             eprint!("\rprepared {} of {} clips{end}", now.done, now.of);

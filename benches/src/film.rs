@@ -3,11 +3,8 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clapp::datasets::LastBatch;
-use clapp::datasets::video::{
-    ClipList, ClipLoader, ClipLoaderConfig, ClipPipeline, Faulty, Preparation, Sampling, Short,
-    prepare,
-};
+use clapp::datasets::video::{ClipList, ClipPipeline, Preparation, Sampling, Short, prepare};
+use clapp::datasets::{LastBatch, Loader, LoaderConfig, OnBad};
 use clapp::encoders::{EncoderError, LocalConv3d, Stack, Uncut, VideoConfig};
 use clapp::random::{Purpose, stream};
 use clapp::rules::{AllPairs, Optimizer, Plasticity};
@@ -97,7 +94,7 @@ impl FilmTraining {
 /// A loader with one worker over prepared clips of a folder's videos, augmented as for training.
 #[derive(Debug)]
 pub struct Clips {
-    loader: ClipLoader,
+    loader: Loader<(Sampling, ClipPipeline)>,
     _prepared: TempDir,
 }
 
@@ -110,28 +107,29 @@ impl Clips {
     pub fn new(videos: &Path, setting: &FilmSetting) -> Result<Self, Error> {
         let folder = tempfile::tempdir()
             .map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
-        let list = ClipList::folders(videos, Faulty::Skip)?;
+        let list = ClipList::folders(videos, OnBad::Skip)?;
         let clips = prepare(list, folder.path(), &Preparation::default(), |_| {})?;
         let sampling = Sampling {
             length: setting.frames,
             short: Short::HoldLast,
             ..Sampling::self_supervised()
         };
-        let config = ClipLoaderConfig {
+        let config = LoaderConfig {
             batch_size: setting.batch,
             last_batch: LastBatch::Keep,
             workers: 1,
             seed: setting.seed,
-            ..ClipLoaderConfig::training()
+            ..LoaderConfig::clips()
         };
-        let loader = ClipLoader::new(clips, sampling, ClipPipeline::self_supervised(), config)?;
+        let views = (sampling, ClipPipeline::self_supervised());
+        let loader = Loader::new(clips, views, config)?;
         Ok(Self { loader, _prepared: folder })
     }
 
     /// Clips of an epoch.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.loader.selection().kept.len()
+        self.loader.kept().len()
     }
 
     /// Takes all batches of an epoch; returns the number of clips.

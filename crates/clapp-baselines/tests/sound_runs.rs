@@ -11,7 +11,7 @@ use burn::tensor::TensorData;
 use clapp::{
     Experiment, LOG_MEL, Learner, Learning, MFCC, RANDOM_ENCODER, Sound, SoundData,
     SoundDataConfig, SoundRun, StepMetrics,
-    datasets::sound::{OnBad, SpeechSource},
+    datasets::{OnBad, Source},
     eval::{Labels, Protocol, Report, Series},
     rules::State,
     sound_preset,
@@ -134,12 +134,12 @@ fn supervised_methods_hear_labelled_utterances_of_the_training_part_alone() {
     let data = SoundData::open(&config, 2).unwrap();
     let [train, test] = data.labelled.as_ref().unwrap();
     assert_eq!(data.heard.len(), 12);
-    assert!((0..12).all(|index| data.heard.labels(index).is_some()));
-    assert_eq!(data.heard.utterance(0).speaker, train.utterance(0).speaker);
-    let heard = |name: &str| (0..12).any(|index| data.heard.utterance(index).id == name);
-    assert!((0..test.len()).all(|index| !heard(&test.utterance(index).id)));
+    assert!((0..12).all(|index| data.heard.info(index).labels.is_some()));
+    assert_eq!(data.heard.info(0).speaker, train.info(0).speaker);
+    let heard = |name: &str| (0..12).any(|index| data.heard.info(index).id == name);
+    assert!((0..test.len()).all(|index| !heard(&test.info(index).id)));
     let local = SoundData::open(&tiny_sound("clapp-s", &[2]), 2).unwrap();
-    assert!((0..12).all(|index| local.heard.labels(index).is_none()));
+    assert!((0..12).all(|index| local.heard.info(index).labels.is_none()));
 }
 
 #[test]

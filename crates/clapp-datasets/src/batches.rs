@@ -2,100 +2,105 @@
 
 use std::any::Any;
 use std::fmt;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use crate::{Error, Loader};
+use crate::source::Item;
+use crate::{Batcher, Error, ImagePipeline, Loader, LoaderConfig, Visit};
 
-/// Some images, ready to become a tensor.
+/// Some items, ready to become a tensor.
+///
+/// | of | shape | label |
+/// |---|---|---|
+/// | images | `[batch, colour, y, x]` | a class |
+/// | speech | `[batch, 1, samples]` | a class per output of the encoder, see [`crop_labels`](crate::sound::crop_labels) |
+/// | clips | `[batch, colour, time, y, x]` | a class |
 #[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
+pub struct Batch<S = [usize; 4], L = u32> {
     /// Normalised values, `shape` row-major.
-    pub pixels: Vec<f32>,
-    /// `[batch, colour, y, x]`.
-    pub shape: [usize; 4],
-    /// The class of each image, if it has one.
-    pub labels: Vec<Option<u8>>,
-    /// The index of each image in the source.
+    pub values: Vec<f32>,
+    /// The number of items and the size of each.
+    pub shape: S,
+    /// The label of each item, if it has one.
+    pub labels: Vec<Option<L>>,
+    /// The index of each item in the source.
     pub indices: Vec<usize>,
 }
 
-impl Batch {
-    /// The number of images.
+/// What a loader with the batcher `B` delivers.
+pub type BatchOf<B> = Batch<<B as Batcher>::Shape, <<B as Batcher>::Item as Item>::Label>;
+
+impl<S, L> Batch<S, L> {
+    /// The number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// True if there is no image; a loader never yields such a batch.
+    /// True if there is no item; a loader never yields such a batch.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 }
 
-/// One epoch: everything that its batches are made of. Whatever is loaded (images, sound) implements
-/// this; [`Batches`] does the rest.
-pub(crate) trait Maker: Send + Sync {
-    /// What an epoch is cut into.
-    type Batch;
-
-    /// Makes a batch, on any thread: a function of its index and what `self` was made of.
-    fn make(&self, batch: usize) -> Result<Self::Batch, Error>;
-
-    /// The epoch, for messages.
-    fn epoch(&self) -> u64;
-
-    /// The name of the source, for messages.
-    fn place(&self) -> &str;
+impl<S: AsMut<[usize]>, L> Batch<S, L> {
+    /// Adds the items of another batch.
+    fn extend(&mut self, other: Self) {
+        self.values.extend_from_slice(&other.values);
+        self.labels.extend(other.labels);
+        self.indices.extend(other.indices);
+        self.shape.as_mut()[0] = self.indices.len();
+    }
 }
 
-/// Makes a batch; a panic of the source becomes an error.
-fn make<B>(maker: &dyn Maker<Batch = B>, batch: usize) -> Result<B, Error> {
-    catch_unwind(AssertUnwindSafe(|| maker.make(batch))).unwrap_or_else(|panic| {
-        let (epoch, place) = (maker.epoch(), maker.place().to_owned());
-        Err(Error::Panic { batch, epoch, message: message(panic.as_ref()), place })
-    })
-}
-
-/// An epoch of images.
-pub(crate) struct ImageMaker {
-    pub(crate) loader: Loader,
+/// An epoch: everything that its batches are made of.
+///
+/// A unit is what a worker makes at a time: a whole batch, or one item of it.
+pub(crate) struct Epoch<B: Batcher> {
+    pub(crate) loader: Loader<B>,
     pub(crate) epoch: u64,
     pub(crate) order: Vec<usize>,
 }
 
-impl Maker for ImageMaker {
-    type Batch = Batch;
-
-    fn make(&self, batch: usize) -> Result<Batch, Error> {
-        let (source, loader) = (self.loader.source(), &self.loader);
-        let (pipeline, config) = (loader.pipeline(), loader.config());
-        let start = batch * config.batch_size;
-        let end = self.order.len().min(start + config.batch_size);
-        let indices = self.order[start..end].to_vec();
-        let (dims, [planes, height, width]) = (source.dims(), pipeline.output_dims());
-        let size = planes * height * width;
-        let mut pixels = vec![0.0; indices.len() * size]; // [batch, colour, y, x]
-        let mut image = vec![0; source.image_bytes()];
-        for (&index, out) in indices.iter().zip(pixels.chunks_exact_mut(size)) {
-            source.read(index, &mut image)?;
-            let view = pipeline.view(dims, config.augment, config.seed, self.epoch, index as u64);
-            pipeline.apply(&image, dims, view, out);
-        }
-        let labels = indices.iter().map(|&index| source.label(index)).collect();
-        Ok(Batch { pixels, shape: [indices.len(), planes, height, width], labels, indices })
+impl<B: Batcher> Epoch<B> {
+    /// Units of a full batch, and items of a full unit.
+    fn units(&self) -> (usize, usize) {
+        let size = self.loader.config().batch_size;
+        if B::ONE_AT_A_TIME { (size, 1) } else { (1, size) }
     }
 
-    fn epoch(&self) -> u64 {
-        self.epoch
+    /// Makes a unit; a panic of the source becomes an error.
+    fn make(&self, unit: usize) -> Result<BatchOf<B>, Error> {
+        catch_unwind(AssertUnwindSafe(|| self.unit(unit))).unwrap_or_else(|panic| {
+            let batch = unit / self.units().0;
+            Err(Error::worker(
+                "loader",
+                format!("batch {batch} of epoch {}", self.epoch),
+                format!("panic \"{}\"", message(panic.as_ref())),
+                self.loader.source().name(),
+                "this is a bug of the source",
+            ))
+        })
     }
 
-    fn place(&self) -> &str {
-        self.loader.source().name()
+    fn unit(&self, unit: usize) -> Result<BatchOf<B>, Error> {
+        let (source, batcher, (_, size)) =
+            (self.loader.source(), self.loader.batcher(), self.units());
+        let &LoaderConfig { seed, augment, .. } = self.loader.config();
+        let visit = Visit { seed, epoch: self.epoch, augment };
+        let start = unit * size;
+        let indices = self.order[start..self.order.len().min(start + size)].to_vec();
+        let mut shape = batcher.shape(source, indices[0])?;
+        let size: usize = shape.as_ref().iter().product();
+        shape.as_mut()[0] = indices.len();
+        let mut values = vec![0.0; indices.len() * size];
+        let items = indices.iter().zip(values.chunks_exact_mut(size));
+        let make = |(&index, out)| batcher.make(source, index, visit, out);
+        let labels = items.map(make).collect::<Result<_, _>>()?;
+        Ok(Batch { values, shape, labels, indices })
     }
 }
 
@@ -105,107 +110,119 @@ fn message(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a value that is no text".to_owned())
 }
 
-/// How far ahead of their reader batches are made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Threads {
-    /// Threads; with 0, batches are made when asked for.
-    pub(crate) workers: usize,
-    /// Finished batches that may wait, per worker.
-    pub(crate) prefetch: usize,
-}
-
 /// The batches of one epoch, in order. After an error there are no more.
 ///
-/// Worker w of W makes batches w, w + W, w + 2W, … into a bounded queue of its own, and `next`
-/// takes from the queues in turn: order needs no sorting, and at most `workers · (prefetch + 1)`
-/// batches exist at a time. Dropping this stops and joins the workers.
-pub struct Batches<B = Batch> {
-    maker: Arc<dyn Maker<Batch = B>>,
+/// Worker w of W makes units w, w + W, w + 2W, … (a unit is a batch, or one clip) into a bounded queue
+/// of its own, and `next` takes from the queues in turn: order needs no sorting, and at most
+/// `workers · (prefetch + 1)` units exist at a time. Dropping this stops and joins the workers.
+pub struct Batches<B: Batcher = ImagePipeline> {
+    epoch: Arc<Epoch<B>>,
     next: usize,
     end: usize,
-    queues: Vec<Receiver<Result<B, Error>>>,
+    queues: Vec<Receiver<Result<BatchOf<B>, Error>>>,
     workers: Vec<JoinHandle<()>>,
     first: usize,
+    failed: bool,
 }
 
-impl<B> fmt::Debug for Batches<B> {
+impl<B: Batcher> fmt::Debug for Batches<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Batches");
-        shown.field("epoch", &self.maker.epoch()).field("next", &self.next);
-        shown.field("end", &self.end).field("workers", &self.workers.len()).finish()
+        shown.field("epoch", &self.epoch.epoch).field("next", &self.position());
+        shown.field("workers", &self.workers.len()).finish_non_exhaustive()
     }
 }
 
-impl<B: Send + 'static> Batches<B> {
-    /// Batches `first..end`, made by as many threads as there is work for.
-    pub(crate) fn start(
-        maker: Arc<dyn Maker<Batch = B>>,
-        Range { start: first, end }: Range<usize>,
-        Threads { workers, prefetch }: Threads,
-    ) -> Result<Self, Error> {
+impl<B: Batcher> Batches<B> {
+    /// The batches of an epoch from `first` on, made by as many threads as there is work for.
+    pub(crate) fn start(epoch: Epoch<B>, first: usize) -> Result<Self, Error> {
+        let &LoaderConfig { workers, prefetch, .. } = epoch.loader.config();
+        let (per_batch, size) = epoch.units();
+        let all = epoch.order.len().div_ceil(size);
+        let end = all.min(epoch.loader.batches_per_epoch() * per_batch);
+        let first = end.min(first * per_batch);
         let workers = workers.min(end - first);
         let (queues, handles) = (Vec::with_capacity(workers), Vec::with_capacity(workers));
+        let epoch = Arc::new(epoch);
         // Built before the first thread starts, so that an early return joins those that run.
-        let mut batches = Self { maker, next: first, end, queues, workers: handles, first };
+        let mut batches =
+            Self { epoch, next: first, end, queues, workers: handles, first, failed: false };
         for worker in 0..workers {
             let (sender, receiver) = sync_channel(prefetch);
-            let maker = Arc::clone(&batches.maker);
+            let epoch = Arc::clone(&batches.epoch);
             let work = move || {
-                for batch in (first + worker..end).step_by(workers) {
+                for unit in (first + worker..end).step_by(workers) {
                     // In the pool that computes: this thread waits, so that no more threads work
                     // than the pool has, however many loaders there are.
-                    let made = rayon::scope(|_| make(&*maker, batch));
+                    let made = rayon::scope(|_| epoch.make(unit));
                     let failed = made.is_err();
                     if sender.send(made).is_err() || failed {
                         return; // the reader has gone, or will stop at this error
                     }
                 }
             };
-            let handle = Builder::new()
-                .name(format!("clapp-loader-{worker}"))
-                .spawn(work)
-                .map_err(|source| Error::Thread { worker, source })?;
+            let name = format!("clapp-loader-{worker}");
+            let handle = Builder::new().name(name).spawn(work).map_err(|source| {
+                let (got, place) = (format!("\"{source}\""), format!("worker {worker}"));
+                Error::worker("loader", "a worker thread", got, place, "use fewer")
+            })?;
             batches.queues.push(receiver);
             batches.workers.push(handle);
         }
         Ok(batches)
     }
-}
 
-impl<B> Batches<B> {
     /// The index of the batch that `next` will yield: what a checkpoint has to keep, with the epoch.
     #[must_use]
     pub fn position(&self) -> usize {
-        self.next
+        let (per_batch, _) = self.epoch.units();
+        // After a failure the units of the batch's beginning have been taken already.
+        if self.failed { self.next / per_batch } else { self.next.div_ceil(per_batch) }
+    }
+
+    /// The next `count` units as one batch.
+    fn join(&mut self, count: usize) -> Result<BatchOf<B>, Error> {
+        let mut batch = self.unit()?;
+        batch.values.reserve((count - 1) * batch.values.len());
+        for _ in 1..count {
+            let unit = self.unit()?;
+            batch.extend(unit);
+        }
+        Ok(batch)
+    }
+
+    fn unit(&mut self) -> Result<BatchOf<B>, Error> {
+        let made = match self.queues.len() {
+            0 => self.epoch.make(self.next),
+            workers => received(&self.queues[(self.next - self.first) % workers]),
+        };
+        self.next += usize::from(made.is_ok());
+        made
     }
 }
 
-impl<B> Iterator for Batches<B> {
-    type Item = Result<B, Error>;
+impl<B: Batcher> Iterator for Batches<B> {
+    type Item = Result<BatchOf<B>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.end {
+        let count = (self.end - self.next).min(self.epoch.units().0);
+        if self.failed || count == 0 {
             return None;
         }
-        let made = match self.queues.len() {
-            0 => make(&*self.maker, self.next),
-            workers => received(&self.queues[(self.next - self.first) % workers]),
-        };
-        match made {
-            Ok(_) => self.next += 1,
-            Err(_) => self.end = self.next,
-        }
-        Some(made)
+        let batch = self.join(count);
+        self.failed = batch.is_err();
+        Some(batch)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.end - self.next))
+        let left = if self.failed { 0 } else { self.end - self.next };
+        (0, Some(left.div_ceil(self.epoch.units().0)))
     }
 }
 
-/// The next batch of a queue. A reader inside the pool works while it waits: the batch may be waiting for
+/// The next unit of a queue. A reader inside the pool works while it waits: the unit may be waiting for
 /// the very thread.
-fn received<B>(queue: &Receiver<Result<B, Error>>) -> Result<B, Error> {
+fn received<T>(queue: &Receiver<Result<T, Error>>) -> Result<T, Error> {
     while rayon::current_thread_index().is_some() {
         match queue.try_recv() {
             Ok(made) => return made,
@@ -213,7 +230,7 @@ fn received<B>(queue: &Receiver<Result<B, Error>>) -> Result<B, Error> {
             Err(TryRecvError::Empty) => help(),
         }
     }
-    queue.recv().expect("a worker sends each of its batches, or an error that ends the iteration")
+    queue.recv().expect("a worker sends each of its units, or an error that ends the iteration")
 }
 
 /// Does some of what the pool has to do, or lets others run.
@@ -223,9 +240,9 @@ fn help() {
     }
 }
 
-impl<B> std::iter::FusedIterator for Batches<B> {}
+impl<B: Batcher> std::iter::FusedIterator for Batches<B> {}
 
-impl<B> Drop for Batches<B> {
+impl<B: Batcher> Drop for Batches<B> {
     fn drop(&mut self) {
         self.queues.clear(); // a worker that waits to send wakes up and ends
         for worker in self.workers.drain(..) {

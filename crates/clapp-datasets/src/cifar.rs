@@ -11,8 +11,8 @@ use std::path::Path;
 
 use crate::files::{RecordFile, class_names, locate};
 use crate::names;
-use crate::source::{assert_read, check_labels};
-use crate::{Error, ImageSource, Sizes};
+use crate::source::{Item, Source, check_labels};
+use crate::{Error, Image, ImageInfo, Sizes};
 
 const SIDE: usize = 32;
 const IMAGE_BYTES: usize = 3 * SIDE * SIDE;
@@ -103,12 +103,12 @@ impl Kind {
 /// One split of CIFAR-10 or CIFAR-100, read from its files on demand.
 ///
 /// Opening checks sizes and all labels; after that only the disk can fail.
-/// [`dims`](ImageSource::dims) is `[3, 32, 32]`.
+/// An image is `[3, 32, 32]`.
 ///
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::{ImageSource, Sizes, cifar::{Cifar, Kind, Split}};
+/// use clapp_datasets::{Sizes, Source, cifar::{Cifar, Kind, Split}};
 ///
 /// # let root = tempfile::tempdir().unwrap();
 /// // A file of one white frog.
@@ -117,7 +117,7 @@ impl Kind {
 /// std::fs::write(root.path().join("test_batch.bin"), &record).unwrap();
 ///
 /// let test = Cifar::open(root.path(), Kind::Cifar10, Split::Test, Sizes::Any)?;
-/// assert_eq!(test.label(0), Some(6));
+/// assert_eq!(test.info(0).label, Some(6));
 /// assert_eq!(test.class_names()[6], "frog");
 /// # Ok::<(), clapp_datasets::Error>(())
 /// ```
@@ -127,7 +127,7 @@ pub struct Cifar {
     /// Each file with the index of its first image.
     files: Vec<(usize, RecordFile)>,
     label_bytes: usize,
-    labels: Vec<u8>,
+    labels: Vec<u32>,
     class_names: Vec<String>,
 }
 
@@ -135,10 +135,8 @@ impl Cifar {
     /// Opens a split below `root`, which holds the files itself or in the official folder.
     ///
     /// # Errors
-    /// [`Error::MissingFile`] if there are no such files, [`Error::FileSize`] or
-    /// [`Error::PartialRecord`] if a size is wrong, [`Error::Label`] if a label is out of range,
-    /// [`Error::Count`] if a file of class names has the wrong number, [`Error::Io`] if the system
-    /// refuses.
+    /// [`Error::Missing`] if there are no such files; [`Error::Damaged`] if a size is wrong, a label is
+    /// out of range, or a file of class names has the wrong number; [`Error::Io`] if the system refuses.
     pub fn open(
         root: impl AsRef<Path>,
         kind: Kind,
@@ -176,42 +174,40 @@ impl Cifar {
 }
 
 /// Reads the label bytes of all records, checks each, and returns the ones in use.
-fn read_labels(file: &RecordFile, len: usize, layout: &Layout) -> Result<Vec<u8>, Error> {
+fn read_labels(file: &RecordFile, len: usize, layout: &Layout) -> Result<Vec<u32>, Error> {
     let width = layout.label_bytes.len();
     let mut columns = vec![Vec::with_capacity(len); width];
     let mut bytes = vec![0; width];
     for index in 0..len {
         file.read(index as u64 * (width + IMAGE_BYTES) as u64, &mut bytes)?;
         for (column, byte) in columns.iter_mut().zip(&bytes) {
-            column.push(*byte);
+            column.push(u32::from(*byte));
         }
     }
     let (what, place) = (format!("{} labels", layout.name), file.path().display().to_string());
     for (column, classes) in columns.iter().zip(layout.label_bytes) {
-        check_labels(column, 0..=classes - 1, &what, &place)?;
+        check_labels(column.iter().copied(), 0..=u32::from(classes - 1), &what, &place)?;
     }
     Ok(columns.swap_remove(layout.label))
 }
 
-impl ImageSource for Cifar {
+impl Source for Cifar {
+    type Item = Image;
+
     fn len(&self) -> usize {
         self.labels.len()
     }
 
-    fn dims(&self) -> [usize; 3] {
-        [3, SIDE, SIDE]
+    fn info(&self, index: usize) -> ImageInfo {
+        ImageInfo { dims: [3, SIDE, SIDE], label: Some(self.labels[index]) }
     }
 
     fn read(&self, index: usize, into: &mut [u8]) -> Result<(), Error> {
-        assert_read(self, index, into);
+        Image::assert_part(self, index, &into);
         let holder = self.files.partition_point(|(first, _)| *first <= index) - 1;
         let (first, file) = &self.files[holder];
         let record = (self.label_bytes + IMAGE_BYTES) as u64;
         file.read((index - first) as u64 * record + self.label_bytes as u64, into)
-    }
-
-    fn label(&self, index: usize) -> Option<u8> {
-        Some(self.labels[index])
     }
 
     fn name(&self) -> &str {

@@ -6,7 +6,8 @@ use crate::Error;
 
 /// The colour planes of the output, with the mean and standard deviation that normalise them
 /// (of values in 0..=1).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Colour {
     /// One plane of luma, as Pillow converts RGB to "L" (ITU-R 601-2); a source of one plane is
     /// taken as it is.
@@ -23,6 +24,13 @@ pub enum Colour {
         /// Standard deviation of each plane.
         std: [f32; 3],
     },
+    /// Any number of planes of any meaning, as they are.
+    Planes {
+        /// Mean of each plane.
+        mean: Vec<f32>,
+        /// Standard deviation of each plane.
+        std: Vec<f32>,
+    },
 }
 
 impl Colour {
@@ -32,27 +40,30 @@ impl Colour {
     pub const STL10_RGB: Self =
         Self::Rgb { mean: [0.4313, 0.4156, 0.3663], std: [0.2683, 0.2610, 0.2687] };
 
-    /// Planes of the output: 1 or 3.
+    /// Planes of the output.
     #[must_use]
     pub fn planes(&self) -> usize {
+        self.constants().0.len()
+    }
+
+    /// Mean and deviation of every plane of the output.
+    pub(crate) fn constants(&self) -> (&[f32], &[f32]) {
         match self {
-            Self::Gray { .. } => 1,
-            Self::Rgb { .. } => 3,
+            Self::Gray { mean, std } => (std::slice::from_ref(mean), std::slice::from_ref(std)),
+            Self::Rgb { mean, std } => (mean, std),
+            Self::Planes { mean, std } => (mean, std),
         }
     }
 
     /// Checks the constants, and the mode against a source of `planes` planes.
     pub(crate) fn validate(&self, planes: usize) -> Result<(), Error> {
-        let (means, stds) = match self {
-            Colour::Gray { mean, std } => (std::slice::from_ref(mean), std::slice::from_ref(std)),
-            Colour::Rgb { mean, std } => (&mean[..], &std[..]),
-        };
-        setting("mean", "a finite number", means, |mean| mean.is_finite())?;
-        setting("std", "a positive number", stds, |std| std.is_finite() && std > 0.0)?;
+        let (means, stds) = self.constants();
+        validate_constants(means, stds)?;
         match (self, planes) {
-            (Colour::Gray { .. }, 1 | 3) | (Colour::Rgb { .. }, 3) => Ok(()),
-            (Colour::Gray { .. }, got) => Err(Error::Planes { expected: "1 or 3", got }),
-            (Colour::Rgb { .. }, got) => Err(Error::Planes { expected: "3", got }),
+            (Colour::Gray { .. }, 1 | 3) => Ok(()),
+            (Colour::Gray { .. }, got) => Err(Error::planes("1 or 3", got)),
+            (_, got) if got == means.len() => Ok(()),
+            (_, got) => Err(Error::planes(means.len(), got)),
         }
     }
 }
@@ -70,15 +81,25 @@ pub(crate) fn luma(red: u8, green: u8, blue: u8) -> u8 {
     ((sum + 32_768) >> 16) as u8 // the weights add up to 65536, so the quotient is at most 255
 }
 
+/// Checks mean and deviation of every plane.
+pub(crate) fn validate_constants(means: &[f32], stds: &[f32]) -> Result<(), Error> {
+    setting("mean", "a finite number", means, |mean| mean.is_finite())?;
+    setting("std", "a positive number", stds, |std| std.is_finite() && std > 0.0)?;
+    match means.len() == stds.len() && !means.is_empty() {
+        true => Ok(()),
+        false => Err(Error::setting("std", "one number for every mean", stds.len())),
+    }
+}
+
 fn setting(
-    setting: &'static str,
-    expected: &'static str,
+    setting: &str,
+    expected: &str,
     values: &[f32],
     accepted: impl Fn(f32) -> bool,
 ) -> Result<(), Error> {
     match values.iter().find(|value| !accepted(**value)) {
         None => Ok(()),
-        Some(got) => Err(Error::Setting { setting, expected, got: f64::from(*got) }),
+        Some(got) => Err(Error::setting(setting, expected, f64::from(*got))),
     }
 }
 

@@ -39,8 +39,8 @@ pub struct Progress {
 /// the missing files. The archive itself is kept.
 ///
 /// # Errors
-/// Those of [`fetch`]; [`Error::UnsafeEntry`] if the archive reaches outside its folder;
-/// [`Error::MissingFile`] if it lacks a file; [`Error::Io`] if the disk refuses.
+/// Those of [`fetch`]; [`Error::Damaged`] if the archive reaches outside its folder;
+/// [`Error::Missing`] if it lacks a file; [`Error::Io`] if the disk refuses.
 pub fn download(
     archive: &Archive,
     root: &Path,
@@ -60,9 +60,8 @@ pub fn download(
 /// can. `progress` is called at the start and after every 64 KiB or less.
 ///
 /// # Errors
-/// [`Error::Status`] if the server refuses, [`Error::Transport`] if it is not reached or the
-/// connection breaks, [`Error::ArchiveSize`] or [`Error::Checksum`] if the file is not the official
-/// one, [`Error::Io`] if the disk refuses.
+/// [`Error::Download`] if the server refuses or is not reached, or the connection breaks;
+/// [`Error::Damaged`] if the file is not the official one; [`Error::Io`] if the disk refuses.
 pub fn fetch(
     archive: &Archive,
     root: &Path,
@@ -114,17 +113,14 @@ fn receive(
         if received > total {
             file.set_len(0).map_err(disk)?;
             let advice = "the partial file was emptied; is this the right address?";
-            let path = part.to_owned();
-            return Err(Error::ArchiveSize { expected: total, got: received, path, advice });
+            return Err(archive_size(total, received, part, advice));
         }
         file.write_all(&chunk[..read]).map_err(disk)?;
         progress(Progress { received, total });
     }
     file.sync_all().map_err(disk)?;
     if received < total {
-        let advice = "run again to continue";
-        let path = part.to_owned();
-        return Err(Error::ArchiveSize { expected: total, got: received, path, advice });
+        return Err(archive_size(total, received, part, "run again to continue"));
     }
     Ok(())
 }
@@ -148,8 +144,8 @@ fn request(archive: &Archive, held: u64) -> Result<(Response<Body>, u64), Error>
         206 if held > 0 && begins_at(&response, held) => Ok((response, held)),
         206 | 416 if held > 0 => request(archive, 0), // another part than asked for, or none
         got => {
-            let url = archive.url.clone();
-            Err(Error::Status { expected: "200 or 206", got, url })
+            let advice = "try later or use a mirror";
+            Err(Error::download("download", "status 200 or 206", got, &archive.url, advice))
         }
     }
 }
@@ -160,16 +156,22 @@ fn begins_at(response: &Response<Body>, position: u64) -> bool {
 }
 
 fn transport(archive: &Archive, source: std::io::Error) -> Error {
-    Error::Transport { url: archive.url.clone(), source }
+    let advice = "check the connection and run again (a partial download is resumed)";
+    Error::download("download", "an answer", format!("\"{source}\""), &archive.url, advice)
+}
+
+/// An archive is longer or shorter than the official one.
+fn archive_size(expected: u64, got: u64, path: &Path, advice: &str) -> Error {
+    Error::damaged("archive", format!("{expected} bytes"), got, path.display(), advice)
 }
 
 /// Compares size and MD5 sum of `path` with those of the archive.
-fn verify(archive: &Archive, path: &Path, advice: &'static str) -> Result<(), Error> {
+fn verify(archive: &Archive, path: &Path, advice: &str) -> Result<(), Error> {
     let disk = |source| Error::io("read", path, source);
     let mut file = File::open(path).map_err(disk)?;
     let (expected, got) = (archive.bytes, file.metadata().map_err(disk)?.len());
     if got != expected {
-        return Err(Error::ArchiveSize { expected, got, path: path.to_owned(), advice });
+        return Err(archive_size(expected, got, path, advice));
     }
     let mut sum = Md5::new();
     let mut chunk = vec![0; 1 << 20];
@@ -181,8 +183,8 @@ fn verify(archive: &Archive, path: &Path, advice: &'static str) -> Result<(), Er
     }
     let got: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     if got != archive.md5 {
-        let expected = archive.md5.clone();
-        return Err(Error::Checksum { expected, got, path: path.to_owned(), advice });
+        let expected = format!("md5 {}", archive.md5);
+        return Err(Error::damaged("checksum", expected, got, path.display(), advice));
     }
     Ok(())
 }

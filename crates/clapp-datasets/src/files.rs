@@ -58,16 +58,22 @@ impl RecordFile {
         official: usize,
         sizes: Sizes,
     ) -> Result<usize, Error> {
-        let (what, path, got, record) =
-            (what.to_owned(), self.path.clone(), self.bytes, record as u64);
-        let expected = official as u64 * record;
+        let (got, expected) = (self.bytes, official as u64 * record as u64);
         if sizes == Sizes::Official && got != expected {
-            return Err(Error::FileSize { what, expected, got, path });
+            let question = if got < expected {
+                "is the download complete?"
+            } else {
+                "is this the right file?"
+            };
+            let advice = format!("{question} (Sizes::Any accepts other sizes)");
+            let expected = format!("{expected} bytes");
+            return Err(Error::damaged(what, expected, got, self.path.display(), advice));
         }
-        if got == 0 || !got.is_multiple_of(record) {
-            return Err(Error::PartialRecord { what, record, got, path });
+        if got == 0 || !got.is_multiple_of(record as u64) {
+            return Err(Error::partial_record(what, record, got, self.path.display()));
         }
-        Ok(usize::try_from(got / record).expect("a file on disk has fewer records than usize::MAX"))
+        Ok(usize::try_from(got / record as u64)
+            .expect("a file on disk has fewer records than usize::MAX"))
     }
 
     /// Fills `into` from byte `offset` on.
@@ -99,9 +105,7 @@ pub(crate) fn locate(
     let searched: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
     match searched.iter().find(|folder| folder.join(file).is_file()) {
         Some(folder) => Ok(folder.clone()),
-        None => {
-            Err(Error::MissingFile { dataset: dataset.to_owned(), file: file.to_owned(), searched })
-        }
+        None => Err(Error::missing_file(dataset, file, &searched)),
     }
 }
 
@@ -122,12 +126,7 @@ pub(crate) fn class_names(path: &Path, default: &[&str]) -> Result<Vec<String>, 
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let names: Vec<String> = lines.map(str::to_owned).collect();
     if names.len() != default.len() {
-        return Err(Error::Count {
-            what: "class names".into(),
-            expected: default.len(),
-            got: names.len(),
-            place: path.display().to_string(),
-        });
+        return Err(Error::count("class names", default.len(), names.len(), path.display()));
     }
     Ok(names)
 }

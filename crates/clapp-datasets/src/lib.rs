@@ -8,11 +8,20 @@
 //! | [LibriSpeech](sound) | 28 539 utterances, 100 h | 16 kHz | your labels | 6.4 GB | CC BY 4.0; [page](https://www.openslr.org/12) |
 //! | [UCF-101, HMDB-51, any tree of videos](video) | 13 320 and 6 766 clips | 320×240 | 101, 51 | 7 and 2 GB | see [`video`] |
 //! | [moving scenes](video::moving) | embedded clips | 3×64×64 | 10 | – | of this crate |
-//! | [`InMemory`] | yours | any | ≤ 256 | – | yours |
+//! | [`InMemory`] | yours | any | any | – | yours |
 //!
 //! No tensor library is involved: a [`Batch`] holds plain `f32` values and a shape. Every random
 //! draw is keyed by `(seed, epoch, image)`, see [`clapp_random`], so a batch depends neither on
 //! threads nor on what was read before.
+//!
+//! ```text
+//! Source<Item> ── Subset ──► Loader<Batcher> ──► Batch
+//! (what and where)           (order, threads)    (values, shape, labels, indices)
+//! ```
+//! One [`Source`], one [`Loader`] and one bad-file policy ([`OnBad`], [`Skipped`]) serve every sense.
+//! What differs is the [`Item`]: an [`Image`], a [`sound::Recording`], a [`video::Clip`]; and the
+//! [`Batcher`], which makes of an item what a network sees: [`ImagePipeline`],
+//! [`sound::SpeechPipeline`], [`video::Sampling`] with [`video::ClipPipeline`].
 //!
 //! # Quick start
 //!
@@ -20,14 +29,14 @@
 //! use clapp_datasets::{ImagePipeline, InMemory, Loader, LoaderConfig};
 //!
 //! // Or: Stl10::open("datasets", stl10::Split::Unlabeled, Sizes::Official)?
-//! let source = InMemory::new("black", [3, 96, 96], vec![0; 8 * 3 * 96 * 96])?;
+//! let source = InMemory::images("black", [3, 96, 96], vec![0; 8 * 3 * 96 * 96])?;
 //! let config = LoaderConfig { batch_size: 4, ..LoaderConfig::training() };
 //! let loader = Loader::new(source, ImagePipeline::stl10(), config)?;
 //!
 //! for batch in loader.epoch(0)? {
 //!     let batch = batch?;
 //!     assert_eq!(batch.shape, [4, 1, 64, 64]); // [batch, colour, y, x]
-//!     assert_eq!(batch.pixels[0], (0.0 - 0.4120) / 0.2570);
+//!     assert_eq!(batch.values[0], (0.0 - 0.4120) / 0.2570);
 //!     assert_eq!(batch.labels, [None; 4]);
 //! }
 //! # Ok::<(), clapp_datasets::Error>(())
@@ -35,12 +44,15 @@
 //!
 //! # How to add a data set
 //!
-//! 1. Write a type that implements [`ImageSource`] or [`sound::SpeechSource`], in a file of its own: open and check everything
-//!    that can be checked once, read one image at a time.
+//! 1. Write a type that implements [`Source`] (its page has an example of twelve lines), in a file of
+//!    its own: open and check everything that can be checked once, read one item at a time. Items may
+//!    have any number of planes and of classes. Data that fit in memory need no type: [`InMemory`].
 //! 2. Give each bad input (missing, empty, truncated, oversized file; label out of range) a test
 //!    that compares the error's text: what was expected, what was found, where.
 //! 3. Test the order of bytes with an image whose pixels all differ.
 //! 4. Add a preset to [`ImagePipeline`] if its numbers are published, and a row to the table above.
+//!
+//! Data of another kind need an [`Item`] and a [`Batcher`] of their own; the rest is there.
 //!
 //! # Features
 //!
@@ -53,6 +65,7 @@
 
 #[cfg(feature = "download")]
 mod archive;
+mod batcher;
 mod batches;
 pub mod cifar;
 mod colour;
@@ -60,10 +73,14 @@ mod colour;
 pub mod download;
 mod error;
 mod files;
+mod image;
 mod loader;
+mod loader_config;
+mod memory;
 mod names;
 mod pipeline;
 mod scale;
+mod skipped;
 pub mod sound;
 mod source;
 pub mod split;
@@ -73,14 +90,19 @@ pub mod synthetic;
 mod unpack;
 pub mod video;
 
-pub use batches::{Batch, Batches};
+pub use batcher::{Batcher, Visit};
+pub use batches::{Batch, BatchOf, Batches};
 pub use cifar::Cifar;
 pub use colour::Colour;
-pub use error::Error;
+pub use error::{Error, Mismatch};
 pub use files::Sizes;
-pub use loader::{LastBatch, Loader, LoaderConfig, Order};
+pub use image::{Image, ImageInfo};
+pub use loader::Loader;
+pub use loader_config::{LastBatch, LoaderConfig, Order};
+pub use memory::InMemory;
 pub use pipeline::{Augment, Flip, ImagePipeline, View};
 pub use scale::Scale;
-pub use source::{ImageSource, InMemory};
+pub use skipped::{OnBad, Skipped};
+pub use source::{Info, Item, Part, Source};
 pub use split::Subset;
 pub use stl10::Stl10;

@@ -4,9 +4,10 @@ use clapp_random::{Purpose, stream};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::colour::{Colour, luma, normalise};
 use crate::scale::Scale;
+use crate::source::Source;
+use crate::{Batcher, Error, Image, ImageInfo, Visit};
 
 /// Whether images may be mirrored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,14 +120,13 @@ impl ImagePipeline {
     /// Checks the settings against images of size `dims` = `[colour, height, width]`.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a factor is 0, a deviation is not positive or a mean not finite;
-    /// [`Error::Shrink`] if the factor does not divide the sides; [`Error::Crop`] if the crop is 0
-    /// or larger than the scaled image; [`Error::Planes`] if the source has other than 1 or 3
-    /// planes, or 1 where colour is wanted.
+    /// [`Error::Config`] if a factor is 0 or does not divide the sides, a deviation is not positive or a
+    /// mean not finite, the crop is 0 or larger than the scaled image, or the images have other planes
+    /// than the colours need.
     pub fn validate(&self, dims: [usize; 3]) -> Result<(), Error> {
         let [_, height, width] = self.scale.output(dims)?;
         if self.crop == 0 || self.crop > height.min(width) {
-            return Err(Error::Crop { crop: self.crop, height, width });
+            return Err(Error::crop(self.crop, [height, width]));
         }
         self.colour.validate(dims[0])
     }
@@ -198,24 +198,47 @@ impl ImagePipeline {
             let start = (plane * height + view.top + y) * width + view.left;
             &image[start..][..self.crop]
         };
+        let (means, stds) = self.colour.constants();
         for (i, out) in out.chunks_exact_mut(self.crop).enumerate() {
             let (plane, y) = (i / self.crop, i % self.crop);
+            let (mean, std) = (means[plane], stds[plane]);
             match self.colour {
-                Colour::Gray { mean, std } if planes == 1 => {
-                    normalise(row(0, y).iter().copied(), mean, std, out);
-                }
-                Colour::Gray { mean, std } => {
+                Colour::Gray { .. } if planes == 3 => {
                     let colours = row(0, y).iter().zip(row(1, y)).zip(row(2, y));
                     normalise(colours.map(|((r, g), b)| luma(*r, *g, *b)), mean, std, out);
                 }
-                Colour::Rgb { mean, std } => {
-                    normalise(row(plane, y).iter().copied(), mean[plane], std[plane], out);
-                }
+                _ => normalise(row(plane, y).iter().copied(), mean, std, out),
             }
             if view.mirrored {
                 out.reverse();
             }
         }
+    }
+}
+
+impl Batcher for ImagePipeline {
+    type Item = Image;
+    type Shape = [usize; 4];
+
+    fn shape(&self, source: &dyn Source<Item = Image>, index: usize) -> Result<[usize; 4], Error> {
+        self.validate(source.info(index).dims)?;
+        let [planes, height, width] = self.output_dims();
+        Ok([1, planes, height, width])
+    }
+
+    fn make(
+        &self,
+        source: &dyn Source<Item = Image>,
+        index: usize,
+        Visit { seed, epoch, augment }: Visit,
+        out: &mut [f32],
+    ) -> Result<Option<u32>, Error> {
+        let info @ ImageInfo { dims, label } = source.info(index);
+        let mut image = vec![0; info.bytes()];
+        source.read(index, &mut image)?;
+        let view = self.view(dims, augment, seed, epoch, index as u64);
+        self.apply(&image, dims, view, out);
+        Ok(label)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::Error;
 /// assert_eq!(Scale::Enlarge(2).apply(&[0, 100], [1, 1, 2])[..4], [0, 25, 75, 100]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Scale {
     /// The image stays as it is.
     #[default]
@@ -35,21 +36,18 @@ impl Scale {
     /// The size of an image of size `dims` = `[colour, height, width]` afterwards.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the factor is 0 or above 64, [`Error::Shrink`] if it does not divide
-    /// both sides.
+    /// [`Error::Config`] if the factor is 0 or above 64, or does not divide both sides.
     pub fn output(self, dims: [usize; 3]) -> Result<[usize; 3], Error> {
         let [colour, height, width] = dims;
         match self {
             Self::Keep => Ok(dims),
             Self::Shrink(factor) | Self::Enlarge(factor) if !(1..=64).contains(&factor) => {
-                Err(Error::Setting {
-                    setting: "scale",
-                    expected: "a factor in 1..=64",
-                    got: factor as f64,
-                })
+                Err(Error::setting("scale", "a factor in 1..=64", factor))
             }
             Self::Shrink(factor) if height % factor + width % factor > 0 => {
-                Err(Error::Shrink { factor, height, width })
+                let expected = "a factor that divides both sides";
+                let place = format!("an image of {height}×{width}");
+                Err(Error::config("scale", expected, factor, place, "choose a divisor"))
             }
             Self::Shrink(factor) => Ok([colour, height / factor, width / factor]),
             Self::Enlarge(factor) => Ok([colour, height * factor, width * factor]),

@@ -6,9 +6,10 @@
 use clapp_random::{Purpose, Stream, stream};
 use rand::RngExt;
 
-use crate::{Error, ImageSource};
+use crate::source::{Info, Part, Source};
+use crate::{Error, Image};
 
-/// The order in which an epoch visits `len` images, a permutation of `0..len`.
+/// The order in which an epoch visits `len` items, a permutation of `0..len`.
 ///
 /// Depends on `(seed, epoch)` only: an epoch can be repeated or resumed without its predecessors.
 ///
@@ -54,32 +55,28 @@ const HOLD_OUT: u64 = 1;
 /// ```
 /// use clapp_datasets::{InMemory, Subset, split::few_labels};
 ///
-/// let source = InMemory::new("six", [1, 1, 1], vec![0; 6])?.with_labels(vec![0, 1, 0, 1, 0, 1], 2)?;
+/// let source = InMemory::images("six", [1, 1, 1], vec![0; 6])?.with_labels(vec![0, 1, 0, 1, 0, 1], 2)?;
 /// let indices = few_labels(&source, 2, 7)?;
 /// assert_eq!(indices.len(), 4);
 /// let four = Subset::new(source, indices)?;
 /// # Ok::<(), clapp_datasets::Error>(())
 /// ```
 pub fn few_labels(
-    source: &dyn ImageSource,
+    source: &dyn Source<Item = Image>,
     per_class: usize,
     seed: u64,
 ) -> Result<Vec<usize>, Error> {
     let mut members = vec![Vec::new(); source.classes()];
     for index in 0..source.len() {
-        if let Some(label) = source.label(index) {
-            members[usize::from(label)].push(index);
+        if let Some(label) = source.info(index).label {
+            members[label as usize].push(index);
         }
     }
     let mut chosen = Vec::with_capacity(per_class * members.len());
     for (class, mut members) in members.into_iter().enumerate() {
         if members.len() < per_class {
-            return Err(Error::TooFew {
-                what: format!("few labels of class {class}"),
-                expected: per_class,
-                got: members.len(),
-                place: source.name().to_owned(),
-            });
+            let what = format!("few labels of class {class}");
+            return Err(too_few_images(&what, per_class, members.len(), source.name()));
         }
         shuffle(&mut members, &mut stream(seed, Purpose::Split, [FEW_LABELS, class as u64, 0, 0]));
         chosen.extend_from_slice(&members[..per_class]);
@@ -98,25 +95,20 @@ pub fn few_labels(
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::{ImageSource, InMemory, split::hold_out};
+/// use clapp_datasets::{InMemory, Source, split::hold_out};
 ///
-/// let source = InMemory::new("ten", [1, 1, 1], vec![0; 10])?;
+/// let source = InMemory::images("ten", [1, 1, 1], vec![0; 10])?;
 /// let (training, validation) = hold_out(&source, source.len() / 5, 2)?;
 /// assert_eq!((training.len(), validation.len()), (8, 2));
 /// # Ok::<(), clapp_datasets::Error>(())
 /// ```
 pub fn hold_out(
-    source: &dyn ImageSource,
+    source: &dyn Source<Item = Image>,
     validation: usize,
     seed: u64,
 ) -> Result<(Vec<usize>, Vec<usize>), Error> {
     if validation > source.len() {
-        return Err(Error::TooFew {
-            what: "hold-out".to_owned(),
-            expected: validation,
-            got: source.len(),
-            place: source.name().to_owned(),
-        });
+        return Err(too_few_images("hold-out", validation, source.len(), source.name()));
     }
     let mut held_out: Vec<usize> = (0..source.len()).collect();
     shuffle(&mut held_out, &mut stream(seed, Purpose::Split, [HOLD_OUT, 0, 0, 0]));
@@ -126,14 +118,18 @@ pub fn hold_out(
     Ok((training, held_out))
 }
 
-/// Some images of a source, in a given order; an image may occur more than once.
+fn too_few_images(what: &str, expected: usize, got: usize, place: &str) -> Error {
+    Error::too_few(what, format!("at least {expected} images"), got, place, "ask for fewer")
+}
+
+/// Some items of a source, in a given order; an item may occur more than once.
 ///
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::{ImageSource, InMemory, Subset};
+/// use clapp_datasets::{InMemory, Source, Subset};
 ///
-/// let source = InMemory::new("three", [1, 1, 1], vec![10, 11, 12])?;
+/// let source = InMemory::images("three", [1, 1, 1], vec![10, 11, 12])?;
 /// let last_first = Subset::new(source, vec![2, 0])?;
 /// let mut pixel = [0];
 /// last_first.read(0, &mut pixel)?;
@@ -146,17 +142,18 @@ pub struct Subset<S> {
     indices: Vec<usize>,
 }
 
-impl<S: ImageSource> Subset<S> {
-    /// The images of `source` at `indices`.
+impl<S: Source> Subset<S> {
+    /// The items of `source` at `indices`.
     ///
     /// # Errors
-    /// [`Error::SubsetIndex`] if the source has no image of that index.
+    /// [`Error::Config`] if the source has no item of that index.
     pub fn new(source: S, indices: Vec<usize>) -> Result<Self, Error> {
         let expected = source.len();
         match indices.iter().find(|index| **index >= expected) {
             None => Ok(Self { source, indices }),
             Some(&got) => {
-                Err(Error::SubsetIndex { expected, got, place: source.name().to_owned() })
+                let expected = format!("indices below {expected}");
+                Err(Error::config("subset", expected, got, source.name(), "correct the indices"))
             }
         }
     }
@@ -168,21 +165,19 @@ impl<S: ImageSource> Subset<S> {
     }
 }
 
-impl<S: ImageSource> ImageSource for Subset<S> {
+impl<S: Source> Source for Subset<S> {
+    type Item = S::Item;
+
     fn len(&self) -> usize {
         self.indices.len()
     }
 
-    fn dims(&self) -> [usize; 3] {
-        self.source.dims()
+    fn info(&self, index: usize) -> Info<'_, Self> {
+        self.source.info(self.indices[index])
     }
 
-    fn read(&self, index: usize, into: &mut [u8]) -> Result<(), Error> {
-        self.source.read(self.indices[index], into)
-    }
-
-    fn label(&self, index: usize) -> Option<u8> {
-        self.source.label(self.indices[index])
+    fn read(&self, index: usize, part: Part<'_, Self>) -> Result<(), Error> {
+        self.source.read(self.indices[index], part)
     }
 
     fn name(&self) -> &str {
@@ -200,9 +195,9 @@ mod tests {
     use crate::InMemory;
 
     /// 40 images of classes 0, 1, 2, 3, 0, 1, …
-    fn forty() -> InMemory {
+    fn forty() -> InMemory<Image> {
         let labels = (0..40).map(|i| i % 4).collect();
-        InMemory::new("forty", [1, 1, 1], (0..40).collect())
+        InMemory::images("forty", [1, 1, 1], (0..40).collect())
             .unwrap()
             .with_labels(labels, 4)
             .unwrap()
@@ -240,7 +235,7 @@ mod tests {
         let source = forty();
         let mut counts = [0; 4];
         for index in few_labels(&source, 3, 5).unwrap() {
-            counts[usize::from(source.label(index).unwrap())] += 1;
+            counts[source.info(index).label.unwrap() as usize] += 1;
         }
         assert_eq!(counts, [3; 4]);
     }
@@ -282,7 +277,7 @@ mod tests {
         let subset = Subset::new(forty(), vec![7, 38]).unwrap();
         let mut pixel = [0];
         subset.read(1, &mut pixel).unwrap();
-        assert_eq!((pixel, subset.label(1), subset.len()), ([38], Some(2), 2));
+        assert_eq!((pixel, subset.info(1).label, subset.len()), ([38], Some(2), 2));
     }
 
     #[test]

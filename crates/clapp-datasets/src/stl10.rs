@@ -12,8 +12,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::files::{RecordFile, class_names, locate, optional_text};
-use crate::source::{assert_read, check_labels};
-use crate::{Error, ImageSource, Sizes};
+use crate::source::{Item, Source, check_labels};
+use crate::{Error, Image, ImageInfo, Sizes};
 
 /// The side of an image in pixels.
 const SIDE: usize = 96;
@@ -55,12 +55,12 @@ impl Split {
 /// One split of STL-10, read from its files on demand.
 ///
 /// Opening checks sizes, all labels and all folds; after that only the disk can fail.
-/// [`dims`](ImageSource::dims) is `[3, 96, 96]`: planar RGB, row by row.
+/// An image is `[3, 96, 96]`: planar RGB, row by row.
 ///
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::{ImageSource, Sizes, stl10::{Split, Stl10}};
+/// use clapp_datasets::{Sizes, Source, stl10::{Split, Stl10}};
 ///
 /// # let root = tempfile::tempdir().unwrap();
 /// // A file of one image: its first *column* is bright red.
@@ -75,11 +75,10 @@ impl Split {
 /// ```
 #[derive(Debug)]
 pub struct Stl10 {
-    split: Split,
     name: String,
     images: RecordFile,
     len: usize,
-    labels: Option<Vec<u8>>,
+    labels: Option<Vec<u32>>,
     class_names: Vec<String>,
     folds: Option<Vec<Vec<usize>>>,
 }
@@ -89,10 +88,9 @@ impl Stl10 {
     /// `stl10_binary/stl10_binary/`.
     ///
     /// # Errors
-    /// [`Error::MissingFile`] if there are no such files, [`Error::FileSize`] or
-    /// [`Error::PartialRecord`] if a size is wrong, [`Error::Count`] if labels and images differ in
-    /// number, [`Error::Label`] if a label is not in 1..=10, [`Error::FoldIndex`] if
-    /// `fold_indices.txt` exists and is damaged, [`Error::Io`] if the system refuses.
+    /// [`Error::Missing`] if there are no such files; [`Error::Damaged`] if a size is wrong, labels and
+    /// images differ in number, a label is not in 1..=10, or `fold_indices.txt` exists and is damaged;
+    /// [`Error::Io`] if the system refuses.
     pub fn open(root: impl AsRef<Path>, split: Split, sizes: Sizes) -> Result<Self, Error> {
         let stem = split.file_stem();
         let folder = locate("stl10", root.as_ref(), &FOLDERS, &format!("{stem}_X.bin"))?;
@@ -109,13 +107,7 @@ impl Stl10 {
         };
         let class_names = class_names(&folder.join("class_names.txt"), &NAMES)?;
         let name = format!("stl10/{stem}");
-        Ok(Self { split, name, images, len, labels, class_names, folds })
-    }
-
-    /// The part of the data set that this is.
-    #[must_use]
-    pub fn split(&self) -> Split {
-        self.split
+        Ok(Self { name, images, len, labels, class_names, folds })
     }
 
     /// The file that images are read from.
@@ -138,24 +130,23 @@ impl Stl10 {
     }
 }
 
-impl ImageSource for Stl10 {
+impl Source for Stl10 {
+    type Item = Image;
+
     fn len(&self) -> usize {
         self.len
     }
 
-    fn dims(&self) -> [usize; 3] {
-        [3, SIDE, SIDE]
+    fn info(&self, index: usize) -> ImageInfo {
+        let label = self.labels.as_ref().map(|labels| labels[index]);
+        ImageInfo { dims: [3, SIDE, SIDE], label }
     }
 
     fn read(&self, index: usize, into: &mut [u8]) -> Result<(), Error> {
-        assert_read(self, index, into);
+        Image::assert_part(self, index, &into);
         self.images.read(index as u64 * IMAGE_BYTES as u64, into)?; // [colour, x, y]
         into.chunks_exact_mut(SIDE * SIDE).for_each(transpose); // [colour, y, x]
         Ok(())
-    }
-
-    fn label(&self, index: usize) -> Option<u8> {
-        self.labels.as_ref().map(|labels| labels[index])
     }
 
     fn name(&self) -> &str {
@@ -176,7 +167,12 @@ fn transpose(plane: &mut [u8]) {
     }
 }
 
-fn read_labels(folder: &Path, split: Split, images: usize, sizes: Sizes) -> Result<Vec<u8>, Error> {
+fn read_labels(
+    folder: &Path,
+    split: Split,
+    images: usize,
+    sizes: Sizes,
+) -> Result<Vec<u32>, Error> {
     let stem = split.file_stem();
     let what = format!("stl10 {stem} labels");
     locate("stl10", folder, &[""], &format!("{stem}_y.bin"))?;
@@ -184,13 +180,12 @@ fn read_labels(folder: &Path, split: Split, images: usize, sizes: Sizes) -> Resu
     let got = file.count(&what, 1, split.official_images(), sizes)?;
     let place = file.path().display().to_string();
     if got != images {
-        return Err(Error::Count { what, expected: images, got, place });
+        return Err(Error::count(what, images, got, place));
     }
     let mut labels = vec![0; images];
     file.read(0, &mut labels)?;
-    check_labels(&labels, 1..=10, &what, &place)?;
-    labels.iter_mut().for_each(|label| *label -= 1);
-    Ok(labels)
+    check_labels(labels.iter().copied().map(u32::from), 1..=10, &what, &place)?;
+    Ok(labels.into_iter().map(|label: u8| u32::from(label) - 1).collect())
 }
 
 /// Lines of indices, separated by blanks; officially ten lines of 1 000.
@@ -205,12 +200,13 @@ fn read_folds(
     for (line, words) in text.lines().enumerate().filter(|(_, words)| !words.trim().is_empty()) {
         let index = |word: &str| match word.parse() {
             Ok(index) if index < images => Ok(index),
-            _ => Err(Error::FoldIndex {
-                expected: images,
-                got: word.to_owned(),
-                line: line + 1,
-                path: path.clone(),
-            }),
+            _ => Err(Error::damaged(
+                "fold indices",
+                format!("an index below {images}"),
+                format!("{word:?} at line {}", line + 1),
+                &place,
+                "restore the file or remove it (it is optional)",
+            )),
         };
         let fold: Vec<usize> = words.split_whitespace().map(index).collect::<Result<_, _>>()?;
         official(format!("indices of fold {}", line + 1), 1_000, fold.len(), sizes, &place)?;
@@ -228,7 +224,7 @@ fn official(
     place: &str,
 ) -> Result<(), Error> {
     if sizes == Sizes::Official && got != expected {
-        return Err(Error::Count { what, expected, got, place: place.to_owned() });
+        return Err(Error::count(what, expected, got, place));
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ use rayon::prelude::*;
 
 use clapp_random::{Purpose, Stream, stream};
 
-use crate::{Error, InMemory};
+use crate::{Error, Image, InMemory};
 
 /// Side of a scene, in pixels: STL-10's.
 const SIDE: usize = 96;
@@ -77,25 +77,29 @@ pub enum Part {
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::{ImageSource, synthetic};
+/// use clapp_datasets::{Source, synthetic};
 /// let scenes = synthetic::scenes(2, synthetic::Part::Test, 20)?;
-/// assert_eq!(scenes.dims(), [3, 96, 96]);
-/// assert_eq!(scenes.label(13), Some(3));
+/// assert_eq!(scenes.info(13).dims, [3, 96, 96]);
+/// assert_eq!(scenes.info(13).label, Some(3));
 /// # Ok::<(), clapp_datasets::Error>(())
 /// ```
 ///
 /// # Cost
 ///
 /// About a millisecond and 27,648 bytes a scene; all cores are used.
-pub fn scenes(seed: u64, part: Part, count: usize) -> Result<InMemory, Error> {
+pub fn scenes(seed: u64, part: Part, count: usize) -> Result<InMemory<Image>, Error> {
+    let (name, dims) = ("synthetic scenes", [3, SIDE, SIDE]);
+    if count == 0 {
+        return InMemory::images(name, dims, Vec::new());
+    }
     let stamps: Vec<Vec<f32>> = (0..CLASSES).map(stamp).collect();
-    let mut pixels = vec![0_u8; count * 3 * SIDE * SIDE];
-    pixels.par_chunks_mut(3 * SIDE * SIDE).enumerate().for_each(|(index, image)| {
+    let image = |index: usize| {
+        let (class, mut pixels) = (index % CLASSES, vec![0; 3 * SIDE * SIDE]);
         let mut random = stream(seed, Purpose::Synthesis, [part as u64, index as u64, 0, 0]);
-        scene(&stamps[index % CLASSES], &mut random, image);
-    });
-    let labels = (0..count).map(|index| (index % CLASSES) as u8).collect();
-    InMemory::new("synthetic scenes", [3, SIDE, SIDE], pixels)?.with_labels(labels, CLASSES)
+        scene(&stamps[class], &mut random, &mut pixels);
+        Image { dims, label: Some(class as u32), pixels }
+    };
+    InMemory::new(name, (0..count).into_par_iter().map(image).collect(), CLASSES)
 }
 
 /// The stamp of one orientation, free of its mean.
@@ -183,9 +187,9 @@ fn standardise(values: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ImageSource;
+    use crate::Source;
 
-    fn lumas(scenes: &InMemory, index: usize) -> Vec<f32> {
+    fn lumas(scenes: &InMemory<Image>, index: usize) -> Vec<f32> {
         let mut bytes = vec![0; 3 * SIDE * SIDE];
         scenes.read(index, &mut bytes).unwrap();
         let luma = |pixel: usize| {
@@ -227,7 +231,7 @@ mod tests {
                 let best = (0..CLASSES)
                     .max_by(|&a, &b| power(&luma, a).total_cmp(&power(&luma, b)))
                     .unwrap();
-                scenes.label(index) == Some(best as u8)
+                scenes.info(index).label == Some(best as u32)
             })
             .count();
         assert!(right >= 45, "expected at least 45 of 50 by oriented power, got {right}");

@@ -32,20 +32,18 @@ pub(crate) fn unpack(archive: &Archive, file: &Path, root: &Path) -> Result<Path
             }
             Accept::Skip => {}
             Accept::Refuse => {
-                return Err(Error::UnsafeEntry {
-                    folder: archive.folder.clone(),
-                    entry: path.display().to_string(),
-                    path: file.to_owned(),
-                });
+                return Err(Error::damaged(
+                    "unpack",
+                    format!("plain files below {}/", archive.folder),
+                    format!("{:?}", path.display().to_string()),
+                    file.display(),
+                    "do not trust this archive",
+                ));
             }
         }
     }
     if let Some(file_name) = missing(archive, &staging.0) {
-        return Err(Error::MissingFile {
-            dataset: archive.folder.clone(),
-            file: file_name,
-            searched: vec![file.to_owned()],
-        });
+        return Err(Error::missing_file(&archive.folder, file_name, &[file.to_owned()]));
     }
     let folder = root.join(&archive.folder);
     for name in contained(archive, &staging.0) {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use clapp_datasets::cifar::{Kind, Split};
-use clapp_datasets::{Cifar, Error, ImageSource, Sizes};
+use clapp_datasets::{Cifar, Error, Sizes, Source};
 use tempfile::TempDir;
 
 const IMAGE: usize = 3 * 32 * 32;
@@ -60,7 +60,10 @@ fn the_five_batches_are_one_sequence() {
     for batch in 1..=5 {
         for i in 0..batch {
             train.read(index, &mut image).unwrap();
-            assert_eq!((train.label(index), image[0]), (Some(batch), 10 * batch + i));
+            assert_eq!(
+                (train.info(index).label, image[0]),
+                (Some(u32::from(batch)), 10 * batch + i)
+            );
             index += 1;
         }
     }
@@ -79,7 +82,10 @@ fn the_official_folder_is_found_below_the_root() {
     let root = tempfile::tempdir().unwrap();
     write_cifar10(&root.path().join("cifar-10-batches-bin"));
     let train = open(&root).unwrap();
-    assert_eq!((train.name(), train.classes(), train.dims()), ("cifar10/train", 10, [3, 32, 32]));
+    assert_eq!(
+        (train.name(), train.classes(), train.info(0).dims),
+        ("cifar10/train", 10, [3, 32, 32])
+    );
 }
 
 #[test]
@@ -90,7 +96,7 @@ fn both_labels_of_cifar100_are_readable() {
         let mut image = vec![1; IMAGE];
         test.read(1, &mut image).unwrap();
         assert_eq!(image, record(&[], 0));
-        (test.label(0).unwrap(), test.class_names()[0].clone(), test.classes())
+        (test.info(0).label.unwrap(), test.class_names()[0].clone(), test.classes())
     };
     assert_eq!(labels(Kind::Cifar100Fine), (99, "apple".to_owned(), 100));
     assert_eq!(labels(Kind::Cifar100Coarse), (19, "aquatic_mammals".to_owned(), 20));

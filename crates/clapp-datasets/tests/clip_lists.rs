@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use clapp_datasets::Error;
-use clapp_datasets::video::{ClipList, Faulty, Media, Part};
+use clapp_datasets::video::{ClipList, Media, Part};
+use clapp_datasets::{Error, OnBad};
 
 fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
@@ -33,8 +33,8 @@ const BOTH: &str =
 #[test]
 fn the_class_is_the_folder_whatever_the_file_is_called() {
     let root = ucf(&[("trainlist01.txt", BOTH)]);
-    let list = ClipList::ucf101(root.path(), 1, Part::Train, Faulty::Stop).unwrap();
-    let found: Vec<(&str, u8)> =
+    let list = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Refuse).unwrap();
+    let found: Vec<(&str, u32)> =
         list.clips().iter().map(|clip| (clip.id.as_str(), clip.label)).collect();
     let expected =
         [("Archery/v_Archery_g01_c01", 0), ("HandstandPushups/v_HandStandPushups_g08_c01", 1)];
@@ -50,7 +50,7 @@ fn line_ends_of_windows_and_labels_in_test_lists_change_nothing() {
         ucf(&[("testlist01.txt", BOTH), ("testlist02.txt", &windows), ("testlist03.txt", &bare)]);
     write(root.path(), "ucfTrainTestlist/classInd.txt", "1 Archery\r\n2 HandstandPushups\r\n\r\n");
     let clips = |split| {
-        let list = ClipList::ucf101(root.path(), split, Part::Test, Faulty::Stop).unwrap();
+        let list = ClipList::ucf101(root.path(), split, Part::Test, OnBad::Refuse).unwrap();
         list.clips().to_vec()
     };
     assert_eq!(clips(1), clips(2));
@@ -67,7 +67,7 @@ fn frames_in_folders_are_found_in_the_authors_tree() {
         "Archery/v_Archery_g01_c01.avi 1\n",
     );
     write(root.path(), "frame/Archery/v_Archery_g01_c01/image_00001.jpg", "");
-    let list = ClipList::ucf101(root.path(), 2, Part::Train, Faulty::Stop).unwrap();
+    let list = ClipList::ucf101(root.path(), 2, Part::Train, OnBad::Refuse).unwrap();
     let expected = root.path().join("frame/Archery/v_Archery_g01_c01");
     assert_eq!(list.clips()[0].media, Media::Frames(expected));
 }
@@ -76,7 +76,7 @@ fn frames_in_folders_are_found_in_the_authors_tree() {
 fn a_missing_video_is_named_and_the_rest_is_used() {
     let text = format!("{BOTH}Archery/v_Archery_g09_c09.avi 1\n");
     let root = ucf(&[("trainlist01.txt", &text)]);
-    let list = ClipList::ucf101(root.path(), 1, Part::Train, Faulty::Skip).unwrap();
+    let list = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Skip).unwrap();
     assert_eq!((list.clips().len(), list.skipped().len()), (2, 1));
     let text = list.skipped().to_string();
     assert!(
@@ -86,8 +86,8 @@ fn a_missing_video_is_named_and_the_rest_is_used() {
         ),
         "{text}"
     );
-    let error = ClipList::ucf101(root.path(), 1, Part::Train, Faulty::Stop).unwrap_err();
-    assert!(matches!(error, Error::MissingFile { .. }), "{error}");
+    let error = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Refuse).unwrap_err();
+    assert!(matches!(error, Error::Missing(_)), "{error}");
 }
 
 #[test]
@@ -99,14 +99,17 @@ fn damaged_lines_are_errors_with_their_number() {
         ("../Archery/v.avi", "another way out"),
     ] {
         let root = ucf(&[("trainlist01.txt", &format!("{BOTH}\r\n{line}\r\n"))]);
-        let error = ClipList::ucf101(root.path(), 1, Part::Train, Faulty::Skip).unwrap_err();
-        assert!(matches!(error, Error::SplitLine { line: 4, .. }), "{text}: {error}");
+        let error = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Skip).unwrap_err();
+        assert!(matches!(error, Error::Damaged(_)), "{text}: {error}");
+        assert!(
+            error.to_string().contains("split list: ")
+                && error.to_string().contains(" at line 4 in ")
+        );
         assert!(error.to_string().contains(line), "{error}");
     }
     let root = ucf(&[("trainlist01.txt", BOTH)]);
     write(root.path(), "ucfTrainTestlist/classInd.txt", "1 Archery\n3 HandstandPushups\n");
-    let error =
-        ClipList::ucf101(root.path(), 1, Part::Train, Faulty::Skip).unwrap_err().to_string();
+    let error = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Skip).unwrap_err().to_string();
     assert!(
         error.starts_with(
             "split list: expected `id Class`, ids from 1 in order, got \"3 HandstandPushups\" at \
@@ -119,14 +122,14 @@ fn damaged_lines_are_errors_with_their_number() {
 #[test]
 fn missing_lists_and_splits_are_named() {
     let root = ucf(&[]);
-    let error = ClipList::ucf101(root.path(), 3, Part::Test, Faulty::Skip).unwrap_err().to_string();
+    let error = ClipList::ucf101(root.path(), 3, Part::Test, OnBad::Skip).unwrap_err().to_string();
     assert!(
         error.starts_with("ucf101: expected file testlist03.txt, got no such file in "),
         "{error}"
     );
-    let error = ClipList::ucf101(root.path(), 4, Part::Test, Faulty::Skip).unwrap_err().to_string();
+    let error = ClipList::ucf101(root.path(), 4, Part::Test, OnBad::Skip).unwrap_err().to_string();
     assert!(error.starts_with("split: expected 1, 2 or 3, got 4"), "{error}");
-    let error = ClipList::hmdb51(root.path(), 1, Part::Test, Faulty::Skip).unwrap_err().to_string();
+    let error = ClipList::hmdb51(root.path(), 1, Part::Test, OnBad::Skip).unwrap_err().to_string();
     assert!(
         error.starts_with("hmdb51: expected file *_test_split1.txt, got no such file in "),
         "{error}"
@@ -137,8 +140,7 @@ fn missing_lists_and_splits_are_named() {
 fn a_list_of_which_no_video_is_there_is_an_error() {
     let root = ucf(&[("trainlist01.txt", BOTH)]);
     fs::remove_dir_all(root.path().join("UCF-101")).unwrap();
-    let error =
-        ClipList::ucf101(root.path(), 1, Part::Train, Faulty::Skip).unwrap_err().to_string();
+    let error = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Skip).unwrap_err().to_string();
     assert!(
         error.starts_with("clip list: expected at least one usable clip, got none of 2 in "),
         "{error}"
@@ -159,15 +161,16 @@ fn hmdb_marks_choose_the_part() {
     );
     write(root.path(), &format!("{lists}/turn_test_split1.txt"), "e_0.avi 1\n");
     let ids = |part| {
-        let list = ClipList::hmdb51(root.path(), 1, part, Faulty::Stop).unwrap();
+        let list = ClipList::hmdb51(root.path(), 1, part, OnBad::Refuse).unwrap();
         assert_eq!(list.classes(), ["turn", "wave"]);
         list.clips().iter().map(|clip| (clip.id.clone(), clip.label)).collect::<Vec<_>>()
     };
     assert_eq!(ids(Part::Train), [("turn/e_0".to_owned(), 0), ("wave/a b_0".to_owned(), 1)]);
     assert_eq!(ids(Part::Test), [("wave/c_1".to_owned(), 1)]);
     write(root.path(), &format!("{lists}/wave_test_split1.txt"), "c_1.avi 3\n");
-    let error = ClipList::hmdb51(root.path(), 1, Part::Test, Faulty::Skip).unwrap_err();
-    assert!(matches!(error, Error::SplitLine { line: 1, .. }), "{error}");
+    let error = ClipList::hmdb51(root.path(), 1, Part::Test, OnBad::Skip).unwrap_err();
+    assert!(matches!(error, Error::Damaged(_)), "{error}");
+    assert!(error.to_string().contains(" at line 1 in "), "{error}");
 }
 
 #[test]
@@ -177,17 +180,17 @@ fn an_empty_class_folder_is_named_and_keeps_its_label() {
     write(root.path(), "run/notes.txt", "no video");
     write(root.path(), "walk/two/image_00001.jpg", "");
     fs::create_dir(root.path().join("stand")).unwrap();
-    let list = ClipList::folders(root.path(), Faulty::Skip).unwrap();
+    let list = ClipList::folders(root.path(), OnBad::Skip).unwrap();
     assert_eq!(list.classes(), ["run", "stand", "walk"]);
-    let labels: Vec<u8> = list.clips().iter().map(|clip| clip.label).collect();
+    let labels: Vec<u32> = list.clips().iter().map(|clip| clip.label).collect();
     assert_eq!(labels, [0, 2]);
     let text = list.skipped().to_string();
     assert!(
         text.contains("stand: class folder: expected videos or folders of frames, got none in "),
         "{text}"
     );
-    let error = ClipList::folders(root.path(), Faulty::Stop).unwrap_err();
-    assert!(matches!(error, Error::EmptyClass { .. }), "{error}");
+    let error = ClipList::folders(root.path(), OnBad::Refuse).unwrap_err();
+    assert!(matches!(error, Error::Unfit(_)), "{error}");
 }
 
 #[test]
@@ -199,7 +202,7 @@ fn a_hold_out_takes_its_share_of_every_class() {
     }
     fs::create_dir(root.path().join("c")).unwrap();
     let hold_out =
-        |share, seed| ClipList::folders(root.path(), Faulty::Skip).unwrap().hold_out(share, seed);
+        |share, seed| ClipList::folders(root.path(), OnBad::Skip).unwrap().hold_out(share, seed);
     let (train, test) = hold_out(0.3, 5).unwrap();
     assert_eq!((train.skipped().len(), test.skipped().len()), (1, 0), "a class without videos");
     for label in [0, 1] {

@@ -9,11 +9,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
-use clapp_datasets::LoaderConfig;
 use clapp_datasets::sound::{
-    Check, Framing, IndexCache, OnBad, OpenOptions, PhoneLabels, Scaling, SpeechFiles,
-    SpeechLoader, SpeechPipeline, SpeechSource, outputs, surplus,
+    Check, Framing, IndexCache, OpenOptions, PhoneLabels, Scaling, SpeechFiles, SpeechPipeline,
+    outputs, surplus,
 };
+use clapp_datasets::{Loader, LoaderConfig, OnBad, Source};
 use clapp_testing::{folder, skip};
 
 fn options() -> OpenOptions {
@@ -35,8 +35,8 @@ fn genuine_labels_are_as_many_as_frames() {
     let labelled = files.with_labels(&labels).unwrap().labelled();
     let found: Vec<_> = (0..labelled.len())
         .map(|index| {
-            let samples = labelled.utterance(index).samples;
-            let labels = labelled.labels(index).unwrap().len();
+            let samples = labelled.info(index).samples;
+            let labels = labelled.info(index).labels.as_ref().unwrap().len();
             (samples, labels, outputs(samples), surplus(samples))
         })
         .collect();
@@ -74,7 +74,7 @@ fn a_genuine_label_more_or_less_is_refused() {
 #[test]
 fn genuine_samples_are_scaled_by_the_published_constants() {
     let Some((files, _)) = genuine() else { return };
-    let amplitudes = files.read_whole(0).unwrap();
+    let amplitudes = files.get(0).unwrap().samples;
     let mut scaled = amplitudes.clone();
     Scaling::librispeech().apply(&mut scaled);
     for (f, x) in amplitudes.into_iter().zip(scaled) {
@@ -91,11 +91,11 @@ fn crops_of_librispeech_are_of_about_unit_variance() {
     let Some(root) = folder("CLAPP_LIBRISPEECH_DIR") else { return };
     let files = SpeechFiles::librispeech(root, "train-clean-100", &options()).unwrap();
     let (utterances, pipeline) = (files.len(), SpeechPipeline::librispeech());
-    let config = LoaderConfig { batch_size: 8, ..SpeechLoader::training() };
-    let loader = SpeechLoader::new(files, pipeline, config, OnBad::Refuse).unwrap();
+    let config = LoaderConfig { batch_size: 8, ..LoaderConfig::speech() };
+    let loader = Loader::new(files, pipeline, config).unwrap();
     let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
     for batch in loader.epoch(0).unwrap() {
-        for &x in &batch.unwrap().samples {
+        for &x in &batch.unwrap().values {
             sum += f64::from(x);
             squares += f64::from(x).powi(2);
             count += 1.0;
@@ -121,7 +121,10 @@ fn labelled_parts_have_one_label_per_frame() {
     let labelled = files.with_labels(&labels).unwrap().labelled();
     assert_eq!(labelled.len(), labels.ids().count());
     for index in 0..labelled.len() {
-        let samples = labelled.utterance(index).samples;
-        assert_eq!(labelled.labels(index).unwrap().len(), Framing::Hops.labels(samples));
+        let samples = labelled.info(index).samples;
+        assert_eq!(
+            labelled.info(index).labels.as_ref().unwrap().len(),
+            Framing::Hops.labels(samples)
+        );
     }
 }

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clapp_datasets::{
-    Augment, Batch, Error, ImagePipeline, ImageSource, InMemory, LastBatch, Loader, LoaderConfig,
-    Order, Subset,
+    Augment, Batch, Error, Image, ImageInfo, ImagePipeline, InMemory, LastBatch, Loader,
+    LoaderConfig, Order, Source, Subset,
 };
 
 /// 23 gray images of 8×8 pixels that all differ.
-fn images() -> InMemory {
+fn images() -> InMemory<Image> {
     let pixels = (0..23 * 64).map(|i| (i * 37 % 256) as u8).collect();
     let labels = (0..23).map(|i| i % 5).collect();
-    InMemory::new("images", [1, 8, 8], pixels).unwrap().with_labels(labels, 5).unwrap()
+    InMemory::images("images", [1, 8, 8], pixels).unwrap().with_labels(labels, 5).unwrap()
 }
 
 fn pipeline() -> ImagePipeline {
@@ -36,7 +36,7 @@ fn epoch(loader: &Loader, epoch: u64) -> Vec<Batch> {
 
 /// Behaves like [`images`] but slow in an irregular way, counting reads, and bad at one image.
 struct Troubled {
-    images: InMemory,
+    images: InMemory<Image>,
     reads: Arc<AtomicUsize>,
     bad: Option<(usize, Trouble)>,
 }
@@ -53,12 +53,13 @@ impl Troubled {
     }
 }
 
-impl ImageSource for Troubled {
+impl Source for Troubled {
+    type Item = Image;
     fn len(&self) -> usize {
         self.images.len()
     }
-    fn dims(&self) -> [usize; 3] {
-        self.images.dims()
+    fn info(&self, index: usize) -> ImageInfo {
+        self.images.info(index)
     }
     fn read(&self, index: usize, into: &mut [u8]) -> Result<(), Error> {
         self.reads.fetch_add(1, Ordering::SeqCst);
@@ -72,9 +73,6 @@ impl ImageSource for Troubled {
             }),
             _ => self.images.read(index, into),
         }
-    }
-    fn label(&self, index: usize) -> Option<u8> {
-        self.images.label(index)
     }
     fn name(&self) -> &str {
         "troubled"
@@ -99,13 +97,13 @@ fn an_epoch_holds_every_image_once_with_its_label() {
     let batches = epoch(&loader(2), 0);
     assert_eq!(batches.iter().map(Batch::len).collect::<Vec<_>>(), [4, 4, 4, 4, 4, 3]);
     assert_eq!(batches[5].shape, [3, 1, 5, 5]);
-    assert_eq!(batches[5].pixels.len(), 3 * 25);
+    assert_eq!(batches[5].values.len(), 3 * 25);
     let mut indices: Vec<usize> = batches.iter().flat_map(|b| b.indices.clone()).collect();
     indices.sort_unstable();
     assert!(indices.into_iter().eq(0..23));
     for batch in batches {
         for (index, label) in batch.indices.iter().zip(batch.labels) {
-            assert_eq!(label, Some((index % 5) as u8));
+            assert_eq!(label, Some((index % 5) as u32));
         }
     }
 }
@@ -157,7 +155,7 @@ fn evaluation_is_in_order_and_never_changes() {
     assert_eq!(first, epoch(&loader, 1));
     assert!(first[0].indices.iter().copied().eq(0..23));
     // Image 0, centre crop from (1, 1): pixel 9 of the image.
-    assert_eq!(first[0].pixels[0], (f32::from((9 * 37 % 256) as u8) / 255.0 - 0.4120) / 0.2570);
+    assert_eq!(first[0].values[0], (f32::from((9 * 37 % 256) as u8) / 255.0 - 0.4120) / 0.2570);
 }
 
 #[test]

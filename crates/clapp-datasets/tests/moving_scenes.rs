@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
-use clapp_datasets::video::ClipSource;
+use clapp_datasets::Source;
 use clapp_datasets::video::moving::{CLASSES, MovingScenes, Part};
 use clapp_eval::{Features, StandardisedProbe, probe};
 use ndarray::Array2;
@@ -16,14 +16,14 @@ fn frames(scenes: &MovingScenes, clip: usize, which: &[usize]) -> Vec<Vec<f32>> 
         let mean = |p: &[u8]| p.iter().map(|v| f32::from(*v)).sum::<f32>() / 3.0;
         gray.push(frame.pixels().chunks_exact(3).map(mean).collect());
     };
-    scenes.read(clip, which, &mut keep).unwrap();
+    scenes.read(clip, (which, &mut keep)).unwrap();
     gray
 }
 
 fn features(part: Part, count: usize, of: impl Fn(&MovingScenes, usize) -> Vec<f32>) -> Features {
     let scenes = MovingScenes::new(2, part, count);
     let rows: Vec<Vec<f32>> = (0..count).map(|clip| of(&scenes, clip)).collect();
-    let labels = (0..count).map(|clip| scenes.label(clip).unwrap().into()).collect();
+    let labels = (0..count).map(|clip| scenes.info(clip).label.unwrap()).collect();
     let dim = rows[0].len();
     Features::new(Array2::from_shape_vec((count, dim), rows.concat()).unwrap(), labels).unwrap()
 }
@@ -157,7 +157,7 @@ fn frames_use_the_range_of_a_byte_without_clipping_much() {
     let scenes = MovingScenes::new(2, Part::Train, CLASSES);
     let mut values: Vec<u8> = Vec::new();
     for clip in 0..CLASSES {
-        scenes.read(clip, &[0], &mut |_, frame| values.extend(frame.pixels())).unwrap();
+        scenes.read(clip, (&[0], &mut |_, frame| values.extend(frame.pixels()))).unwrap();
     }
     let clipped = values.iter().filter(|v| [0, 255].contains(*v)).count() as f64;
     assert!(clipped / (values.len() as f64) < 0.02);

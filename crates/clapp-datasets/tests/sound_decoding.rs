@@ -5,9 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clapp_datasets::sound::{
-    Check, IndexCache, OnBad, OpenOptions, Rates, SpeechFiles, SpeechSource,
-};
+use clapp_datasets::sound::{Check, IndexCache, OpenOptions, Rates, SpeechFiles};
+use clapp_datasets::{OnBad, Source};
 use tempfile::TempDir;
 
 mod sound_files;
@@ -42,7 +41,7 @@ fn assert_refused(root: &TempDir, options: &OpenOptions, start: &str, place: &Pa
     write(&root.path().join("good.wav"), &wav(&steps(500, 1), 16_000, 1));
     let options = OpenOptions { on_bad: OnBad::Skip, ..options.clone() };
     let files = SpeechFiles::folder(root.path(), &options).unwrap();
-    assert_eq!((files.len(), files.utterance(0).id.as_str()), (1, "good"));
+    assert_eq!((files.len(), files.info(0).id.as_str()), (1, "good"));
     assert_eq!(files.skipped().len(), 1);
     assert_eq!(files.skipped().iter().next().unwrap().to_string(), text);
 }
@@ -53,7 +52,7 @@ fn compressed_flac_of_another_encoder_is_read_as_it_was() {
     let files = SpeechFiles::folder(root, &thorough()).unwrap();
     let formula = |i: i32| (31 * i % 2_400 - 1_200).abs() * 8 - 4_800 + (i * i % 7 * 7_919) % 7;
     let expected: Vec<i16> = (0..5_000).map(|i| formula(i) as i16).collect();
-    assert_eq!(files.read_whole(0).unwrap(), amplitudes(&expected));
+    assert_eq!(files.get(0).unwrap().samples, amplitudes(&expected));
 }
 
 #[test]
@@ -64,13 +63,13 @@ fn any_part_of_a_file_is_read_as_it_was() {
     {
         let (root, _) = one(name, &bytes);
         let files = open(&root, &options());
-        assert_eq!(files.utterance(0).samples, 60_000);
-        assert_eq!(files.read_whole(0).unwrap(), amplitudes(&expected));
+        assert_eq!(files.info(0).samples, 60_000);
+        assert_eq!(files.get(0).unwrap().samples, amplitudes(&expected));
         // Before and after the place from which on the frame is looked for; at and around the edges
         // of frames; to the very end.
         for start in [0, 1, 1_023, 1_024, 12_287, 12_288, 40_959, 40_960, 40_961, 59_000] {
             let mut part = vec![0.0; 1_000];
-            files.read(0, start, &mut part).unwrap();
+            files.read(0, (start, &mut part)).unwrap();
             assert_eq!(part, amplitudes(&expected[start..start + 1_000]), "{name} from {start}");
         }
     }
@@ -103,7 +102,7 @@ fn wav_files_of_other_formats_are_read_as_amplitudes() {
         (32, hound::SampleFormat::Float),
     ] {
         let (root, _) = one("a.WAV", &write(bits, format, &samples));
-        assert_eq!(open(&root, &options()).read_whole(0).unwrap(), samples, "{bits} bits");
+        assert_eq!(open(&root, &options()).get(0).unwrap().samples, samples, "{bits} bits");
     }
 }
 
@@ -128,10 +127,10 @@ fn another_rate_is_resampled_on_request() {
     };
     let (root, _) = one("a.flac", &flac(&tone(48_000.0, 48_000), 48_000, 1));
     let files = open(&root, &OpenOptions { rates: Rates::Resample, ..options() });
-    assert_eq!(files.utterance(0).samples, 16_000);
+    assert_eq!(files.info(0).samples, 16_000);
     let expected = amplitudes(&tone(16_000.0, 16_000));
     let mut part = vec![0.0; 4_000];
-    files.read(0, 6_000, &mut part).unwrap();
+    files.read(0, (6_000, &mut part)).unwrap();
     // Half a sample of 48 kHz at 440 Hz, half of full scale, and rounding to 16 bits.
     let bound = 0.5 * std::f32::consts::TAU * 440.0 * 0.5 / 48_000.0 + 1e-3;
     let differences = part.iter().zip(&expected[6_000..]).map(|(a, b)| (a - b).abs());
@@ -158,10 +157,10 @@ fn a_truncated_file_is_found_by_a_thorough_check_or_when_it_is_read() {
         let format = &name[2..];
         let start = format!("{format}: expected 5000 samples, {got}");
         let files = open(&root, &options());
-        let text = files.read_whole(0).unwrap_err().to_string();
+        let text = files.get(0).unwrap_err().to_string();
         assert!(text.starts_with(&start) && text.ends_with("; is the file complete?"), "{text}");
         // What lies before the end can still be read.
-        files.read(0, 0, &mut [0.0; 3_000]).unwrap();
+        files.read(0, (0, &mut [0.0; 3_000])).unwrap();
         assert_refused(&root, &thorough(), &start, &path);
     }
 }
@@ -172,8 +171,8 @@ fn a_damaged_frame_is_found_by_its_checksum() {
     bytes[5_000] ^= 4; // within the third frame
     let (root, path) = one("a.flac", &bytes);
     let files = open(&root, &options());
-    files.read(0, 0, &mut [0.0; 2_048]).unwrap();
-    let text = files.read_whole(0).unwrap_err().to_string();
+    files.read(0, (0, &mut [0.0; 2_048])).unwrap();
+    let text = files.get(0).unwrap_err().to_string();
     assert!(text.starts_with("flac: expected "), "{text}");
     assert!(text.contains(&path.display().to_string()), "{text}");
     assert_refused(&root, &thorough(), "flac: expected ", &path);

@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use clapp_datasets::Error;
 use clapp_datasets::sound::{
-    Check, Framing, IndexCache, IndexUse, OnBad, OpenOptions, PhoneLabels, Speakers, SpeechFiles,
-    SpeechSource, SplitList, label_count,
+    Check, Framing, IndexCache, IndexUse, OpenOptions, PhoneLabels, Recording, Speakers,
+    SpeechFiles, SplitList, label_count,
 };
+use clapp_datasets::{Error, OnBad, Source};
 use tempfile::TempDir;
 
 mod sound_files;
@@ -50,8 +50,12 @@ fn open(root: &TempDir, options: &OpenOptions) -> SpeechFiles {
     SpeechFiles::librispeech(root.path(), PART, options).unwrap()
 }
 
-fn ids(files: &dyn SpeechSource) -> Vec<&str> {
-    (0..files.len()).map(|i| files.utterance(i).id.as_str()).collect()
+fn ids(files: &dyn Source<Item = Recording>) -> Vec<&str> {
+    (0..files.len()).map(|i| files.info(i).id.as_str()).collect()
+}
+
+fn labels_of(files: &SpeechFiles, index: usize) -> Option<&[u32]> {
+    files.info(index).labels.as_deref()
 }
 
 /// A text file in a folder of its own.
@@ -73,11 +77,11 @@ fn names_tell_speaker_and_chapter() {
     let root = corpus();
     let files = open(&root, &options());
     assert_eq!(ids(&files), ["103-1240-0000", "19-198-0000", "19-198-0001", "26-495-0002"]);
-    let utterance = files.utterance(1);
+    let utterance = files.info(1);
     assert_eq!(utterance.speaker.as_deref(), Some("19"));
     assert_eq!(utterance.chapter.as_deref(), Some("198"));
     assert_eq!((utterance.samples, files.name()), (4_000, "librispeech/train-clean-100"));
-    assert_eq!((files.labels(0), files.classes()), (None, 0));
+    assert_eq!((&files.info(0).labels, files.classes()), (&None, 0));
     let speakers = Speakers::of(&files);
     assert_eq!(speakers.names(), ["103", "19", "26"]);
     assert_eq!(speakers.number(&files, 2), Some(1));
@@ -114,7 +118,10 @@ fn a_name_that_is_not_librispeechs_is_refused_or_skipped() {
         let bad = root.path().join(PART).join(bad);
         write(&bad, &flac(&steps(900, 0), 16_000, 1));
         let error = SpeechFiles::librispeech(root.path(), PART, &options()).unwrap_err();
-        assert!(matches!(&error, Error::UtteranceName { path } if *path == bad), "{error}");
+        assert!(
+            matches!(&error, Error::Unfit(found) if found.got == bad.display().to_string()),
+            "{error}"
+        );
         let files = open(&root, &OpenOptions { on_bad: OnBad::Skip, ..options() });
         assert_eq!((files.len(), files.skipped().len()), (4, 1));
     }
@@ -133,7 +140,7 @@ fn two_files_of_one_utterance_are_refused_or_the_second_is_skipped() {
     );
     assert_eq!(error, expected);
     let files = open(&root, &OpenOptions { on_bad: OnBad::Skip, ..options() });
-    assert_eq!((files.len(), files.skipped().len(), files.utterance(1).samples), (4, 1, 4_000));
+    assert_eq!((files.len(), files.skipped().len(), files.info(1).samples), (4, 1, 4_000));
 }
 
 #[test]
@@ -168,8 +175,8 @@ fn labels_come_to_their_utterances() {
     let labels = PhoneLabels::read(labels, 41, OnBad::Refuse).unwrap();
     let files = open(&root, &options()).with_labels(&labels).unwrap();
     assert_eq!((files.len(), files.classes()), (4, 41));
-    assert_eq!(files.labels(1).unwrap().len(), label_count(4_000));
-    assert_eq!(files.labels(0), None);
+    assert_eq!(labels_of(&files, 1).unwrap().len(), label_count(4_000));
+    assert_eq!(labels_of(&files, 0), None);
     assert_eq!(ids(&files.labelled()), ["19-198-0000", "26-495-0002"]);
 }
 
@@ -199,7 +206,7 @@ fn labels_of_hops_are_more_than_labels_of_windows() {
     let (_folder, labels) = text("labels.txt", &format!("19-198-0000 {words}\n"));
     let read = || PhoneLabels::read(&labels, 41, OnBad::Refuse).unwrap();
     let files = open(&root, &options()).with_labels(&read().framed(Framing::Hops)).unwrap();
-    assert_eq!((files.labels(1).unwrap().len(), files.framing()), (25, Framing::Hops));
+    assert_eq!((labels_of(&files, 1).unwrap().len(), files.info(1).framing), (25, Framing::Hops));
     let error = open(&root, &options()).with_labels(&read()).unwrap_err().to_string();
     assert!(error.contains("expected 23 ") && error.contains("got 25 "), "{error}");
     assert!(error.ends_with("; is this the right file and Framing?"), "{error}");
@@ -218,9 +225,9 @@ fn a_folder_of_wav_files_has_label_files_beside_them() {
         .with_label_files(3, Framing::Windows)
         .unwrap();
     assert_eq!(ids(&files), ["anna/one", "anna/two", "bob/one", "solo"]);
-    assert_eq!(files.labels(0), Some(&[0, 1, 2, 1][..]));
-    assert_eq!((files.labels(1), files.labels(2)), (None, Some(&[2, 2][..])));
-    assert_eq!(files.utterance(3).speaker, None);
+    assert_eq!(labels_of(&files, 0), Some(&[0, 1, 2, 1][..]));
+    assert_eq!((labels_of(&files, 1), labels_of(&files, 2)), (None, Some(&[2, 2][..])));
+    assert_eq!(files.info(3).speaker, None);
 
     fs::write(root.path().join("solo.phones"), "1\n3\n").unwrap();
     let reopened = SpeechFiles::folder(root.path(), &options()).unwrap();
@@ -247,7 +254,7 @@ fn an_index_is_written_once_and_used_ever_after() {
     assert_eq!(again.index(), index_use(4, 0));
     assert_eq!(ids(&again), ids(&open(&root, &options())));
     let lengths = |files: &SpeechFiles| -> Vec<usize> {
-        (0..files.len()).map(|i| files.utterance(i).samples).collect()
+        (0..files.len()).map(|i| files.info(i).samples).collect()
     };
     assert_eq!(lengths(&again), [5_000, 4_000, 4_100, 3_000]);
 }
@@ -262,7 +269,7 @@ fn changed_files_are_read_again_and_others_are_not() {
     let changed = path(root.path(), "19-198-0000");
     write(&changed, &flac(&steps(9_000, 9), 16_000, 1));
     let files = open(&root, &options);
-    assert_eq!((files.index(), files.utterance(1).samples), (index_use(3, 1), 9_000));
+    assert_eq!((files.index(), files.info(1).samples), (index_use(3, 1), 9_000));
 
     // The same size at another time.
     write(&changed, &flac(&steps(9_000, 8), 16_000, 1));

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use clapp_datasets::stl10::Split;
-use clapp_datasets::{Error, ImageSource, Sizes, Stl10};
+use clapp_datasets::{Error, Sizes, Source, Stl10};
 use tempfile::TempDir;
 
 const SIDE: usize = 96;
@@ -73,9 +73,12 @@ fn columns_on_disk_become_rows_in_memory() {
 #[test]
 fn labels_count_from_zero() {
     let stl10 = open(&train()).unwrap();
-    let labels: Vec<_> = (0..stl10.len()).map(|i| stl10.label(i)).collect();
+    let labels: Vec<_> = (0..stl10.len()).map(|i| stl10.info(i).label).collect();
     assert_eq!(labels, [Some(0), Some(9), Some(3)]);
-    assert_eq!((stl10.classes(), stl10.dims(), stl10.name()), (10, [3, 96, 96], "stl10/train"));
+    assert_eq!(
+        (stl10.classes(), stl10.info(0).dims, stl10.name()),
+        (10, [3, 96, 96], "stl10/train")
+    );
     assert_eq!(stl10.class_names()[9], "truck");
 }
 
@@ -95,7 +98,7 @@ fn unlabelled_images_have_no_labels() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("unlabeled_X.bin"), stored(1)).unwrap();
     let stl10 = Stl10::open(root.path(), Split::Unlabeled, Sizes::Any).unwrap();
-    assert_eq!((stl10.len(), stl10.label(0), stl10.classes()), (1, None, 0));
+    assert_eq!((stl10.len(), stl10.info(0).label, stl10.classes()), (1, None, 0));
 }
 
 #[test]

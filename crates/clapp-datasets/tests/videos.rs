@@ -9,10 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use clapp_datasets::Error;
-use clapp_datasets::video::{
-    Check, ClipList, ClipSource, Faulty, Ffmpeg, Frame, Preparation, PreparedClips, prepare,
-};
+use clapp_datasets::video::{Check, ClipList, Ffmpeg, Frame, Preparation, PreparedClips, prepare};
+use clapp_datasets::{Error, OnBad, Source};
 use clapp_testing::{copy_real_videos, count_frames, make_video};
 use common::{RED, ffmpeg, make_frames};
 
@@ -22,7 +20,7 @@ fn run(root: &Path, preparation: &Preparation) -> Result<(PreparedClips, usize),
     let count = |_| {
         built.fetch_add(1, Ordering::Relaxed);
     };
-    let list = ClipList::folders(root.join("videos"), preparation.faulty)?;
+    let list = ClipList::folders(root.join("videos"), preparation.on_bad)?;
     let clips = prepare(list, root.join("prepared"), preparation, count)?;
     Ok((clips, built.into_inner()))
 }
@@ -32,10 +30,7 @@ fn tiny(short_side: usize) -> Preparation {
 }
 
 fn pixels(clips: &PreparedClips, clip: usize) -> Result<Vec<Frame>, Error> {
-    let mut frames = Vec::new();
-    let all: Vec<usize> = (0..clips.frames(clip)).collect();
-    clips.read(clip, &all, &mut |_, frame| frames.push(frame.clone()))?;
-    Ok(frames)
+    Ok(clips.get(clip)?.frames)
 }
 
 /// Brightness that grows by four levels a frame.
@@ -50,8 +45,11 @@ fn a_video_has_all_its_frames_in_order_at_the_size_asked_for() {
     let video = root.path().join("videos/ramp/one.avi");
     make_video(&video, 23, "64x48", RAMP, &["-c:v", "mpeg4", "-bf", "2", "-q:v", "2"]);
     let (clips, built) = run(root.path(), &tiny(24)).unwrap();
-    assert_eq!((clips.len(), built, clips.frames(0)), (1, 1, count_frames(&video)));
-    assert_eq!((clips.frames(0), clips.dims(0), clips.id(0)), (23, [24, 32], "ramp/one"));
+    assert_eq!((clips.len(), built, clips.info(0).frames), (1, 1, count_frames(&video)));
+    assert_eq!(
+        (clips.info(0).frames, clips.info(0).dims, clips.id(0)),
+        (23, [24, 32, 3], "ramp/one")
+    );
 
     // The reference: frames as ffmpeg writes them, at the same size.
     let mut command = Command::new("ffmpeg");
@@ -79,10 +77,10 @@ fn real_videos_have_as_many_frames_as_ffprobe_counts() {
     assert!(clips.skipped().is_empty(), "{}", clips.skipped());
     assert_eq!(clips.len(), videos.len());
     for (clip, video) in videos.iter().enumerate() {
-        assert_eq!(clips.frames(clip), count_frames(video), "{}", video.display());
-        assert_eq!(clips.dims(clip)[0], 240);
-        let last = clips.frames(clip) - 1;
-        clips.read(clip, &[last], &mut |_, frame| assert_eq!(frame.dims()[0], 240)).unwrap();
+        assert_eq!(clips.info(clip).frames, count_frames(video), "{}", video.display());
+        assert_eq!(clips.info(clip).dims[0], 240);
+        let last = clips.info(clip).frames - 1;
+        clips.read(clip, (&[last], &mut |_, frame| assert_eq!(frame.dims()[0], 240))).unwrap();
     }
 }
 
@@ -104,7 +102,7 @@ fn bad_videos_are_named_and_the_rest_is_used() {
     assert!(sound.arg(class.join("sound.avi")).status().unwrap().success());
 
     let (clips, _) = run(root.path(), &tiny(24)).unwrap();
-    assert_eq!((clips.len(), clips.id(0), clips.frames(0)), (1, "ramp/good", 30));
+    assert_eq!((clips.len(), clips.id(0), clips.info(0).frames), (1, "ramp/good", 30));
     let skipped = clips.skipped().to_string();
     let reasons = |id: &str| {
         let entry = clips.skipped().entries().iter().find(|(clip, _)| clip == id);
@@ -118,8 +116,12 @@ fn bad_videos_are_named_and_the_rest_is_used() {
         let reason = reasons(id);
         assert!(reason.starts_with("video: expected a video stream, got "), "{reason}");
     }
-    let stop = Preparation { faulty: Faulty::Stop, ..tiny(24) };
-    assert!(matches!(run(root.path(), &stop), Err(Error::Video { .. } | Error::FrameCount { .. })));
+    let stop = Preparation { on_bad: OnBad::Refuse, ..tiny(24) };
+    let error = run(root.path(), &stop).unwrap_err();
+    assert!(
+        matches!(error, Error::Damaged(_)) && error.to_string().starts_with("video: "),
+        "{error}"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -144,8 +146,8 @@ fn without_ffmpeg_videos_are_skipped_with_advice_and_frames_are_used() {
     let text = clips.skipped().to_string();
     assert!(text.contains("red/one and 1 more: video: expected the program "), "{text}");
     assert!(text.contains("install ffmpeg (apt install ffmpeg, "), "{text}");
-    let stop = Preparation { faulty: Faulty::Stop, ..without.clone() };
-    assert!(matches!(run(root.path(), &stop), Err(Error::Program { .. })));
+    let stop = Preparation { on_bad: OnBad::Refuse, ..without.clone() };
+    assert!(matches!(run(root.path(), &stop), Err(Error::Program(_))));
 
     fs::remove_dir_all(root.path().join("videos/red/frames")).unwrap();
     let error = run(root.path(), &without).unwrap_err().to_string();
@@ -161,7 +163,7 @@ fn frames_of_the_right_size_are_copied_as_they_are() {
     let root = tempfile::tempdir().unwrap();
     make_frames(&root.path().join("videos/red/one"), 4);
     let (clips, _) = run(root.path(), &tiny(2)).unwrap();
-    assert_eq!((clips.frames(0), clips.dims(0)), (4, [2, 3]));
+    assert_eq!((clips.info(0).frames, clips.info(0).dims), (4, [2, 3, 3]));
     let frames = pixels(&clips, 0).unwrap();
     assert!(frames.iter().all(|frame| *frame == frames[0]));
     let prepared = fs::read(root.path().join("prepared/red/one.clip")).unwrap();
@@ -177,7 +179,7 @@ fn frames_of_another_size_are_scaled() {
     make_frames(&root.path().join("videos/red/100% of it"), 4);
     let (clips, _) = run(root.path(), &tiny(4)).unwrap();
     assert!(clips.skipped().is_empty(), "{}", clips.skipped());
-    assert_eq!((clips.frames(0), clips.dims(0)), (4, [4, 6]));
+    assert_eq!((clips.info(0).frames, clips.info(0).dims), (4, [4, 6, 3]));
 }
 
 #[test]
@@ -205,7 +207,7 @@ fn bad_frame_folders_are_named_and_the_rest_is_used() {
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
-    let stop = Preparation { faulty: Faulty::Stop, ..tiny(2) };
+    let stop = Preparation { on_bad: OnBad::Refuse, ..tiny(2) };
     assert!(run(root.path(), &stop).is_err());
 }
 
@@ -226,7 +228,7 @@ fn what_is_prepared_is_not_prepared_again() {
     // A source that has changed.
     make_frames(&root.path().join("videos/red/one"), 5);
     let (clips, built) = run(root.path(), &tiny(2)).unwrap();
-    assert_eq!((clips.frames(0), built), (5, 1));
+    assert_eq!((clips.info(0).frames, built), (5, 1));
 }
 
 #[test]
@@ -257,7 +259,8 @@ fn a_flipped_bit_is_found_wherever_it_is() {
         damaged[byte] ^= 4;
         fs::write(&path, &damaged).unwrap();
         let error = pixels(&clips, 0).unwrap_err();
-        assert!(matches!(error, Error::PreparedClip { .. }), "byte {byte}: {error}");
+        assert!(matches!(error, Error::Damaged(_)), "byte {byte}: {error}");
+        assert!(error.to_string().starts_with("prepared clip: "), "byte {byte}: {error}");
         assert!(
             error.to_string().contains("one.clip; remove the file and prepare again"),
             "{error}"

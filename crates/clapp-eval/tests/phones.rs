@@ -7,9 +7,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
 use clapp_datasets::sound::{
-    Framing, IndexCache, OnBad, OpenOptions, PhoneLabels, Scaling, Speakers, SpeechFiles,
-    SpeechSource, SplitList, synthetic, whole_utterances,
+    Framing, IndexCache, OpenOptions, PhoneLabels, Recording, Scaling, Speakers, SpeechFiles,
+    SplitList, synthetic, whole_utterances,
 };
+use clapp_datasets::{OnBad, Source};
 use clapp_eval::sound::{Edges, LogMel, Mfcc};
 use clapp_eval::{
     LinearProbe, PhoneFrames, PhoneScore, Probe, Readout, StandardisedProbe, figure, phones,
@@ -18,17 +19,17 @@ use ndarray::Array2;
 
 /// Features of all utterances of a source with their labels.
 fn frames(
-    source: impl SpeechSource + 'static,
+    source: impl Source<Item = Recording> + 'static,
     features: impl Fn(&[f32]) -> Array2<f32>,
 ) -> PhoneFrames {
     let source = std::sync::Arc::new(source);
     let (speakers, mut frames) = (Speakers::of(&source), PhoneFrames::new(source.classes()));
     for utterance in whole_utterances(source.clone(), Scaling::librispeech(), 2).unwrap() {
         let utterance = utterance.unwrap();
-        let (id, labels) = (&source.utterance(utterance.index).id, utterance.labels.unwrap());
-        let speaker = speakers.number(&source, utterance.index).unwrap();
-        let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
-        frames.push(id, speaker, features(&utterance.samples).view(), &labels).unwrap();
+        let index = utterance.indices[0];
+        let labels = utterance.labels[0].as_ref().unwrap();
+        let (id, speaker) = (&source.info(index).id, speakers.number(&source, index).unwrap());
+        frames.push(id, speaker, features(&utterance.values).view(), labels).unwrap();
     }
     frames
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clapp_datasets::{
-    Cifar, ImageSource, Sizes, Stl10, Subset, cifar, split, stl10,
+    Cifar, Image, Sizes, Stl10, Subset, cifar, split, stl10,
     synthetic::{self, Part},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A source that several loaders share.
-pub type Source = Arc<dyn ImageSource>;
+pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 /// The three parts of a data set.
 #[derive(Clone)]

@@ -112,5 +112,5 @@ impl Learner for Trainer {
 
 /// Moves a batch to a device.
 pub(crate) fn images(batch: Batch, device: &Device) -> Tensor<4> {
-    Tensor::from_data(TensorData::new(batch.pixels, batch.shape), device)
+    Tensor::from_data(TensorData::new(batch.values, batch.shape), device)
 }

@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 
 use clapp::{
     Experiment, Observer, RunOf, SoundData, StepMetrics,
-    datasets::sound::OnBad,
+    datasets::OnBad,
     eval::Report,
     store::{Checkpoint, read_metrics},
 };

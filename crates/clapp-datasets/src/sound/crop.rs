@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::frames::{Framing, HOP, outputs};
 use super::scaling::Scaling;
-use crate::{Augment, Error};
-
-/// Last index of the streams of [`Purpose::Augmentation`] that windows are drawn from; crops have 0.
-const WINDOWS: u64 = 1;
+use super::speech::Recording;
+use crate::source::Source;
+use crate::{Augment, Batcher, Error, Skipped, Visit};
 
 /// The steps from an utterance to input of a network.
 ///
@@ -55,11 +54,10 @@ impl SpeechPipeline {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the crop is empty or the scaling has no meaning.
+    /// [`Error::Config`] if the crop is empty or the scaling has no meaning.
     pub fn validate(&self) -> Result<(), Error> {
         if self.crop == 0 {
-            let (setting, expected) = ("crop", "at least 1 sample");
-            return Err(Error::Setting { setting, expected, got: 0.0 });
+            return Err(Error::setting("crop", "at least 1 sample", 0));
         }
         self.scaling.validate()
     }
@@ -110,6 +108,65 @@ impl SpeechPipeline {
     }
 }
 
+/// One crop of every utterance an epoch; those that are shorter than a crop are unfit.
+///
+/// ```
+/// use clapp_datasets::{Loader, LoaderConfig, sound::{SpeechPipeline, synthetic}};
+///
+/// let source = synthetic::utterances(2, synthetic::Part::Unlabelled, 9);
+/// let loader = Loader::new(source, SpeechPipeline::librispeech(), LoaderConfig::speech())?;
+/// assert_eq!(loader.batches_per_epoch(), 1); // of 8; the ninth waits for another epoch
+/// for batch in loader.epoch(0)? {
+///     assert_eq!(batch?.shape, [8, 1, 20_480]);
+/// }
+/// # Ok::<(), clapp_datasets::Error>(())
+/// ```
+impl Batcher for SpeechPipeline {
+    type Item = Recording;
+    type Shape = [usize; 3];
+
+    fn check(&self, source: &dyn Source<Item = Recording>, index: usize) -> Result<(), Error> {
+        let utterance = source.info(index);
+        if utterance.samples >= self.crop {
+            return Ok(());
+        }
+        let expected = format!("at least {} samples", self.crop);
+        let place = format!("utterance {} of {}", utterance.id, source.name());
+        let advice = "choose a shorter crop, or skip short utterances";
+        Err(Error::unfit("crop", expected, utterance.samples, place, advice))
+    }
+
+    fn shape(&self, _: &dyn Source<Item = Recording>, _: usize) -> Result<[usize; 3], Error> {
+        self.validate()?;
+        Ok([1, 1, self.crop])
+    }
+
+    fn make(
+        &self,
+        source: &dyn Source<Item = Recording>,
+        index: usize,
+        Visit { seed, epoch, augment }: Visit,
+        out: &mut [f32],
+    ) -> Result<Option<Vec<u32>>, Error> {
+        let utterance = source.info(index);
+        let start = self.start(utterance.samples, augment, seed, epoch, index as u64);
+        source.read(index, (start, out))?;
+        self.scaling.apply(out);
+        let of_crop = crop_labels(start, self.crop, utterance.samples, utterance.framing);
+        Ok(utterance.labels.as_ref().zip(of_crop).map(|(all, range)| all[range].to_vec()))
+    }
+
+    fn too_few(
+        &self,
+        source: &dyn Source<Item = Recording>,
+        expected: usize,
+        got: usize,
+        skipped: &Skipped,
+    ) -> Error {
+        skipped.too_few_utterances("loader", expected, got, source.name())
+    }
+}
+
 /// The labels of a crop that begins at sample `start`, one per output of the encoder; `None` if the
 /// utterance, of `samples`, has no label for some of them.
 ///
@@ -144,41 +201,6 @@ pub fn crop_labels(
     };
     let labels = first..first + outputs(crop);
     (labels.end <= framing.labels(samples)).then_some(labels)
-}
-
-/// Which outputs of a layer with `outputs` of them the loss looks at: `length` in a row from a
-/// random place, the same for a whole batch; all if there are no more.
-///
-/// ```text
-/// s uniform in [0, L − length): outputs s .. s + length
-/// ```
-/// The draw comes from the stream `(seed, Augmentation, [epoch, batch, layer, 1])`.
-///
-/// # Paper
-/// Löwe et al. 2019, `--subsample` of the published script, with 128 outputs. Deviations: none.
-///
-/// # Example
-///
-/// ```
-/// use clapp_datasets::sound::subsample_window;
-///
-/// let window = subsample_window(4_095, 128, 2, [0, 17, 1]);
-/// assert_eq!(window.len(), 128);
-/// assert_eq!(subsample_window(128, 128, 2, [0, 17, 5]), 0..128);
-/// ```
-#[must_use]
-pub fn subsample_window(
-    outputs: usize,
-    length: usize,
-    seed: u64,
-    [epoch, batch, layer]: [u64; 3],
-) -> Range<usize> {
-    if outputs <= length {
-        return 0..outputs;
-    }
-    let mut draws = stream(seed, Purpose::Augmentation, [epoch, batch, layer, WINDOWS]);
-    let start = draws.random_range(0..(outputs - length) as u64) as usize;
-    start..start + length
 }
 
 #[cfg(test)]
@@ -248,16 +270,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn windows_reach_both_ends_and_differ_between_layers_and_batches() {
-        let windows: Vec<_> = (0..300).map(|b| subsample_window(131, 128, 2, [0, b, 0])).collect();
-        let starts: BTreeSet<usize> = windows.iter().map(|w| w.start).collect();
-        assert!(starts.into_iter().eq(0..3)); // [0, 131 − 128)
-        let draw = |batch, layer| subsample_window(4_095, 128, 2, [1, batch, layer]);
-        assert_ne!(draw(0, 0), draw(0, 1));
-        assert_ne!(draw(0, 0), draw(1, 0));
     }
 
     #[test]

@@ -157,13 +157,7 @@ impl<'a> Flac<'a> {
                 Err(error) => return Err(symphonia(self.path, &error)),
             };
             let Some(packet) = packet else {
-                let (format, path) = (Format::Flac.name(), self.path.to_owned());
-                return Err(Error::Truncated {
-                    format,
-                    expected: self.header.samples,
-                    got: position,
-                    path,
-                });
+                return Err(truncated(Format::Flac, self.header.samples, position, self.path));
             };
             if packet.pts.get() != position as i64 {
                 return Err(self.broken("a frame that is missing or damaged"));
@@ -228,10 +222,7 @@ fn read_wav(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Error> {
     };
     match filled {
         Ok(count) if count == into.len() => Ok(()),
-        Ok(count) => {
-            let (got, path) = (start + count as u64, path.to_owned());
-            Err(Error::Truncated { format: Format::Wav.name(), expected, got, path })
-        }
+        Ok(count) => Err(truncated(Format::Wav, expected, start + count as u64, path)),
         Err(error) => Err(decode(Format::Wav, path, error.to_string())),
     }
 }
@@ -267,5 +258,17 @@ fn symphonia(path: &Path, error: &SymphoniaError) -> Error {
 }
 
 fn decode(format: Format, path: &Path, message: String) -> Error {
-    Error::Decode { format: format.name(), message, path: path.to_owned() }
+    failed(format.name(), path, &message)
+}
+
+/// A sound file cannot be decoded, or its checksum is not that of its samples.
+pub(super) fn failed(format: &str, path: &Path, message: &dyn std::fmt::Display) -> Error {
+    let got = format!("\"{message}\"");
+    Error::damaged(format, "sound that decodes", got, path.display(), "is the file complete?")
+}
+
+/// A sound file ends before the number of samples that its header announces.
+fn truncated(format: Format, expected: u64, got: u64, path: &Path) -> Error {
+    let expected = format!("{expected} samples");
+    Error::damaged(format.name(), expected, got, path.display(), "is the file complete?")
 }

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::decode;
-use super::frames::{Framing, RATE};
+use super::frames::RATE;
 use super::index::{self, Entry, IndexUse};
 use super::layout::{folder_utterance, librispeech_utterance, walk};
 use super::lists::SplitList;
 use super::options::{OpenOptions, Rates};
 use super::resample::{resample, resampled_len};
-use super::skipped::{OnBad, Skipped};
-use super::speech::{SpeechSource, Utterance, assert_read};
-use crate::Error;
+use super::speech::{Recording, Utterance};
+use crate::source::{Item, Source};
+use crate::{Error, OnBad, Skipped};
 
 /// Utterances in sound files (FLAC or WAV), decoded when they are read.
 ///
@@ -21,7 +21,7 @@ use crate::Error;
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::sound::{OpenOptions, SpeechFiles, SpeechSource};
+/// use clapp_datasets::{Source, sound::{OpenOptions, SpeechFiles}};
 ///
 /// # let root = tempfile::tempdir().unwrap();
 /// # let spec = hound::WavSpec {
@@ -33,31 +33,29 @@ use crate::Error;
 /// # wav.finalize().unwrap();
 /// // Or: SpeechFiles::librispeech("datasets", "train-clean-100", &OpenOptions::default())?
 /// let files = SpeechFiles::folder(root.path(), &OpenOptions::default())?;
-/// let utterance = files.utterance(0);
+/// let utterance = files.info(0);
 /// assert_eq!((utterance.id.as_str(), utterance.speaker.as_deref()), ("anna/hello", Some("anna")));
-/// assert_eq!(files.read_whole(0)?[1], 100.0 / 32_768.0);
+/// assert_eq!(files.get(0)?.samples[1], 100.0 / 32_768.0);
 /// # Ok::<(), clapp_datasets::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct SpeechFiles {
     pub(super) name: String,
-    pub(super) items: Vec<Item>,
+    pub(super) files: Vec<SoundFile>,
     pub(super) classes: usize,
-    pub(super) framing: Framing,
     pub(super) on_bad: OnBad,
     pub(super) skipped: Skipped,
     pub(super) index: IndexUse,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(super) struct SoundFile {
     pub utterance: Utterance,
     pub path: PathBuf,
     /// Samples in a second of the file.
     rate: u32,
     /// Samples of the file.
     stored: u64,
-    pub labels: Option<Vec<u8>>,
 }
 
 impl SpeechFiles {
@@ -68,10 +66,9 @@ impl SpeechFiles {
     /// that of their names.
     ///
     /// # Errors
-    /// [`Error::MissingFile`] if there is no such folder; [`Error::TooFewUtterances`] if nothing in it
-    /// is usable. Of a file, unless bad ones are to be skipped: [`Error::UtteranceName`],
-    /// [`Error::SampleRate`], [`Error::Channels`], [`Error::Decode`], [`Error::Truncated`],
-    /// [`Error::Silence`], [`Error::Io`].
+    /// [`Error::Missing`] if there is no such folder; [`Error::TooFew`] if nothing in it is usable. Of a
+    /// file, unless bad ones are to be skipped: [`Error::Unfit`] for its name, rate, channels or silence,
+    /// [`Error::Damaged`], [`Error::Io`].
     pub fn librispeech(
         root: impl AsRef<Path>,
         part: &str,
@@ -83,8 +80,7 @@ impl SpeechFiles {
             searched.push(root.to_owned());
         }
         let Some(folder) = searched.iter().find(|folder| folder.is_dir()) else {
-            let (dataset, file) = ("librispeech".to_owned(), part.to_owned());
-            return Err(Error::MissingFile { dataset, file, searched });
+            return Err(Error::missing_file("librispeech", part, &searched));
         };
         Self::open(format!("librispeech/{part}"), folder, options, librispeech_utterance)
     }
@@ -111,69 +107,52 @@ impl SpeechFiles {
         walk(root, &mut files)?;
         let (entries, index) = index::look_at(root, &files, options.check, &options.cache);
         let mut skipped = Skipped::default();
-        let mut items = Vec::with_capacity(files.len());
+        let mut usable = Vec::with_capacity(files.len());
         for (path, entry) in files.into_iter().zip(entries) {
-            let item = utterance(root, &path).and_then(|u| item(u, path, &entry?, options.rates));
-            items.extend(skipped.sift(item, options.on_bad)?);
+            let file =
+                utterance(root, &path).and_then(|u| sound_file(u, path, &entry?, options.rates));
+            usable.extend(skipped.sift(file, options.on_bad)?);
         }
-        if items.is_empty() {
-            return Err(Error::TooFewUtterances {
-                what: "sound files",
-                expected: 1,
-                got: 0,
-                skipped,
-                place: root.display().to_string(),
-            });
+        if usable.is_empty() {
+            return Err(skipped.too_few_utterances("sound files", 1, 0, root.display()));
         }
-        let items = distinct(items, options.on_bad, &mut skipped)?;
-        let (classes, framing) = (0, Framing::default());
-        Ok(Self { name, items, classes, framing, on_bad: options.on_bad, skipped, index })
+        let files = distinct(usable, options.on_bad, &mut skipped)?;
+        Ok(Self { name, files, classes: 0, on_bad: options.on_bad, skipped, index })
     }
 
     /// The utterances of a list, in its order.
     ///
     /// # Errors
-    /// [`Error::UnknownId`] if a name has no file, unless such names are to be skipped;
-    /// [`Error::TooFewUtterances`] if nothing is left.
+    /// [`Error::Missing`] if a name has no file, unless such names are to be skipped;
+    /// [`Error::TooFew`] if nothing is left.
     pub fn select(&self, list: &SplitList) -> Result<Self, Error> {
         let places: std::collections::HashMap<&str, usize> =
-            self.items.iter().map(|item| item.utterance.id.as_str()).zip(0..).collect();
+            self.files.iter().map(|file| file.utterance.id.as_str()).zip(0..).collect();
         let mut skipped = Skipped::default();
-        let mut items = Vec::with_capacity(list.len());
+        let mut files = Vec::with_capacity(list.len());
         for (line, id) in list.lines() {
-            let found = places.get(id).ok_or_else(|| Error::UnknownId {
-                id: id.to_owned(),
-                line,
-                path: list.path().to_owned(),
-                place: self.name.clone(),
+            let found = places.get(id).ok_or_else(|| {
+                let expected = format!("an utterance of {}", self.name);
+                let (got, place) = (format!("{id} at line {line}"), list.path().display());
+                Error::missing("split list", expected, got, place, "is the data set complete?")
             });
-            items.extend(skipped.sift(found, self.on_bad)?.map(|&i| self.items[i].clone()));
+            files.extend(skipped.sift(found, self.on_bad)?.map(|&i| self.files[i].clone()));
         }
         let name = match list.path().file_stem() {
             Some(stem) => format!("{}/{}", self.name, stem.to_string_lossy()),
             None => self.name.clone(),
         };
-        if items.is_empty() {
-            let (what, place) = ("split list", name);
-            return Err(Error::TooFewUtterances { what, expected: 1, got: 0, skipped, place });
+        if files.is_empty() {
+            return Err(skipped.too_few_utterances("split list", 1, 0, name));
         }
-        Ok(Self { name, items, skipped, ..*self })
+        Ok(Self { name, files, skipped, ..*self })
     }
 
     /// The utterances that have labels, in the same order; none of them is an error elsewhere.
     #[must_use]
     pub fn labelled(mut self) -> Self {
-        self.items.retain(|item| item.labels.is_some());
+        self.files.retain(|file| file.utterance.labels.is_some());
         self
-    }
-
-    /// The file of utterance `index`.
-    ///
-    /// # Panics
-    /// `index` is not below [`len`](SpeechSource::len).
-    #[must_use]
-    pub fn path(&self, index: usize) -> &Path {
-        &self.items[index].path
     }
 
     /// What was left out since the folder was opened, or since the list was read.
@@ -189,18 +168,20 @@ impl SpeechFiles {
     }
 }
 
-impl SpeechSource for SpeechFiles {
+impl Source for SpeechFiles {
+    type Item = Recording;
+
     fn len(&self) -> usize {
-        self.items.len()
+        self.files.len()
     }
 
-    fn utterance(&self, index: usize) -> &Utterance {
-        &self.items[index].utterance
+    fn info(&self, index: usize) -> &Utterance {
+        &self.files[index].utterance
     }
 
-    fn read(&self, index: usize, start: usize, into: &mut [f32]) -> Result<(), Error> {
-        assert_read(self, index, start, into.len());
-        let Item { path, rate, stored, .. } = &self.items[index];
+    fn read(&self, index: usize, (start, into): (usize, &mut [f32])) -> Result<(), Error> {
+        Recording::assert_part(self, index, &(start, &mut *into));
+        let SoundFile { path, rate, stored, .. } = &self.files[index];
         if *rate == RATE {
             return decode::read(path, start as u64, into);
         }
@@ -211,16 +192,8 @@ impl SpeechSource for SpeechFiles {
         Ok(())
     }
 
-    fn labels(&self, index: usize) -> Option<&[u8]> {
-        self.items[index].labels.as_deref()
-    }
-
     fn classes(&self) -> usize {
         self.classes
-    }
-
-    fn framing(&self) -> Framing {
-        self.framing
     }
 
     fn name(&self) -> &str {
@@ -229,42 +202,47 @@ impl SpeechSource for SpeechFiles {
 }
 
 /// Joins what name and header say, if the file is of use.
-fn item(
+fn sound_file(
     mut utterance: Utterance,
     path: PathBuf,
     entry: &Entry,
     rates: Rates,
-) -> Result<Item, Error> {
+) -> Result<SoundFile, Error> {
     let decode::Header { rate, channels, samples: stored } = entry.header();
     if channels != 1 {
-        return Err(Error::Channels { got: channels, path });
+        let (expected, advice) = ("1 (mono)", "mix the file down");
+        return Err(Error::unfit("channels", expected, channels, path.display(), advice));
     }
     if rate == 0 || (rate != RATE && rates == Rates::Refuse) {
-        return Err(Error::SampleRate { expected: RATE, got: rate, path });
+        let (expected, got) = (format!("{RATE} Hz"), format!("{rate} Hz"));
+        let advice = "resample the file, or open with Rates::Resample";
+        return Err(Error::unfit("sample rate", expected, got, path.display(), advice));
     }
     if stored == 0 {
-        return Err(Error::Silence { samples: 0, path });
+        return Err(Error::silence(0, &path));
     }
     utterance.samples = resampled_len(stored, rate) as usize;
-    Ok(Item { utterance, path, rate, stored, labels: None })
+    Ok(SoundFile { utterance, path, rate, stored })
 }
 
-/// The items in the order of their names, without a second one of a name.
+/// The files in the order of their names, without a second one of a name.
 fn distinct(
-    mut items: Vec<Item>,
+    mut files: Vec<SoundFile>,
     on_bad: OnBad,
     skipped: &mut Skipped,
-) -> Result<Vec<Item>, Error> {
+) -> Result<Vec<SoundFile>, Error> {
     // A stable sort: of equal names, the file that was found first comes first.
-    items.sort_by(|a, b| a.utterance.id.cmp(&b.utterance.id));
-    let mut kept: Vec<Item> = Vec::with_capacity(items.len());
-    for item in items {
+    files.sort_by(|a, b| a.utterance.id.cmp(&b.utterance.id));
+    let mut kept: Vec<SoundFile> = Vec::with_capacity(files.len());
+    for file in files {
         let distinct = match kept.last() {
-            Some(last) if last.utterance.id == item.utterance.id => {
-                let Item { utterance: Utterance { id, .. }, path, .. } = item;
-                Err(Error::SameUtterance { id, path })
+            Some(last) if last.utterance.id == file.utterance.id => {
+                let (id, path) = (&last.utterance.id, &file.path);
+                let expected = format!("one file for utterance {id}");
+                let got = format!("{} as well", path.file_name().unwrap_or_default().display());
+                Err(Error::unfit("sound", expected, got, path.display(), "remove one"))
             }
-            _ => Ok(item),
+            _ => Ok(file),
         };
         kept.extend(skipped.sift(distinct, on_bad)?);
     }

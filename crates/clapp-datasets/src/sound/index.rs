@@ -143,7 +143,7 @@ fn look(root: &Path, file: &Path, check: Check) -> Result<Entry, Error> {
         let amplitudes = decode::read_verified(file)?;
         // One constant value is silence as well: there is nothing to hear in it.
         if amplitudes.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits()) {
-            return Err(Error::Silence { samples: amplitudes.len(), path: file.to_owned() });
+            return Err(Error::silence(amplitudes.len(), file));
         }
     }
     let path = name(root, file);

@@ -1,79 +1,65 @@
 //! Labels for utterances in files.
 
-use super::files::SpeechFiles;
+use super::files::{SoundFile, SpeechFiles};
 use super::frames::Framing;
 use super::lists::PhoneLabels;
 use super::speech::Utterance;
 use crate::Error;
 
 impl SpeechFiles {
-    /// The same utterances with the labels of a file, instead of any they had. Utterances without a line have none, and
-    /// lines without an utterance are passed over: label files often cover more than is at hand.
+    /// The same utterances with the labels of a file, instead of any they had. Utterances without a line
+    /// have none, and lines without an utterance are passed over: label files often cover more than is
+    /// at hand.
     ///
     /// # Errors
-    /// [`Error::PhoneCount`] if a line has more or fewer labels than its utterance has frames; if
-    /// bad ones are to be skipped, that utterance is left out.
-    pub fn with_labels(mut self, labels: &PhoneLabels) -> Result<Self, Error> {
-        let mut items = Vec::with_capacity(self.items.len());
-        for mut item in self.items {
-            let checked = match labels.get(&item.utterance.id) {
-                None => Ok(None),
-                Some(found) => check_count(&item.utterance, found, labels).map(Some),
-            };
-            let Some(found) = self.skipped.sift(checked, self.on_bad)? else { continue };
-            item.labels = found;
-            items.push(item);
-        }
-        let (classes, framing) = (labels.classes(), labels.framing());
-        Ok(Self { items, classes, framing, ..self })
+    /// [`Error::Damaged`] if a line has more or fewer labels than its utterance has frames; if bad ones
+    /// are to be skipped, that utterance is left out.
+    pub fn with_labels(self, labels: &PhoneLabels) -> Result<Self, Error> {
+        self.labelled_by(labels.classes(), |file| give(&mut file.utterance, labels))
     }
 
-    /// The same utterances with labels from files beside them, instead of any they had: `name.phones` holds the labels of
-    /// `name.wav`, separated by blanks.
+    /// The same utterances with labels from files beside them, instead of any they had: `name.phones`
+    /// holds the labels of `name.wav`, separated by blanks.
     ///
     /// # Errors
-    /// [`Error::PhoneCount`], [`Error::PhoneLabel`] or [`Error::Io`] of such a file; if bad ones are to
-    /// be skipped, that utterance is left out.
+    /// [`Error::Damaged`] or [`Error::Io`] of such a file; if bad ones are to be skipped, that utterance
+    /// is left out.
     ///
     /// # Panics
-    /// `classes` is not in 1..=256.
-    pub fn with_label_files(mut self, classes: usize, framing: Framing) -> Result<Self, Error> {
-        let mut items = Vec::with_capacity(self.items.len());
-        for mut item in self.items {
-            let path = item.path.with_extension("phones");
-            let checked = match path.is_file() {
-                false => Ok(None),
-                true => {
-                    PhoneLabels::of_one(&path, &item.utterance.id, classes).and_then(|labels| {
-                        let labels = labels.framed(framing);
-                        let found = labels.get(&item.utterance.id).unwrap_or(&[]);
-                        check_count(&item.utterance, found, &labels).map(Some)
-                    })
-                }
-            };
-            let Some(found) = self.skipped.sift(checked, self.on_bad)? else { continue };
-            item.labels = found;
-            items.push(item);
+    /// `classes` is 0.
+    pub fn with_label_files(self, classes: usize, framing: Framing) -> Result<Self, Error> {
+        self.labelled_by(classes, |SoundFile { utterance, path, .. }| {
+            (utterance.labels, utterance.framing) = (None, framing);
+            let path = path.with_extension("phones");
+            if !path.is_file() {
+                return Ok(());
+            }
+            let labels = PhoneLabels::of_one(&path, &utterance.id, classes)?;
+            give(utterance, &labels.framed(framing))
+        })
+    }
+
+    fn labelled_by(
+        mut self,
+        classes: usize,
+        label: impl Fn(&mut SoundFile) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let mut files = Vec::with_capacity(self.files.len());
+        for mut file in self.files {
+            let labelled = label(&mut file).map(|()| file);
+            files.extend(self.skipped.sift(labelled, self.on_bad)?);
         }
-        Ok(Self { items, classes, framing, ..self })
+        Ok(Self { files, classes, ..self })
     }
 }
 
-fn check_count(
-    utterance: &Utterance,
-    found: &[u8],
-    labels: &PhoneLabels,
-) -> Result<Vec<u8>, Error> {
-    let (expected, got) = (labels.framing().labels(utterance.samples), found.len());
-    if got == expected {
-        return Ok(found.to_vec());
+/// Gives an utterance its labels, or none if it has no line.
+fn give(utterance: &mut Utterance, labels: &PhoneLabels) -> Result<(), Error> {
+    let found = labels.get(&utterance.id);
+    if let Some(found) = found {
+        let line = labels.line(&utterance.id).unwrap_or(1);
+        utterance.check_count(found, labels.framing(), line, labels.path().display())?;
     }
-    Err(Error::PhoneCount {
-        expected,
-        got,
-        id: utterance.id.clone(),
-        samples: utterance.samples,
-        line: labels.line(&utterance.id).unwrap_or(1),
-        path: labels.path().to_owned(),
-    })
+    (utterance.labels, utterance.framing) = (found.cloned(), labels.framing());
+    Ok(())
 }

@@ -39,15 +39,17 @@ pub(super) fn librispeech_utterance(root: &Path, path: &Path) -> Result<Utteranc
             id: id.to_owned(),
             speaker: Some(speaker.to_owned()),
             chapter: Some(chapter.to_owned()),
-            samples: 0,
+            ..Utterance::default()
         })
     };
-    named().ok_or_else(|| Error::UtteranceName { path: path.to_owned() })
+    let expected = "a file <speaker>/<chapter>/<speaker>-<chapter>-<number>";
+    let advice = "open other folders with SpeechFiles::folder";
+    named().ok_or_else(|| Error::unfit("librispeech", expected, path.display(), "", advice))
 }
 
 /// The path below the root is the id, its first folder the speaker.
 pub(super) fn folder_utterance(root: &Path, path: &Path) -> Result<Utterance, Error> {
     let id = index::name(root, &path.with_extension(""));
     let speaker = id.split_once('/').map(|(speaker, _)| speaker.to_owned());
-    Ok(Utterance { id, speaker, chapter: None, samples: 0 })
+    Ok(Utterance { id, speaker, ..Utterance::default() })
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::frames::Framing;
-use super::skipped::{OnBad, Skipped};
-use crate::Error;
+use super::speech::bad_label;
+use crate::{Error, OnBad, Skipped};
 
 /// Phone labels of many utterances, as in `converted_aligned_phones.txt`.
 ///
@@ -16,13 +17,13 @@ use crate::Error;
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::sound::{OnBad, PhoneLabels};
+/// use clapp_datasets::{OnBad, sound::PhoneLabels};
 ///
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("converted_aligned_phones.txt");
 /// std::fs::write(&path, "103-1240-0000 0 0 35 12\n").unwrap();
 /// let labels = PhoneLabels::read(&path, 41, OnBad::Refuse)?;
-/// assert_eq!(labels.get("103-1240-0000"), Some(&[0, 0, 35, 12][..]));
+/// assert_eq!(labels.get("103-1240-0000").expect("written above")[2], 35);
 /// # Ok::<(), clapp_datasets::Error>(())
 /// ```
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct PhoneLabels {
     path: PathBuf,
     classes: usize,
     framing: Framing,
-    lines: HashMap<String, (usize, Vec<u8>)>,
+    lines: HashMap<String, (usize, Arc<[u32]>)>,
     skipped: Skipped,
 }
 
@@ -39,13 +40,11 @@ impl PhoneLabels {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read. Of a line, unless it is to be skipped:
-    /// [`Error::PhoneLabel`] if a word is no label below `classes`, [`Error::RepeatedId`] if its
-    /// utterance stands above already.
+    /// [`Error::Damaged`] if a word is no label below `classes`, or its utterance stands above already.
     ///
     /// # Panics
-    /// `classes` is not in 1..=256.
+    /// `classes` is 0.
     pub fn read(path: impl AsRef<Path>, classes: usize, on_bad: OnBad) -> Result<Self, Error> {
-        assert!((1..=256).contains(&classes), "labels: expected 1..=256 classes, got {classes}");
         let path = path.as_ref().to_owned();
         let mut read = Self::empty(path, classes);
         for (line, text) in lines(&read.path)?.lines().enumerate() {
@@ -59,6 +58,7 @@ impl PhoneLabels {
     }
 
     fn empty(path: PathBuf, classes: usize) -> Self {
+        assert!(classes > 0, "labels: expected at least one class, got 0");
         let (framing, lines) = (Framing::default(), HashMap::new());
         Self { path, classes, framing, lines, skipped: Skipped::default() }
     }
@@ -77,27 +77,24 @@ impl PhoneLabels {
 
     /// The labels of one utterance, from a file that holds nothing else, on any number of lines.
     pub(super) fn of_one(path: &Path, id: &str, classes: usize) -> Result<Self, Error> {
-        assert!((1..=256).contains(&classes), "labels: expected 1..=256 classes, got {classes}");
         let mut read = Self::empty(path.to_owned(), classes);
         let mut labels = Vec::new();
         for (line, words) in self::lines(&read.path)?.lines().enumerate() {
-            labels.extend(read.parse(id, words, line + 1)?);
+            labels.extend_from_slice(&read.parse(id, words, line + 1)?);
         }
-        read.lines.insert(id.to_owned(), (1, labels));
+        read.lines.insert(id.to_owned(), (1, labels.into()));
         Ok(read)
     }
 
-    fn parse(&self, id: &str, words: &str, line: usize) -> Result<Vec<u8>, Error> {
-        let path = || self.path.clone();
+    fn parse(&self, id: &str, words: &str, line: usize) -> Result<Arc<[u32]>, Error> {
         if self.lines.contains_key(id) {
-            let (what, id) = ("phone labels", id.to_owned());
-            return Err(Error::RepeatedId { what, id, line, path: path() });
+            return Err(repeated("phone labels", id, line, &self.path));
         }
-        let label = |word: &str| match word.parse::<u8>() {
-            Ok(label) if usize::from(label) < self.classes => Ok(label),
+        let label = |word: &str| match word.parse::<u32>() {
+            Ok(label) if (label as usize) < self.classes => Ok(label),
             _ => {
-                let (largest, got) = (self.classes - 1, word.to_owned());
-                Err(Error::PhoneLabel { largest, got, line, path: path() })
+                let word = format!("{word:?}");
+                Err(bad_label(self.classes, word, line, self.path.display()))
             }
         };
         words.split_whitespace().map(label).collect()
@@ -105,8 +102,8 @@ impl PhoneLabels {
 
     /// The labels of an utterance, if the file has any.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<&[u8]> {
-        self.lines.get(id).map(|(_, labels)| labels.as_slice())
+    pub fn get(&self, id: &str) -> Option<&Arc<[u32]>> {
+        self.lines.get(id).map(|(_, labels)| labels)
     }
 
     /// The line of an utterance, counted from 1.
@@ -163,18 +160,17 @@ impl SplitList {
     /// Reads a list; blank lines are passed over.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::RepeatedId`] if a name stands in it twice.
+    /// [`Error::Io`] if the file cannot be read, [`Error::Damaged`] if a name stands in it twice.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         let text = lines(&path)?;
         let mut seen = std::collections::HashSet::new();
         let mut found = Vec::new();
         for (line, id) in text.lines().map(str::trim).enumerate().filter(|(_, id)| !id.is_empty()) {
-            let (line, what) = (line + 1, "split list");
             if !seen.insert(id) {
-                return Err(Error::RepeatedId { what, id: id.to_owned(), line, path });
+                return Err(repeated("split list", id, line + 1, &path));
             }
-            found.push((line, id.to_owned()));
+            found.push((line + 1, id.to_owned()));
         }
         Ok(Self { path, lines: found })
     }
@@ -206,6 +202,12 @@ impl SplitList {
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines.iter().map(|(line, id)| (*line, id.as_str()))
     }
+}
+
+/// An utterance stands in a list or in a file of labels twice.
+fn repeated(what: &str, id: &str, line: usize, path: &Path) -> Error {
+    let got = format!("{id} again at line {line}");
+    Error::damaged(what, "each utterance once", got, path.display(), "remove one of the lines")
 }
 
 fn lines(path: &Path) -> Result<String, Error> {
@@ -262,7 +264,7 @@ mod tests {
     fn skipped_lines_are_counted_and_the_rest_is_kept() {
         let (_folder, path) = written("a 0 1\nb 99\nc 2\na 3\n");
         let labels = PhoneLabels::read(path, 41, OnBad::Skip).unwrap();
-        assert_eq!((labels.get("a"), labels.get("b")), (Some(&[0, 1][..]), None));
+        assert_eq!((labels.get("a"), labels.get("b")), (Some(&[0, 1].into()), None));
         assert_eq!((labels.line("c"), labels.skipped().len()), (Some(3), 2));
     }
 

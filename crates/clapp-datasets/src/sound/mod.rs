@@ -2,10 +2,11 @@
 //!
 //! | | |
 //! |---|---|
+//! | [`Recording`], [`Utterance`] | what a [`Source`](crate::Source) of speech holds, and what it knows before it decodes |
 //! | [`SpeechFiles`] | LibriSpeech in its own layout, or any folder of FLAC and WAV files; 16 kHz mono |
 //! | [`PhoneLabels`], [`SplitList`] | the text files that come with it |
 //! | [`synthetic`] | talkers from a seed: no files needed |
-//! | [`SpeechLoader`] | batches of random crops, made ahead by threads |
+//! | [`SpeechPipeline`] | random crops, for a [`Loader`](crate::Loader) |
 //! | [`whole_utterances`] | for read-outs |
 //! | [`outputs`], [`label_count`], [`surplus`], [`Framing`] | how samples, outputs and labels belong together |
 //!
@@ -17,15 +18,13 @@
 //! of contrastive predictive coding; any file in that form will do.
 //!
 //! ```no_run
-//! use clapp_datasets::sound::{
-//!     OnBad, OpenOptions, PhoneLabels, SpeechFiles, SpeechLoader, SpeechPipeline, SplitList,
-//! };
+//! use clapp_datasets::sound::{OpenOptions, PhoneLabels, SpeechFiles, SpeechPipeline, SplitList};
+//! use clapp_datasets::{Loader, LoaderConfig, OnBad};
 //!
 //! let speech = SpeechFiles::librispeech("datasets", "train-clean-100", &OpenOptions::default())?;
 //! let labels = PhoneLabels::read("datasets/converted_aligned_phones.txt", 41, OnBad::Refuse)?;
 //! let train = speech.with_labels(&labels)?.select(&SplitList::read("datasets/train_split.txt")?)?;
-//! let (pipeline, config) = (SpeechPipeline::librispeech(), SpeechLoader::training());
-//! let loader = SpeechLoader::new(train, pipeline, config, OnBad::Refuse)?;
+//! let loader = Loader::new(train, SpeechPipeline::librispeech(), LoaderConfig::speech())?;
 //! for batch in loader.epoch(0)? {
 //!     assert_eq!(batch?.shape, [8, 1, 20_480]);
 //! }
@@ -40,30 +39,25 @@ mod index;
 mod labelling;
 mod layout;
 mod lists;
-mod loader;
-mod memory;
 mod options;
 mod resample;
 mod scaling;
-mod skipped;
 mod speakers;
 mod speech;
-mod subset;
 pub mod synthetic;
 mod voice;
 mod whole;
 
-pub use crop::{SpeechPipeline, crop_labels, subsample_window};
+pub use crop::{SpeechPipeline, crop_labels};
 pub use files::SpeechFiles;
 pub use frames::{Framing, HOP, RATE, WINDOW, label_count, outputs, surplus};
 pub use index::{Check, IndexCache, IndexUse};
 pub use lists::{PhoneLabels, SplitList};
-pub use loader::{SpeechBatch, SpeechLoader};
-pub use memory::{InMemory, Recording};
 pub use options::{OpenOptions, Rates};
 pub use scaling::Scaling;
-pub use skipped::{OnBad, Skipped};
 pub use speakers::Speakers;
-pub use speech::{SpeechSource, Utterance};
-pub use subset::SpeechSubset;
-pub use whole::{WholeUtterance, whole_utterances};
+pub use speech::{Recording, Utterance};
+pub use whole::{WholeUtterances, whole_utterances};
+
+/// Some crops, ready to become a tensor.
+pub type SpeechBatch = crate::BatchOf<SpeechPipeline>;

@@ -1,7 +1,7 @@
 //! How a folder of sound files is opened.
 
 use super::index::{Check, IndexCache};
-use super::skipped::OnBad;
+use crate::OnBad;
 
 /// What becomes of files of another rate than 16 kHz.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
+use super::decode;
 use super::frames::RATE;
 use crate::Error;
 
@@ -18,11 +19,7 @@ pub(super) fn resampled_len(samples: u64, rate: u32) -> u64 {
 
 /// The same sound at [`RATE`], without what the lower of the two rates cannot hold.
 pub(super) fn resample(samples: &[f32], rate: u32, path: &Path) -> Result<Vec<f32>, Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::Decode {
-        format: "resampling",
-        message: error.to_string(),
-        path: path.to_owned(),
-    };
+    let failed = |error: &dyn std::fmt::Display| decode::failed("resampling", path, error);
     let mut resampler = Fft::<f32>::new(rate as usize, RATE as usize, CHUNK, 1, FixedSync::Both)
         .map_err(|error| failed(&error))?;
     let input = InterleavedSlice::new(samples, 1, samples.len()).map_err(|error| failed(&error))?;

@@ -49,20 +49,13 @@ impl Scaling {
         Self { mean: -1_456_218.75, std: 135_303_504.0 }
     }
 
-    /// Constants in units of full scale, as most programs show amplitudes.
-    #[must_use]
-    pub fn of_amplitudes(mean: f32, std: f32) -> Self {
-        Self { mean: mean * FULL_SCALE, std: std * FULL_SCALE }
-    }
-
     /// Checks the constants.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the mean is not finite or the deviation not finite and above 0.
+    /// [`Error::Config`] if the mean is not finite or the deviation not finite and above 0.
     pub fn validate(&self) -> Result<(), Error> {
-        let wrong = |setting, expected, got: f32| {
-            Err(Error::Setting { setting, expected, got: f64::from(got) })
-        };
+        let wrong =
+            |setting, expected, got: f32| Err(Error::setting(setting, expected, f64::from(got)));
         match self {
             Self { mean, .. } if !mean.is_finite() => wrong("mean", "a finite number", *mean),
             Self { std, .. } if !(std.is_finite() && *std > 0.0) => {

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::speech::SpeechSource;
+use super::speech::Recording;
+use crate::source::Source;
 
 /// Speakers, numbered in the order in which a source first has them.
 ///
@@ -13,12 +14,12 @@ use super::speech::SpeechSource;
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::sound::{Speakers, SpeechSource, synthetic};
+/// use clapp_datasets::{Source, sound::{Speakers, synthetic}};
 ///
 /// let source = synthetic::utterances(2, synthetic::Part::Train, 3);
 /// let speakers = Speakers::of(&source);
 /// assert_eq!(speakers.number(&source, 0), Some(0));
-/// assert_eq!(speakers.names()[0], *source.utterance(0).speaker.as_ref().expect("named"));
+/// assert_eq!(speakers.names()[0], *source.info(0).speaker.as_ref().expect("named"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Speakers {
@@ -29,10 +30,10 @@ pub struct Speakers {
 impl Speakers {
     /// The speakers of a source; utterances of unknown speakers are passed over.
     #[must_use]
-    pub fn of(source: &dyn SpeechSource) -> Self {
+    pub fn of(source: &dyn Source<Item = Recording>) -> Self {
         let mut speakers = Self::default();
         for index in 0..source.len() {
-            let Some(speaker) = &source.utterance(index).speaker else { continue };
+            let Some(speaker) = &source.info(index).speaker else { continue };
             if !speakers.numbers.contains_key(speaker) {
                 speakers.numbers.insert(speaker.clone(), speakers.names.len());
                 speakers.names.push(speaker.clone());
@@ -47,8 +48,8 @@ impl Speakers {
     /// # Panics
     /// `index` is not below the source's length.
     #[must_use]
-    pub fn number(&self, source: &dyn SpeechSource, index: usize) -> Option<usize> {
-        self.numbers.get(source.utterance(index).speaker.as_ref()?).copied()
+    pub fn number(&self, source: &dyn Source<Item = Recording>, index: usize) -> Option<usize> {
+        self.numbers.get(source.info(index).speaker.as_ref()?).copied()
     }
 
     /// The names, indexed by number.

@@ -1,12 +1,13 @@
-//! What recorded speech is to the rest of the workspace.
+//! What a source of speech holds.
 
 use std::sync::Arc;
 
 use super::frames::Framing;
 use crate::Error;
+use crate::source::{Item, Source, assert_index};
 
 /// What is known of an utterance without decoding it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Utterance {
     /// Its name, unique within a source, such as `103-1240-0000`.
     pub id: String,
@@ -16,136 +17,139 @@ pub struct Utterance {
     pub chapter: Option<String>,
     /// Its length in samples at 16 kHz.
     pub samples: usize,
+    /// One class per 10 ms, as many as `framing` says; `None` without labels.
+    pub labels: Option<Arc<[u32]>>,
+    /// Which samples a label describes.
+    pub framing: Framing,
 }
 
-/// Utterances that can be read in any order, from any thread.
+impl Utterance {
+    /// An utterance of which nothing else is known.
+    #[must_use]
+    pub fn named(id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..Self::default() }
+    }
+
+    /// Checks that there are as many labels as frames; `line` of `place` is where they stand.
+    pub(super) fn check_count(
+        &self,
+        labels: &[u32],
+        framing: Framing,
+        line: usize,
+        place: impl std::fmt::Display,
+    ) -> Result<(), Error> {
+        let (expected, got) = (framing.labels(self.samples), labels.len());
+        if got == expected {
+            return Ok(());
+        }
+        let expected = format!("{expected} for utterance {} ({} samples)", self.id, self.samples);
+        let advice = "is this the right file and Framing?";
+        Err(Error::damaged(
+            "phone labels",
+            expected,
+            format!("{got} at line {line}"),
+            place,
+            advice,
+        ))
+    }
+}
+
+/// An utterance in memory.
 ///
 /// Samples are amplitudes: full scale is ±1, the rate is [`RATE`](super::RATE), there is one
-/// channel. [`Scaling`](super::Scaling) makes of them what a network sees. Implementers are
-/// [`SpeechFiles`](super::SpeechFiles), which decodes on demand, and [`InMemory`](super::InMemory), which does not;
-/// [`SpeechLoader`](super::SpeechLoader) is deliberately none: it yields batches in an order of its
-/// own.
+/// channel. [`Scaling`](super::Scaling) makes of them what a network sees.
 ///
-/// Like [`ImageSource`](crate::ImageSource), the trait asks for plain facts about a data set, none
-/// of which has a default that would be right for most.
+/// A source of recordings is read from a sample on, so that a crop need not cost a whole utterance.
 ///
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::{Error, sound::{SpeechSource, Utterance}};
+/// use clapp_datasets::{Error, Source, sound::{Recording, Utterance}};
 ///
 /// /// One second of a saw.
 /// struct Saw(Utterance);
-/// impl SpeechSource for Saw {
+/// impl Source for Saw {
+///     type Item = Recording;
 ///     fn len(&self) -> usize { 1 }
-///     fn utterance(&self, _: usize) -> &Utterance { &self.0 }
-///     fn read(&self, _: usize, start: usize, into: &mut [f32]) -> Result<(), Error> {
+///     fn info(&self, _: usize) -> &Utterance { &self.0 }
+///     fn read(&self, _: usize, (start, into): (usize, &mut [f32])) -> Result<(), Error> {
 ///         into.iter_mut().zip(start..).for_each(|(a, i)| *a = (i % 64) as f32 / 32.0 - 1.0);
 ///         Ok(())
 ///     }
-///     fn labels(&self, _: usize) -> Option<&[u8]> { None }
-///     fn classes(&self) -> usize { 0 }
 ///     fn name(&self) -> &str { "saw" }
 /// }
 ///
-/// let utterance = Utterance { id: "saw".into(), speaker: None, chapter: None, samples: 16_000 };
+/// let saw = Saw(Utterance { samples: 16_000, ..Utterance::named("saw") });
 /// let mut two = [0.0; 2];
-/// Saw(utterance).read(0, 31, &mut two)?;
+/// saw.read(0, (31, &mut two))?;
 /// assert_eq!(two, [-1.0 / 32.0, 0.0]);
+/// assert_eq!(saw.get(0)?.samples.len(), 16_000);
 /// # Ok::<(), Error>(())
 /// ```
-pub trait SpeechSource: Send + Sync {
-    /// The number of utterances.
-    fn len(&self) -> usize;
-
-    /// What is known of utterance `index` without decoding it.
-    ///
-    /// # Panics
-    /// `index` is not below [`len`](Self::len).
-    fn utterance(&self, index: usize) -> &Utterance;
-
-    /// Writes the amplitudes of utterance `index` from sample `start` on, full scale ±1.
-    ///
-    /// # Errors
-    /// The storage fails, or what is stored does not decode.
-    ///
-    /// # Panics
-    /// `index` is not below [`len`](Self::len), or the utterance ends before `into` is full.
-    fn read(&self, index: usize, start: usize, into: &mut [f32]) -> Result<(), Error>;
-
-    /// One class per 10 ms, as many as [`framing`](Self::framing) says; `None` without labels.
-    ///
-    /// # Panics
-    /// `index` is not below [`len`](Self::len).
-    fn labels(&self, index: usize) -> Option<&[u8]>;
-
-    /// The number of classes that labels count; 0 without labels.
-    fn classes(&self) -> usize;
-
-    /// A short name for messages and logs, such as `librispeech/train-clean-100`.
-    fn name(&self) -> &str;
-
-    /// Which samples a label describes: [`Framing::Windows`] unless the source says otherwise.
-    fn framing(&self) -> Framing {
-        Framing::Windows
-    }
-
-    /// True if there is no utterance.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// All amplitudes of utterance `index`.
-    ///
-    /// # Errors
-    /// Those of [`read`](Self::read).
-    ///
-    /// # Panics
-    /// `index` is not below [`len`](Self::len).
-    fn read_whole(&self, index: usize) -> Result<Vec<f32>, Error> {
-        let mut samples = vec![0.0; self.utterance(index).samples];
-        self.read(index, 0, &mut samples)?;
-        Ok(samples)
-    }
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// What is known of it; `samples` is set by [`InMemory::new`](crate::InMemory::new).
+    pub utterance: Utterance,
+    /// Amplitudes at 16 kHz, full scale ±1.
+    pub samples: Vec<f32>,
 }
 
-macro_rules! delegate {
-    ($($pointer:ty),*) => {$(
-        impl<S: SpeechSource + ?Sized> SpeechSource for $pointer {
-            fn len(&self) -> usize {
-                (**self).len()
-            }
-            fn utterance(&self, index: usize) -> &Utterance {
-                (**self).utterance(index)
-            }
-            fn read(&self, index: usize, start: usize, into: &mut [f32]) -> Result<(), Error> {
-                (**self).read(index, start, into)
-            }
-            fn labels(&self, index: usize) -> Option<&[u8]> {
-                (**self).labels(index)
-            }
-            fn classes(&self) -> usize {
-                (**self).classes()
-            }
-            fn framing(&self) -> Framing {
-                (**self).framing()
-            }
-            fn name(&self) -> &str {
-                (**self).name()
-            }
+impl Item for Recording {
+    type Info<'a> = &'a Utterance;
+    type Part<'a> = (usize, &'a mut [f32]);
+    type Label = Vec<u32>;
+    const PLURAL: &'static str = "utterances";
+
+    fn info(&self) -> &Utterance {
+        &self.utterance
+    }
+
+    fn copy(&self, (start, into): (usize, &mut [f32])) {
+        into.copy_from_slice(&self.samples[start..start + into.len()]);
+    }
+
+    fn whole(source: &dyn Source<Item = Self>, index: usize) -> Result<Self, Error> {
+        let utterance = source.info(index).clone();
+        let mut samples = vec![0.0; utterance.samples];
+        source.read(index, (0, &mut samples))?;
+        Ok(Self { utterance, samples })
+    }
+
+    fn assert_part(
+        source: &dyn Source<Item = Self>,
+        index: usize,
+        (start, into): &(usize, &mut [f32]),
+    ) {
+        assert_index(source, index);
+        let (name, Utterance { id, samples, .. }) = (source.name(), source.info(index));
+        let end = start + into.len();
+        assert!(
+            end <= *samples,
+            "{name}, {id}: expected samples within 0..{samples}, got {start}..{end}"
+        );
+    }
+
+    fn check(&mut self, classes: usize, place: &str, number: usize) -> Result<(), Error> {
+        let Self { utterance, samples } = self;
+        utterance.samples = samples.len();
+        let Some(labels) = &utterance.labels else { return Ok(()) };
+        let line = number + 1;
+        utterance.check_count(labels, utterance.framing, line, place)?;
+        match labels.iter().find(|&&label| label as usize >= classes) {
+            None => Ok(()),
+            Some(label) => Err(bad_label(classes, label, line, place)),
         }
-    )*};
+    }
 }
-delegate!(&S, Box<S>, Arc<S>);
 
-/// Panics unless the arguments keep the contract of [`SpeechSource::read`].
-pub(super) fn assert_read(source: &dyn SpeechSource, index: usize, start: usize, count: usize) {
-    let (name, len) = (source.name(), source.len());
-    assert!(index < len, "{name}: expected an index below {len}, got {index}");
-    let Utterance { id, samples, .. } = source.utterance(index);
-    let end = start + count;
-    assert!(
-        end <= *samples,
-        "{name}, {id}: expected samples within 0..{samples}, got {start}..{end}"
-    );
+/// A word of a line of labels is no label below `classes`.
+pub(super) fn bad_label(
+    classes: usize,
+    got: impl std::fmt::Display,
+    line: usize,
+    place: impl std::fmt::Display,
+) -> Error {
+    let expected = format!("a label in 0..={}", classes.saturating_sub(1));
+    let advice = "correct the line or the number of classes";
+    Error::damaged("phone labels", expected, format!("{got} at line {line}"), place, advice)
 }

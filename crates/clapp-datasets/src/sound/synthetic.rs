@@ -32,14 +32,15 @@ use rayon::prelude::*;
 use clapp_random::{Purpose, Stream, stream};
 
 use super::frames::{HOP, RATE, WINDOW, label_count};
-use super::memory::{InMemory, Recording};
-use super::speech::Utterance;
+use super::speech::{Recording, Utterance};
 use super::voice::{Target, Voice};
+use crate::InMemory;
 
 /// Classes of segments, silence included.
 pub const CLASSES: usize = 17;
 /// The class of silence.
-pub const SILENCE: u8 = 0;
+pub const SILENCE: u32 = 0;
+const PAUSE: u8 = SILENCE as u8;
 const VOWELS: std::ops::RangeInclusive<u8> = 1..=10;
 const STOP: u8 = 16;
 const CONSONANTS: std::ops::RangeInclusive<u8> = 11..=STOP;
@@ -109,17 +110,17 @@ impl Part {
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::sound::{SpeechSource, synthetic};
+/// use clapp_datasets::{Source, sound::synthetic};
 ///
 /// let speech = synthetic::utterances(2, synthetic::Part::Test, 13);
-/// assert_eq!(speech.utterance(0).speaker, speech.utterance(12).speaker);
-/// assert!(speech.labels(5).is_some_and(|labels| labels.iter().all(|&class| class < 17)));
+/// assert_eq!(speech.info(0).speaker, speech.info(12).speaker);
+/// assert!(speech.info(5).labels.as_ref().is_some_and(|labels| labels.iter().all(|&class| class < 17)));
 /// ```
 ///
 /// # Cost
 /// Some milliseconds and 180 KB an utterance; all cores are used.
 #[must_use]
-pub fn utterances(seed: u64, part: Part, count: usize) -> InMemory {
+pub fn utterances(seed: u64, part: Part, count: usize) -> InMemory<Recording> {
     let recordings = (0..count).into_par_iter().map(|index| utterance(seed, part, index)).collect();
     let name = format!("synthetic speech/{}", part.name());
     let classes = if part == Part::Unlabelled { 0 } else { CLASSES };
@@ -139,9 +140,10 @@ fn utterance(seed: u64, part: Part, index: usize) -> Recording {
         speaker: Some(speaker),
         chapter: Some("0".to_owned()),
         samples: sound.len(),
+        labels: (part != Part::Unlabelled).then(|| labels(&segments, sound.len()).into()),
+        ..Utterance::default()
     };
-    let labels = (part != Part::Unlabelled).then(|| labels(&segments, sound.len()));
-    Recording { utterance, samples: finish(sound, &mut random), labels }
+    Recording { utterance, samples: finish(sound, &mut random) }
 }
 
 /// One class for some time.
@@ -177,7 +179,7 @@ impl Segment {
 /// Words of syllables with pauses between them, 2 to 3.5 seconds.
 fn segments(random: &mut Stream) -> Vec<Segment> {
     let length = random.random_range(32_000..56_000);
-    let mut segments = vec![Segment::draw(SILENCE, 80..200, random)];
+    let mut segments = vec![Segment::draw(PAUSE, 80..200, random)];
     let spoken = |segments: &[Segment]| segments.iter().map(|s| s.samples).sum::<usize>();
     while spoken(&segments) < length {
         for _ in 0..random.random_range(2..5_u32) {
@@ -185,7 +187,7 @@ fn segments(random: &mut Stream) -> Vec<Segment> {
             let vowel = random.random_range(VOWELS);
             segments.push(Segment::draw(vowel, 80..200, random));
         }
-        segments.push(Segment::draw(SILENCE, 60..160, random));
+        segments.push(Segment::draw(PAUSE, 60..160, random));
     }
     segments
 }
@@ -199,7 +201,7 @@ fn consonant(random: &mut Stream, segments: &mut Vec<Segment>) {
 }
 
 /// The class at the middle of each window of 25 ms.
-fn labels(segments: &[Segment], samples: usize) -> Vec<u8> {
+fn labels(segments: &[Segment], samples: usize) -> Vec<u32> {
     let mut ends = segments.iter().scan(0, |end, segment| {
         *end += segment.samples;
         Some((*end, segment.class))
@@ -210,7 +212,7 @@ fn labels(segments: &[Segment], samples: usize) -> Vec<u8> {
         while current.is_some_and(|(end, _)| end <= middle(label)) {
             current = ends.next();
         }
-        current.map_or(SILENCE, |(_, class)| class)
+        current.map_or(SILENCE, |(_, class)| u32::from(class))
     };
     (0..label_count(samples)).map(class).collect()
 }
@@ -230,35 +232,34 @@ fn finish(mut sound: Vec<f64>, random: &mut Stream) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sound::SpeechSource;
+    use crate::Source;
     use std::collections::BTreeSet;
 
     #[test]
     fn an_utterance_depends_on_its_own_index_only() {
         let (few, many) = (utterances(2, Part::Train, 2), utterances(2, Part::Train, 14));
-        assert_eq!(few.read_whole(1).unwrap(), many.read_whole(1).unwrap());
-        assert_eq!(few.labels(1), many.labels(1));
+        assert_eq!(few.get(1).unwrap(), many.get(1).unwrap());
     }
 
     #[test]
     fn parts_share_neither_talkers_nor_sound() {
         let speakers = |part| -> BTreeSet<String> {
             let speech = utterances(2, part, part.talkers());
-            (0..speech.len()).filter_map(|i| speech.utterance(i).speaker.clone()).collect()
+            (0..speech.len()).filter_map(|i| speech.info(i).speaker.clone()).collect()
         };
         let (train, test) = (speakers(Part::Train), speakers(Part::Test));
         assert_eq!((train.len(), test.len()), (12, 12));
         assert!(train.is_disjoint(&test));
-        let first = |part| utterances(2, part, 1).read_whole(0).unwrap();
+        let first = |part| utterances(2, part, 1).get(0).unwrap().samples;
         assert_ne!(first(Part::Train), first(Part::Test));
-        assert_ne!(first(Part::Train), utterances(3, Part::Train, 1).read_whole(0).unwrap());
+        assert_ne!(first(Part::Train), utterances(3, Part::Train, 1).get(0).unwrap().samples);
     }
 
     #[test]
     fn utterances_are_as_loud_as_librispeech_and_never_cut_off() {
         let speech = utterances(2, Part::Unlabelled, 12);
         for index in 0..speech.len() {
-            let samples = speech.read_whole(index).unwrap();
+            let samples = speech.get(index).unwrap().samples;
             let power = samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32;
             // Background noise adds 0.15² to the power, 1.1 % to its root; rounding far less.
             assert!((power.sqrt() / 0.063 - 1.0).abs() < 0.02, "{index}: {}", power.sqrt());
@@ -273,8 +274,8 @@ mod tests {
         let mut counts = [0; CLASSES];
         let mut changes = 0;
         for index in 0..speech.len() {
-            let labels = speech.labels(index).unwrap();
-            labels.iter().for_each(|&class| counts[usize::from(class)] += 1);
+            let labels = speech.info(index).labels.as_ref().unwrap();
+            labels.iter().for_each(|&class| counts[class as usize] += 1);
             changes += labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
         }
         let frames: usize = counts.iter().sum();
@@ -287,11 +288,11 @@ mod tests {
         let speech = utterances(2, Part::Test, 12);
         let mut power = [(0.0, 0); 2]; // silence, vowels
         for index in 0..speech.len() {
-            let samples = speech.read_whole(index).unwrap();
-            for (frame, &class) in speech.labels(index).unwrap().iter().enumerate() {
+            let samples = speech.get(index).unwrap().samples;
+            for (frame, &class) in speech.info(index).labels.as_ref().unwrap().iter().enumerate() {
                 let kind = match class {
                     SILENCE => 0,
-                    class if VOWELS.contains(&class) => 1,
+                    1..=10 => 1,
                     _ => continue,
                 };
                 // The middle 100 samples: the whole window may reach into a neighbour.
@@ -316,7 +317,7 @@ mod tests {
     #[test]
     fn samples_are_frozen() {
         // A change here changes every number learnt from this speech: value-breaking.
-        let samples = utterances(2, Part::Test, 1).read_whole(0).unwrap();
+        let samples = utterances(2, Part::Test, 1).get(0).unwrap().samples;
         let steps: Vec<i32> = samples[8_000..8_006].iter().map(|s| (s * 32_768.0) as i32).collect();
         assert_eq!(steps, FROZEN);
     }

@@ -1,27 +1,22 @@
 //! How a source of speech is visited for read-outs: whole utterances.
 
-use std::sync::Arc;
-
 use super::scaling::Scaling;
-use super::speech::SpeechSource;
-use crate::Error;
-use crate::batches::{Batches, Maker, Threads};
+use super::speech::Recording;
+use crate::source::Source;
+use crate::{Batcher, Batches, Error, Loader, LoaderConfig, Visit};
 
-/// An utterance without any cut.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WholeUtterance {
-    /// Its index in the source.
-    pub index: usize,
-    /// All scaled samples.
-    pub samples: Vec<f32>,
-    /// One class per 10 ms, as many as the source's framing says, if it has labels.
-    pub labels: Option<Vec<u8>>,
+/// Utterances without any cut, scaled, with all their labels: a [`Batcher`] for batches of one.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeUtterances {
+    scaling: Scaling,
 }
 
 /// All utterances of a source, whole and in order, decoded ahead by `workers` threads: for read-outs.
+/// Each is a batch of its own, of shape `[1, 1, samples]`.
 ///
 /// # Errors
-/// [`Error::Setting`] if the scaling has no meaning, [`Error::Thread`] if a worker cannot be started.
+/// [`Error::Config`] if the scaling has no meaning, [`Error::TooFew`] if there is no utterance,
+/// [`Error::Worker`] if a worker cannot be started.
 ///
 /// # Example
 ///
@@ -31,43 +26,43 @@ pub struct WholeUtterance {
 /// let source = synthetic::utterances(2, synthetic::Part::Test, 3);
 /// for utterance in whole_utterances(source, Scaling::librispeech(), 1)? {
 ///     let utterance = utterance?;
-///     let labels = utterance.labels.expect("test utterances have labels");
-///     assert_eq!(labels.len(), label_count(utterance.samples.len()));
+///     let labels = utterance.labels[0].as_ref().expect("test utterances have labels");
+///     assert_eq!(labels.len(), label_count(utterance.values.len()));
 /// }
 /// # Ok::<(), clapp_datasets::Error>(())
 /// ```
 pub fn whole_utterances(
-    source: impl SpeechSource + 'static,
+    source: impl Source<Item = Recording> + 'static,
     scaling: Scaling,
     workers: usize,
-) -> Result<Batches<WholeUtterance>, Error> {
-    scaling.validate()?;
-    let all = 0..source.len();
-    let maker = Arc::new(WholeMaker { source: Arc::new(source), scaling });
+) -> Result<Batches<WholeUtterances>, Error> {
     // One waits for each worker: utterances are large.
-    Batches::start(maker, all, Threads { workers, prefetch: 1 })
+    let config = LoaderConfig { batch_size: 1, workers, prefetch: 1, ..LoaderConfig::evaluation() };
+    Loader::new(source, WholeUtterances { scaling }, config)?.epoch(0)
 }
 
-struct WholeMaker {
-    source: Arc<dyn SpeechSource>,
-    scaling: Scaling,
-}
+impl Batcher for WholeUtterances {
+    type Item = Recording;
+    type Shape = [usize; 3];
 
-impl Maker for WholeMaker {
-    type Batch = WholeUtterance;
-
-    fn make(&self, index: usize) -> Result<WholeUtterance, Error> {
-        let mut samples = self.source.read_whole(index)?;
-        self.scaling.apply(&mut samples);
-        let labels = self.source.labels(index).map(<[u8]>::to_vec);
-        Ok(WholeUtterance { index, samples, labels })
+    fn shape(
+        &self,
+        source: &dyn Source<Item = Recording>,
+        index: usize,
+    ) -> Result<[usize; 3], Error> {
+        self.scaling.validate()?;
+        Ok([1, 1, source.info(index).samples])
     }
 
-    fn epoch(&self) -> u64 {
-        0
-    }
-
-    fn place(&self) -> &str {
-        self.source.name()
+    fn make(
+        &self,
+        source: &dyn Source<Item = Recording>,
+        index: usize,
+        _: Visit,
+        out: &mut [f32],
+    ) -> Result<Option<Vec<u32>>, Error> {
+        source.read(index, (0, out))?;
+        self.scaling.apply(out);
+        Ok(source.info(index).labels.as_deref().map(<[u32]>::to_vec))
     }
 }

@@ -138,8 +138,14 @@ impl ClipFile {
     }
 }
 
-fn damaged(path: &Path, expected: impl Into<String>, got: impl Into<String>) -> Error {
-    Error::PreparedClip { expected: expected.into(), got: got.into(), path: path.to_owned() }
+/// A prepared clip is damaged, cut short or from another version of this program.
+pub(crate) fn damaged(
+    path: &Path,
+    expected: impl std::fmt::Display,
+    got: impl std::fmt::Display,
+) -> Error {
+    let advice = "remove the file and prepare again";
+    Error::damaged("prepared clip", expected, got, path.display(), advice)
 }
 
 fn read_header(file: &mut File, path: &Path) -> Result<Header, Error> {

@@ -72,7 +72,7 @@ impl Ffmpeg {
     /// Size and number of frames of a video's first picture stream.
     ///
     /// # Errors
-    /// [`Error::Video`] if there is no such stream, [`Error::Program`] if ffprobe cannot be started.
+    /// [`Error::Damaged`] if there is no such stream, [`Error::Program`] if ffprobe cannot be started.
     pub fn probe(&self, media: &Media) -> Result<VideoInfo, Error> {
         let mut command = Command::new(&self.ffprobe);
         command.args(["-v", "error"]);
@@ -99,8 +99,8 @@ impl Ffmpeg {
     /// No frame is dropped or doubled to keep a rate. The size is changed bilinearly.
     ///
     /// # Errors
-    /// [`Error::Video`] if no frame can be decoded or ffmpeg fails, [`Error::FrameCount`] if there
-    /// are fewer than `expected`, and what `each` returns.
+    /// [`Error::Damaged`] if no frame can be decoded, ffmpeg fails or there are fewer frames than
+    /// expected, and what `each` returns.
     pub fn frames(
         &self,
         media: &Media,
@@ -124,8 +124,9 @@ impl Ffmpeg {
         // Videos with packed B-frames count one that is never shown.
         match info.frames {
             Some(expected) if got + 1 < expected => {
-                let (path, detail) = (media.path().to_owned(), complaint);
-                Err(Error::FrameCount { expected, got, detail, path })
+                let expected = format!("the {expected} frames of its header");
+                let place = format!("{} ({complaint})", media.path().display());
+                Err(Error::damaged("video", expected, got, place, "was the file cut short?"))
             }
             _ => Ok(got),
         }
@@ -223,12 +224,21 @@ fn input(media: &Media) -> Vec<OsString> {
 }
 
 fn program(program: &Path, source: std::io::Error) -> Error {
-    Error::Program { program: program.to_owned(), source }
+    let expected = format!("the program {}", program.display());
+    let advice = "install ffmpeg (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg), or \
+                  extract frames elsewhere to image_00001.jpg, … in one folder a video";
+    Error::program("video", expected, format!("\"{source}\""), "", advice)
 }
 
-fn undecodable(media: &Media, expected: &'static str, complaint: &str) -> Error {
+fn undecodable(media: &Media, expected: &str, complaint: &str) -> Error {
     let got = if complaint.is_empty() { "nothing" } else { complaint };
-    Error::Video { expected, got: got.to_owned(), path: media.path().to_owned() }
+    bad_video(expected, got, media.path())
+}
+
+/// A video holds nothing that can be shown.
+pub(crate) fn bad_video(expected: &str, got: &str, path: &Path) -> Error {
+    let got = format!("{got:?}");
+    Error::damaged("video", expected, got, path.display(), "is the file complete?")
 }
 
 /// The first line of a complaint without the decoder's address, which differs from run to run.

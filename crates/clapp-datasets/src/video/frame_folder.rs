@@ -12,7 +12,10 @@ pub(crate) fn count(folder: &Path) -> Result<usize, Error> {
     let mut numbers: Vec<usize> =
         entries.filter_map(|entry| number(&entry.ok()?.file_name().to_string_lossy())).collect();
     numbers.sort_unstable();
-    let hole = |expected, got| Err(Error::FrameHole { expected, got, path: folder.to_owned() });
+    let hole = |number: usize, got: String| {
+        let (expected, advice) = (format!("image_{number:05}.jpg"), "extract this video again");
+        Err(Error::damaged("frame folder", expected, got, folder.display(), advice))
+    };
     match numbers.iter().zip(1..).find(|&(number, place)| *number != place) {
         Some((number, place)) => hole(place, format!("image_{number:05}.jpg")),
         None if numbers.is_empty() => hole(1, "no frame".to_owned()),
@@ -47,7 +50,7 @@ pub(crate) fn copy(
         let (bytes, dims) = read(&path)?;
         if dims != [height, width] {
             let (expected, got) = (format!("{height}×{width}"), format!("{}×{}", dims[0], dims[1]));
-            return Err(Error::Frame { expected, got, path });
+            return Err(bad_frame(&expected, got, &path));
         }
         each(&bytes);
     }
@@ -58,8 +61,12 @@ fn read(path: &Path) -> Result<(Vec<u8>, [usize; 2]), Error> {
     let bytes = fs::read(path).map_err(|source| Error::io("read", path, source))?;
     match jpeg::dims(&bytes) {
         Ok(dims) => Ok((bytes, dims)),
-        Err(got) => {
-            Err(Error::Frame { expected: "a complete JPEG".into(), got, path: path.to_owned() })
-        }
+        Err(got) => Err(bad_frame("a complete JPEG", got, path)),
     }
+}
+
+/// A frame is no complete JPEG, or of another size than its clip.
+pub(crate) fn bad_frame(expected: &str, got: String, path: &Path) -> Error {
+    let advice = "extract or prepare this video again";
+    Error::damaged("frame", expected, got, path.display(), advice)
 }

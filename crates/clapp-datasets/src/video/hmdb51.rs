@@ -11,9 +11,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
-use crate::video::ucf101::{check_split, is_plain, lines};
-use crate::video::{ClipList, Faulty, Part};
+use crate::video::ucf101::{bad_line, check_split, is_plain, lines};
+use crate::video::{ClipList, Part};
+use crate::{Error, OnBad};
 
 const LISTS: [&str; 3] = ["testTrainMulti_7030_splits", "splits", ""];
 const VIDEOS: [&str; 5] = ["hmdb51_org", "videos", "frame", "frames", ""];
@@ -27,7 +27,7 @@ impl ClipList {
         root: impl AsRef<Path>,
         split: u8,
         part: Part,
-        faulty: Faulty,
+        on_bad: OnBad,
     ) -> Result<Self, Error> {
         let root = root.as_ref();
         check_split(split)?;
@@ -42,10 +42,10 @@ impl ClipList {
                 let video = video.trim();
                 if !is_plain(video) || !["0", "1", "2"].contains(&mark) {
                     let expected = "`video.avi` and 0, 1 or 2";
-                    return Err(Error::SplitLine { expected, got: words, line, path });
+                    return Err(bad_line(expected, &words, line, &path));
                 }
                 if mark == wanted {
-                    list.push(&roots, &class, video, label, faulty)?;
+                    list.push(&roots, &class, video, label, on_bad)?;
                 }
             }
         }
@@ -71,5 +71,5 @@ fn class_lists(root: &Path, split: u8) -> Result<Vec<(String, PathBuf)>, Error> 
             return Ok(lists);
         }
     }
-    Err(Error::MissingFile { dataset: "hmdb51".into(), file: format!("*{ending}"), searched })
+    Err(Error::missing_file("hmdb51", format!("*{ending}"), &searched))
 }

@@ -42,7 +42,7 @@ pub(crate) fn dims(bytes: &[u8]) -> Result<[usize; 2], String> {
 pub(crate) fn decode(bytes: &[u8], frame: &mut Frame) -> Result<(), String> {
     let dims = dims(bytes)?;
     let mut decoder = decoder(bytes);
-    decoder.decode_into(frame.reshape(dims)).map_err(|error| error.to_string())
+    decoder.decode_into(frame.reshape(dims, 3)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
         let mut frame = Frame::default();
         decode(RED, &mut frame).unwrap();
         assert_eq!(frame.dims(), [2, 3]);
-        for (value, expected) in frame.pixel(1, 2).into_iter().zip([200_u8, 30, 60]) {
+        for (value, expected) in frame.pixel(1, 2).iter().zip([200_u8, 30, 60]) {
             // Chroma and luma are rounded and quantised.
             assert!(value.abs_diff(expected) <= 4, "{:?}", frame.pixel(1, 2));
         }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_behind_the_end_do_no_harm() {
+    fn zeros_after_the_end_do_no_harm() {
         let padded = [RED, &[0; 5]].concat();
         assert_eq!(dims(&padded).unwrap(), [2, 3]);
     }

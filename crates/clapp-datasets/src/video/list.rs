@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clapp_random::{Purpose, stream};
 
-use crate::Error;
 use crate::split::shuffle;
-use crate::video::{Faulty, Skipped};
+use crate::{Error, OnBad, Skipped};
 
 /// How the names of videos end, in lower case.
 const ENDINGS: [&str; 9] = ["avi", "mp4", "mkv", "mov", "webm", "mpg", "mpeg", "m4v", "wmv"];
@@ -17,6 +16,7 @@ const CLIPS: u64 = 2;
 
 /// Where the frames of a clip are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Media {
     /// In a video file.
     Video(PathBuf),
@@ -36,11 +36,11 @@ impl Media {
 
 /// One video of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clip {
+pub struct ListedClip {
     /// `class/name` without an ending: unique within its list.
     pub id: String,
     /// Its class, counted from 0.
-    pub label: u8,
+    pub label: u32,
     /// Its frames.
     pub media: Media,
 }
@@ -58,7 +58,7 @@ pub struct Clip {
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::video::{ClipList, Faulty};
+/// use clapp_datasets::{OnBad, video::ClipList};
 ///
 /// # let root = tempfile::tempdir().unwrap();
 /// # let root = root.path();
@@ -66,7 +66,7 @@ pub struct Clip {
 ///     std::fs::create_dir(root.join(class))?;
 ///     std::fs::write(root.join(class).join("one.avi"), b"not looked at yet")?;
 /// }
-/// let list = ClipList::folders(root, Faulty::Stop)?;
+/// let list = ClipList::folders(root, OnBad::Refuse)?;
 /// assert_eq!(list.classes(), ["run", "walk"]);
 /// assert_eq!((list.clips()[1].id.as_str(), list.clips()[1].label), ("walk/one", 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -74,7 +74,7 @@ pub struct Clip {
 #[derive(Debug)]
 pub struct ClipList {
     pub(crate) name: String,
-    pub(crate) clips: Vec<Clip>,
+    pub(crate) clips: Vec<ListedClip>,
     pub(crate) classes: Vec<String>,
     pub(crate) skipped: Skipped,
 }
@@ -83,11 +83,10 @@ impl ClipList {
     /// All videos and folders of frames in the class folders below `root`.
     ///
     /// # Errors
-    /// [`Error::Io`] if a folder cannot be read, [`Error::NoClips`] if there is no video at all,
-    /// [`Error::Classes`] for more than 256 classes; with [`Faulty::Stop`] also
-    /// [`Error::EmptyClass`] for a class folder without videos, which is else listed as skipped and
-    /// keeps its label.
-    pub fn folders(root: impl AsRef<Path>, faulty: Faulty) -> Result<Self, Error> {
+    /// [`Error::Io`] if a folder cannot be read, [`Error::TooFew`] if there is no video at all; with
+    /// [`OnBad::Refuse`] also [`Error::Unfit`] for a class folder without videos, which is else listed as
+    /// skipped and keeps its label.
+    pub fn folders(root: impl AsRef<Path>, on_bad: OnBad) -> Result<Self, Error> {
         let root = root.as_ref();
         let mut list =
             Self::empty(root.file_name().map_or("videos".into(), |n| n.to_string_lossy()));
@@ -97,13 +96,16 @@ impl ClipList {
             list.classes.push(class_name.clone());
             let media: Vec<Media> = children(&folder)?.into_iter().filter_map(media).collect();
             if media.is_empty() {
-                let reason = Error::EmptyClass { path: folder };
-                list.skipped.add(&class_name, reason, faulty)?;
+                let (expected, advice) =
+                    ("videos or folders of frames", "remove the folder or add videos");
+                let reason =
+                    Error::unfit("class folder", expected, "none", folder.display(), advice);
+                list.skipped.add(&class_name, reason, on_bad)?;
             }
             for media in media {
                 let stem = stem_of(&media);
-                let label = class.min(255) as u8; // more than 256 classes are refused below
-                list.clips.push(Clip { id: format!("{class_name}/{stem}"), label, media });
+                let id = format!("{class_name}/{stem}");
+                list.clips.push(ListedClip { id, label: class as u32, media });
             }
         }
         list.checked(root)
@@ -115,15 +117,10 @@ impl ClipList {
 
     /// The list, unless it is of no use.
     pub(crate) fn checked(self, root: &Path) -> Result<Self, Error> {
-        let place = root.display().to_string();
-        if self.classes.len() > 256 {
-            return Err(Error::Classes { got: self.classes.len(), place });
+        match self.clips.is_empty() {
+            true => Err(self.skipped.no_clips("clip list", self.skipped.len(), root.display())),
+            false => Ok(self),
         }
-        if self.clips.is_empty() {
-            let (of, advice) = (self.skipped.len(), self.skipped.first());
-            return Err(Error::NoClips { what: "clip list", of, place, advice });
-        }
-        Ok(self)
     }
 
     /// A short name, such as `ucf101/train1`.
@@ -134,7 +131,7 @@ impl ClipList {
 
     /// The videos that are there.
     #[must_use]
-    pub fn clips(&self) -> &[Clip] {
+    pub fn clips(&self) -> &[ListedClip] {
         &self.clips
     }
 
@@ -165,16 +162,15 @@ impl ClipList {
     /// every class about `share` of the clips go to the test, the same for a seed.
     ///
     /// Clips cut from one recording end in both parts; UCF-101's own lists avoid that. What was skipped is
-    /// told of the training part.
+    /// listed with the training part.
     ///
     /// # Errors
-    /// [`Error::Setting`] unless `share` lies between 0 and 1.
+    /// [`Error::Config`] unless `share` lies between 0 and 1.
     pub fn hold_out(self, share: f64, seed: u64) -> Result<(Self, Self), Error> {
         if !(share > 0.0 && share < 1.0) {
-            let (setting, expected) = ("hold-out share", "a number between 0 and 1");
-            return Err(Error::Setting { setting, expected, got: share });
+            return Err(Error::setting("hold-out share", "a number between 0 and 1", share));
         }
-        let mut members: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+        let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (index, clip) in self.clips.iter().enumerate() {
             members.entry(clip.label).or_default().push(index);
         }

@@ -34,7 +34,8 @@ use rand_distr::{Distribution, StandardNormal};
 use clapp_random::{Purpose, stream};
 
 use crate::Error;
-use crate::video::{ClipPipeline, ClipSource, Frame, Sampling, Short, Start, Step};
+use crate::source::{Item, Source, assert_index};
+use crate::video::{Clip, ClipInfo, ClipPipeline, Frame, Sampling, Short, Start, Step};
 
 pub use crate::synthetic::Part;
 
@@ -71,12 +72,12 @@ const GRAIN: u64 = 5;
 /// # Example
 ///
 /// ```
-/// use clapp_datasets::video::ClipSource;
+/// use clapp_datasets::Source;
 /// use clapp_datasets::video::moving::{CLASS_NAMES, MovingScenes, Part};
 ///
 /// let scenes = MovingScenes::new(2, Part::Test, 20).with_frames(16);
-/// assert_eq!((scenes.frames(0), scenes.dims(0)), (16, [64, 64]));
-/// assert_eq!(CLASS_NAMES[usize::from(scenes.label(13).expect("all have one"))], "up");
+/// assert_eq!((scenes.info(0).frames, scenes.info(0).dims), (16, [64, 64, 3]));
+/// assert_eq!(CLASS_NAMES[scenes.info(13).label.expect("all have one") as usize], "up");
 /// ```
 ///
 /// # Cost
@@ -158,51 +159,35 @@ impl MovingScenes {
     }
 }
 
-impl ClipSource for MovingScenes {
+impl Source for MovingScenes {
+    type Item = Clip;
+
     fn len(&self) -> usize {
         self.count
     }
 
-    fn frames(&self, clip: usize) -> usize {
-        assert!(
-            clip < self.count,
-            "moving scenes: expected a clip below {}, got {clip}",
-            self.count
-        );
-        self.frames
-    }
-
-    fn dims(&self, clip: usize) -> [usize; 2] {
-        assert!(
-            clip < self.count,
-            "moving scenes: expected a clip below {}, got {clip}",
-            self.count
-        );
-        [self.side; 2]
+    fn info(&self, clip: usize) -> ClipInfo {
+        assert_index(self, clip);
+        let label = Some((clip % CLASSES) as u32);
+        ClipInfo { frames: self.frames, dims: [self.side, self.side, 3], label }
     }
 
     fn read(
         &self,
         clip: usize,
-        frames: &[usize],
-        each: &mut dyn FnMut(usize, &mut Frame),
+        (frames, each): (&[usize], &mut dyn FnMut(usize, &mut Frame)),
     ) -> Result<(), Error> {
-        let (available, scene) = (self.frames(clip), self.scene(clip));
-        let middle = (available - 1) as f32 / 2.0;
-        let pose = |frame: &usize| {
-            assert!(
-                *frame < available,
-                "clip {clip}: expected a frame below {available}, got {frame}"
-            );
-            scene.pose(clip % CLASSES, *frame as f32 - middle)
-        };
+        Clip::assert_part(self, clip, &(frames, &mut *each));
+        let scene = self.scene(clip);
+        let middle = (self.frames - 1) as f32 / 2.0;
+        let pose = |frame: &usize| scene.pose(clip % CLASSES, *frame as f32 - middle);
         let poses: Vec<Pose> = frames.iter().map(pose).collect();
         let textures = self.textures(clip, &poses);
         let (mut values, mut picture) = (Vec::new(), Frame::default());
         for (place, (pose, &frame)) in poses.iter().zip(frames).enumerate() {
             render(pose, &textures, self.side, &mut values);
             let mut grain = self.stream(clip, GRAIN, frame as u64);
-            let pixels = picture.reshape([self.side; 2]);
+            let pixels = picture.reshape([self.side; 2], 3);
             for (pixel, value) in pixels.iter_mut().zip(values.iter().flatten()) {
                 let noise: f32 = StandardNormal.sample(&mut grain);
                 *pixel = (127.5 + CONTRAST * value + NOISE * noise).clamp(0.0, 255.0) as u8;
@@ -210,15 +195,6 @@ impl ClipSource for MovingScenes {
             each(place, &mut picture);
         }
         Ok(())
-    }
-
-    fn label(&self, clip: usize) -> Option<u8> {
-        assert!(
-            clip < self.count,
-            "moving scenes: expected a clip below {}, got {clip}",
-            self.count
-        );
-        Some((clip % CLASSES) as u8)
     }
 
     fn name(&self) -> &str {
@@ -253,7 +229,7 @@ pub fn plain_pipeline() -> ClipPipeline {
 }
 
 fn normalised(step: Step) -> ClipPipeline {
-    ClipPipeline { steps: vec![step], mean: [0.5; 3], std: [0.2; 3] }
+    ClipPipeline { steps: vec![step], mean: vec![0.5; 3], std: vec![0.2; 3] }
 }
 
 /// Everything about a scene that a motion starts from.
@@ -428,7 +404,7 @@ mod tests {
         // A change here changes every number learnt from these scenes: value-breaking.
         let mut pixels: Vec<u8> = Vec::new();
         let scenes = MovingScenes::new(2, Part::Test, 10);
-        scenes.read(6, &[11], &mut |_, frame| pixels.extend(&frame.pixels()[..8])).unwrap();
+        scenes.read(6, (&[11], &mut |_, frame| pixels.extend(&frame.pixels()[..8]))).unwrap();
         // A platform's sine may differ in the last digit, and a gray level with it.
         for (pixel, frozen) in pixels.iter().zip(FROZEN) {
             assert!(pixel.abs_diff(frozen) <= 1, "{pixels:?}");

@@ -4,13 +4,15 @@ use clapp_random::{Purpose, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::colour::validate_constants;
 use crate::video::{Filter, Frame, Jitter, Op, Scope, Step};
 
 /// The steps from frames to input of a network, one after another, and the normalisation.
 ///
 /// ```text
-/// u8 [y, x, colour] → steps → v/255 → (v − mean)/std → f32 [colour, frame, y, x]
+/// u8 [y, x, plane] → steps → v/255 → (v − mean)/std → f32 [plane, frame, y, x]
 /// ```
+/// Frames have as many planes as there are means; steps that change colours need three.
 ///
 /// | preset | steps |
 /// |---|---|
@@ -43,10 +45,10 @@ use crate::video::{Filter, Frame, Jitter, Op, Scope, Step};
 pub struct ClipPipeline {
     /// What is done to frames, in this order.
     pub steps: Vec<Step>,
-    /// Mean of red, green and blue, of values in 0..=1.
-    pub mean: [f32; 3],
-    /// Standard deviation of red, green and blue.
-    pub std: [f32; 3],
+    /// Mean of every plane, such as red, green and blue, of values in 0..=1.
+    pub mean: Vec<f32>,
+    /// Standard deviation of every plane.
+    pub std: Vec<f32>,
 }
 
 /// What is done to each frame of a clip: the outcome of all draws.
@@ -56,7 +58,7 @@ impl ClipPipeline {
     /// Steps with the usual normalisation of ImageNet, which the authors use.
     #[must_use]
     pub fn new(steps: Vec<Step>) -> Self {
-        Self { steps, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+        Self { steps, mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
     }
 
     /// Learning without labels, and its validation.
@@ -104,14 +106,17 @@ impl ClipPipeline {
     /// Checks the settings for frames of `dims` = `[rows, columns]`; returns the side of the output.
     ///
     /// # Errors
-    /// What [`Step::output`] finds; [`Error::Setting`] if a deviation is not positive, a mean not
-    /// finite, or no step makes the frames square.
+    /// What [`Step::output`] finds; [`Error::Config`] if a deviation is not positive, a mean not finite, a
+    /// step needs three colours and gets other planes, or no step makes the frames square.
     pub fn validate(&self, dims: [usize; 2]) -> Result<usize, Error> {
-        crate::Colour::Rgb { mean: self.mean, std: self.std }.validate(3)?;
+        validate_constants(&self.mean, &self.std)?;
+        if self.mean.len() != 3 && self.steps.iter().any(Step::is_of_colours) {
+            return Err(Error::planes(3, self.mean.len()));
+        }
         let [height, width] = self.steps.iter().try_fold(dims, |dims, step| step.output(dims))?;
         if height != width {
-            let (setting, expected) = ("video pipeline", "a step that makes frames square");
-            return Err(Error::Setting { setting, expected, got: width as f64 / height as f64 });
+            let (expected, got) = ("a step that makes frames square", width as f64 / height as f64);
+            return Err(Error::setting("video pipeline", expected, got));
         }
         Ok(height)
     }
@@ -156,7 +161,7 @@ impl ClipPipeline {
     ///
     /// # Shapes
     /// - `frame`: any; changed on the way. `spare` is working memory.
-    /// - `out`: `[3, frames, side, side]`, of which the planes of `place` are written
+    /// - `out`: `[planes, frames, side, side]`, of which the planes of `place` are written
     ///
     /// # Panics
     /// `out` is not of this size, or an operation does not fit the frame.
@@ -170,14 +175,14 @@ impl ClipPipeline {
         out: &mut [f32],
     ) {
         ops.iter().for_each(|op| op.apply(frame, spare));
-        let ([height, width], got) = (frame.dims(), out.len());
-        let (plane, expected) = (height * width, 3 * frames * height * width);
+        let ([height, width], planes, got) = (frame.dims(), frame.planes(), out.len());
+        let (plane, expected) = (height * width, planes * frames * height * width);
         assert!(got == expected, "clip: expected {expected} values for {frames} frames, got {got}");
-        for colour in 0..3 {
+        for colour in 0..planes {
             let (mean, std) = (self.mean[colour], self.std[colour]);
             let table: [f32; 256] = std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std);
             let out = &mut out[(colour * frames + place) * plane..][..plane];
-            for (out, pixel) in out.iter_mut().zip(frame.pixels().chunks_exact(3)) {
+            for (out, pixel) in out.iter_mut().zip(frame.pixels().chunks_exact(planes)) {
                 *out = table[usize::from(pixel[colour])];
             }
         }
@@ -334,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_frame_lands_on_its_planes() {
-        let pipeline = ClipPipeline { steps: vec![], mean: [0.0; 3], std: [1.0; 3] };
+        let pipeline = ClipPipeline { steps: vec![], mean: vec![0.0; 3], std: vec![1.0; 3] };
         let mut frame = Frame::new([2, 2], vec![0, 51, 102, 0, 51, 102, 0, 51, 102, 0, 51, 255]);
         let mut out = vec![-1.0; 3 * 2 * 4]; // [colour, frame, y, x]
         pipeline.apply(&[], &mut frame, &mut Frame::default(), 1, 2, &mut out);

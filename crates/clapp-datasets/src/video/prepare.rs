@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clapp_store::{RunLock, write_atomically};
 use rayon::prelude::*;
 
-use crate::Error;
 use crate::video::clip_file::{ClipFile, Packer};
-use crate::video::{
-    Clip, ClipList, Faulty, Ffmpeg, Frame, Media, PreparedClips, frame_folder, jpeg,
-};
+use crate::video::ffmpeg::bad_video;
+use crate::video::{ClipList, Ffmpeg, Frame, ListedClip, Media, PreparedClips, frame_folder, jpeg};
+use crate::{Error, OnBad};
 
 /// How closely clips that are there already are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub enum Check {
 /// |---|---|---|
 /// | `short_side` | 240 | pixels of a frame's shorter side |
 /// | `check` | index | how closely clips that are there are looked at |
-/// | `faulty` | skip | what becomes of the rest when a video cannot be used |
+/// | `on_bad` | skip | what becomes of the rest when a video cannot be used |
 /// | `ffmpeg` | on the search path | the programs that read videos |
 #[derive(Clone, Debug)]
 pub struct Preparation {
@@ -39,14 +38,14 @@ pub struct Preparation {
     /// How closely clips that are there are looked at.
     pub check: Check,
     /// What becomes of the rest when a video cannot be used.
-    pub faulty: Faulty,
+    pub on_bad: OnBad,
     /// The programs that read videos, if they are not on the search path.
     pub ffmpeg: Option<Ffmpeg>,
 }
 
 impl Default for Preparation {
     fn default() -> Self {
-        Self { short_side: 240, check: Check::Index, faulty: Faulty::Skip, ffmpeg: None }
+        Self { short_side: 240, check: Check::Index, on_bad: OnBad::Skip, ffmpeg: None }
     }
 }
 
@@ -72,9 +71,9 @@ pub struct Progress {
 /// stop the others. A missing ffmpeg is such a reason; clips that are prepared already do without.
 ///
 /// # Errors
-/// [`Error::NoClips`] if nothing is left, [`Error::Store`] if another process prepares the same folder
-/// or the disk is full, [`Error::Io`] if the system refuses, [`Error::Setting`] for a short side of 0;
-/// with [`Faulty::Stop`] also the first reason that a clip would be skipped for.
+/// [`Error::TooFew`] if nothing is left, [`Error::Store`] if another process prepares the same folder
+/// or the disk is full, [`Error::Io`] if the system refuses, [`Error::Config`] for a short side of 0;
+/// with [`OnBad::Refuse`] also the first reason that a clip would be skipped for.
 ///
 /// # Paper
 /// The authors extract JPEG files of quality 80 with a short side of 240.
@@ -86,11 +85,10 @@ pub fn prepare(
 ) -> Result<PreparedClips, Error> {
     let folder = folder.as_ref();
     if preparation.short_side == 0 {
-        let (setting, expected) = ("short side", "at least 1 pixel");
-        return Err(Error::Setting { setting, expected, got: 0.0 });
+        return Err(Error::setting("short side", "at least 1 pixel", 0));
     }
     fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
-    let missing: Vec<&Clip> =
+    let missing: Vec<&ListedClip> =
         list.clips.par_iter().filter(|clip| !is_good(clip, folder, preparation)).collect();
     let mut reasons = Vec::new();
     if !missing.is_empty() {
@@ -99,7 +97,7 @@ pub fn prepare(
     }
     let mut skipped = list.skipped;
     for (clip, reason) in reasons {
-        skipped.add(&clip, reason, preparation.faulty)?;
+        skipped.add(&clip, reason, preparation.on_bad)?;
     }
     PreparedClips::open(list.name, list.clips, list.classes, folder, skipped)
 }
@@ -110,7 +108,7 @@ pub(crate) fn path_of(folder: &Path, id: &str) -> PathBuf {
 }
 
 /// Whether there is a complete file of the right size, made of what the source is now.
-fn is_good(clip: &Clip, folder: &Path, preparation: &Preparation) -> bool {
+fn is_good(clip: &ListedClip, folder: &Path, preparation: &Preparation) -> bool {
     let Ok(Some(mut file)) = ClipFile::open(&path_of(folder, &clip.id)) else { return false };
     let [height, width] = file.header.dims;
     let of_source = source_size(&clip.media).is_ok_and(|size| size == file.header.source);
@@ -124,7 +122,7 @@ fn is_good(clip: &Clip, folder: &Path, preparation: &Preparation) -> bool {
 
 /// Prepares clips in parallel and returns the reasons of those that failed, in order.
 fn build(
-    clips: &[&Clip],
+    clips: &[&ListedClip],
     folder: &Path,
     preparation: &Preparation,
     progress: impl Fn(Progress) + Sync,
@@ -138,7 +136,7 @@ fn build(
             let made = pack(clip, preparation.short_side, ffmpeg);
             let result = match made {
                 Ok(bytes) => store(&path_of(folder, &clip.id), &bytes).map(|()| None),
-                Err(reason) if preparation.faulty == Faulty::Skip => {
+                Err(reason) if preparation.on_bad == OnBad::Skip => {
                     // A file of an earlier state of the source must not take its place.
                     let _ = fs::remove_file(path_of(folder, &clip.id));
                     Ok(Some((clip.id.clone(), reason)))
@@ -160,7 +158,7 @@ fn store(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Removes what killed preparations have left half-written. The folder is locked, so nobody writes.
-fn remove_leftovers(clips: &[&Clip], folder: &Path) {
+fn remove_leftovers(clips: &[&ListedClip], folder: &Path) {
     let mut folders: Vec<PathBuf> = clips
         .iter()
         .filter_map(|clip| Some(path_of(folder, &clip.id).parent()?.to_owned()))
@@ -188,7 +186,7 @@ fn source_size(media: &Media) -> Result<u64, Error> {
 
 /// The whole file of a clip.
 fn pack(
-    clip: &Clip,
+    clip: &ListedClip,
     short_side: usize,
     ffmpeg: impl Fn() -> Result<Ffmpeg, Error>,
 ) -> Result<Vec<u8>, Error> {
@@ -203,8 +201,7 @@ fn pack(
     }
     let path = clip.media.path();
     if source == 0 {
-        let (expected, got) = ("a video", "an empty file".to_owned());
-        return Err(Error::Video { expected, got, path: path.to_owned() });
+        return Err(bad_video("a video", "an empty file", path));
     }
     let ffmpeg = ffmpeg()?;
     let mut info = ffmpeg.probe(&clip.media)?;
@@ -216,11 +213,7 @@ fn pack(
     ffmpeg.frames(&clip.media, info, dims, |jpeg| {
         // All frames come from one encoder; decoding one of them tells whether we understand it.
         if first.dims() == [0, 0] {
-            let unreadable = |got| Error::Frame {
-                expected: "a JPEG of ffmpeg".into(),
-                got,
-                path: path.to_owned(),
-            };
+            let unreadable = |got| frame_folder::bad_frame("a JPEG of ffmpeg", got, path);
             jpeg::decode(jpeg, &mut first).map_err(unreadable)?;
         }
         packer.push(jpeg);

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::Error;
-use crate::video::clip_file::ClipFile;
+use crate::source::Source;
+use crate::video::clip_file::{ClipFile, damaged};
 use crate::video::prepare::path_of;
-use crate::video::{Clip, ClipSource, Frame, Skipped};
+use crate::video::{Clip, ClipInfo, Frame, ListedClip};
+use crate::{Error, Skipped};
 
 /// Clips on disk, ready to be read: the result of [`prepare`](super::prepare).
 ///
@@ -24,7 +25,7 @@ pub struct PreparedClips {
 #[derive(Debug)]
 struct Prepared {
     id: String,
-    label: u8,
+    label: u32,
     path: PathBuf,
     frames: usize,
     dims: [usize; 2],
@@ -34,7 +35,7 @@ impl PreparedClips {
     /// The clips whose files are there; the others have been skipped.
     pub(crate) fn open(
         name: String,
-        clips: Vec<Clip>,
+        clips: Vec<ListedClip>,
         classes: Vec<String>,
         folder: &Path,
         skipped: Skipped,
@@ -51,8 +52,7 @@ impl PreparedClips {
             .collect();
         let clips: Vec<Prepared> = opened?.into_iter().flatten().collect();
         if clips.is_empty() {
-            let (place, advice) = (folder.display().to_string(), skipped.first());
-            return Err(Error::NoClips { what: "preparation", of, place, advice });
+            return Err(skipped.no_clips("preparation", of, folder.display()));
         }
         Ok(Self { name, classes, clips, skipped })
     }
@@ -79,30 +79,28 @@ impl PreparedClips {
     }
 }
 
-impl ClipSource for PreparedClips {
+impl Source for PreparedClips {
+    type Item = Clip;
+
     fn len(&self) -> usize {
         self.clips.len()
     }
 
-    fn frames(&self, clip: usize) -> usize {
-        self.clips[clip].frames
-    }
-
-    fn dims(&self, clip: usize) -> [usize; 2] {
-        self.clips[clip].dims
+    fn info(&self, clip: usize) -> ClipInfo {
+        let &Prepared { label, frames, dims: [rows, columns], .. } = &self.clips[clip];
+        ClipInfo { frames, dims: [rows, columns, 3], label: Some(label) }
     }
 
     fn read(
         &self,
         clip: usize,
-        frames: &[usize],
-        each: &mut dyn FnMut(usize, &mut Frame),
+        (frames, each): (&[usize], &mut dyn FnMut(usize, &mut Frame)),
     ) -> Result<(), Error> {
         let Prepared { path, frames: opened, dims, .. } = &self.clips[clip];
         let changed = |got: String| {
             let expected =
                 format!("{opened} frames of {}×{} as when it was opened", dims[0], dims[1]);
-            Error::PreparedClip { expected, got, path: path.clone() }
+            damaged(path, expected, got)
         };
         let mut file = ClipFile::open(path)?.ok_or_else(|| changed("no such file".into()))?;
         let (now, [height, width]) = (file.header.len(), file.header.dims);
@@ -115,10 +113,6 @@ impl ClipSource for PreparedClips {
             each(place, &mut frame);
         }
         Ok(())
-    }
-
-    fn label(&self, clip: usize) -> Option<u8> {
-        Some(self.clips[clip].label)
     }
 
     fn name(&self) -> &str {

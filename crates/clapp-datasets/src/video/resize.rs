@@ -6,6 +6,7 @@ use crate::video::Frame;
 
 /// How a pixel of another size is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Filter {
     /// The nearest pixel of the original.
     Nearest,
@@ -51,11 +52,12 @@ pub fn resize(from: &Frame, dims: [usize; 2], filter: Filter, into: &mut Frame) 
 
 fn nearest(from: &Frame, dims: [usize; 2], into: &mut Frame) {
     let (rows, columns) = (sources(from.dims()[0], dims[0]), sources(from.dims()[1], dims[1]));
-    let out = into.reshape(dims);
-    for (out, &row) in out.chunks_exact_mut(3 * dims[1]).zip(&rows) {
+    let planes = from.planes();
+    let out = into.reshape(dims, planes);
+    for (out, &row) in out.chunks_exact_mut(planes * dims[1]).zip(&rows) {
         let row = from.row(row);
-        for (pixel, &column) in out.chunks_exact_mut(3).zip(&columns) {
-            pixel.copy_from_slice(&row[3 * column..][..3]);
+        for (pixel, &column) in out.chunks_exact_mut(planes).zip(&columns) {
+            pixel.copy_from_slice(&row[planes * column..][..planes]);
         }
     }
 }
@@ -74,7 +76,7 @@ fn sources(before: usize, after: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Bits behind the point of a weight.
+/// Fractional bits of a weight.
 const BITS: u32 = 22;
 
 /// The pixels that one new pixel is made of: the first, and a weight each.
@@ -101,39 +103,46 @@ fn taps(before: usize, after: usize) -> Vec<Taps> {
 }
 
 fn bilinear(from: &Frame, [height, width]: [usize; 2], into: &mut Frame) {
-    let [rows, columns] = from.dims();
-    let mut narrow = Vec::with_capacity(3 * rows * width); // [row before, column after, colour]
+    let ([rows, columns], planes) = (from.dims(), from.planes());
+    let mut narrow = vec![0; planes * rows * width]; // [row before, column after, plane]
     if columns == width {
-        narrow.extend_from_slice(from.pixels());
+        narrow.copy_from_slice(from.pixels());
     } else {
         let taps = taps(columns, width);
-        for row in 0..rows {
+        for (row, out) in narrow.chunks_exact_mut(planes * width).enumerate() {
             let row = from.row(row);
-            for Taps { first, weights } in &taps {
-                narrow.extend(weighted(&row[3 * first..], 3, weights));
+            for (Taps { first, weights }, pixel) in taps.iter().zip(out.chunks_exact_mut(planes)) {
+                weighted(&row[planes * first..], planes, weights, pixel);
             }
         }
     }
-    let out = into.reshape([height, width]);
+    let out = into.reshape([height, width], planes);
     if rows == height {
         out.copy_from_slice(&narrow);
         return;
     }
-    let stride = 3 * width;
+    let stride = planes * width;
     for (out, Taps { first, weights }) in out.chunks_exact_mut(stride).zip(taps(rows, height)) {
-        for (column, pixel) in out.chunks_exact_mut(3).enumerate() {
-            pixel.copy_from_slice(&weighted(
-                &narrow[first * stride + 3 * column..],
-                stride,
-                &weights,
-            ));
+        for (column, pixel) in out.chunks_exact_mut(planes).enumerate() {
+            weighted(&narrow[first * stride + planes * column..], stride, &weights, pixel);
         }
     }
 }
 
 /// The weighted mean of pixels that lie `stride` bytes apart.
-fn weighted(pixels: &[u8], stride: usize, weights: &[i32]) -> [u8; 3] {
-    let mut sums = [1 << (BITS - 1); 3];
+fn weighted(pixels: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) {
+    if out.len() == 3 {
+        // Colours together: a third of the passes over the weights.
+        out.copy_from_slice(&means::<3>(pixels, stride, weights));
+        return;
+    }
+    for (plane, out) in out.iter_mut().enumerate() {
+        [*out] = means(&pixels[plane..], stride, weights);
+    }
+}
+
+fn means<const PLANES: usize>(pixels: &[u8], stride: usize, weights: &[i32]) -> [u8; PLANES] {
+    let mut sums = [1 << (BITS - 1); PLANES];
     for (pixel, weight) in pixels.chunks(stride).zip(weights) {
         for (sum, value) in sums.iter_mut().zip(pixel) {
             *sum += weight * i32::from(*value);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use clapp_random::{Purpose, stream};
 
 use crate::Error;
-use crate::video::ClipSource;
+use crate::source::Source;
+use crate::video::Clip;
 
 /// Where in a clip the sequence begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,27 +81,27 @@ impl Sampling {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a number is 0.
+    /// [`Error::Config`] if a number is 0.
     pub fn validate(&self) -> Result<(), Error> {
         for (setting, value) in [("downsample", self.downsample), ("sequence length", self.length)]
         {
             if value == 0 {
-                return Err(Error::Setting { setting, expected: "at least 1", got: 0.0 });
+                return Err(Error::setting(setting, "at least 1", 0));
             }
         }
         Ok(())
     }
 
     /// The frames between the first and the last that are seen, and one step.
-    fn span(&self) -> usize {
+    pub(super) fn span(&self) -> usize {
         self.downsample * self.length
     }
 
     /// The clips of `source` that are long enough, and the others.
     #[must_use]
-    pub fn select(&self, source: &dyn ClipSource) -> Selection {
+    pub fn select(&self, source: &dyn Source<Item = Clip>) -> Selection {
         let long =
-            |clip: &usize| self.short == Short::HoldLast || source.frames(*clip) > self.span();
+            |clip: &usize| self.short == Short::HoldLast || source.info(*clip).frames > self.span();
         let (kept, short) = (0..source.len()).partition(long);
         Selection { kept, short, span: self.span() }
     }

@@ -33,6 +33,7 @@ pub enum Scope {
 /// Zisserman 2019) on torchvision 0.8. The paper's "grayed" frames are one random colour of the three.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Step {
     /// Left and right change places, with this probability.
     Mirror {
@@ -132,13 +133,17 @@ impl Step {
         }
     }
 
+    /// Whether it needs red, green and blue.
+    pub(super) fn is_of_colours(&self) -> bool {
+        matches!(self, Self::RandomChannel { .. } | Self::Jitter { .. })
+    }
+
     /// Checks the settings for frames of `dims` = `[rows, columns]`; returns their size afterwards.
     ///
     /// # Errors
-    /// [`Error::Crop`] if a crop is 0 or larger than the frame, [`Error::Setting`] if a probability
-    /// is not in 0..=1 or an amount negative, above ½ (hue) or not a number.
+    /// [`Error::Config`] if a crop is 0 or larger than the frame, a probability is not in 0..=1, or an
+    /// amount negative, above ½ (hue) or not a number.
     pub fn output(&self, dims: [usize; 2]) -> Result<[usize; 2], Error> {
-        let [height, width] = dims;
         match self {
             Self::Mirror { probability } | Self::RandomChannel { probability, .. } => {
                 within("probability", *probability, 1.0)?;
@@ -159,7 +164,7 @@ impl Step {
                 within("probability", *probability, 1.0)?;
                 square(*crop, dims)
             }
-            Self::Resize { side: 0, .. } => Err(Error::Crop { crop: 0, height, width }),
+            Self::Resize { side: 0, .. } => Err(Error::crop(0, dims)),
             Self::Resize { side, .. } => Ok([*side; 2]),
         }
     }
@@ -201,7 +206,7 @@ impl Step {
     }
 }
 
-fn within(setting: &'static str, got: f64, most: f64) -> Result<(), Error> {
+fn within(setting: &str, got: f64, most: f64) -> Result<(), Error> {
     let expected = match setting {
         "hue" => "a number in 0..=0.5",
         "probability" => "a number in 0..=1",
@@ -209,14 +214,14 @@ fn within(setting: &'static str, got: f64, most: f64) -> Result<(), Error> {
     };
     match (0.0..=most).contains(&got) {
         true => Ok(()),
-        false => Err(Error::Setting { setting, expected, got }),
+        false => Err(Error::setting(setting, expected, got)),
     }
 }
 
 fn square(crop: usize, [height, width]: [usize; 2]) -> Result<[usize; 2], Error> {
     match (1..=height.min(width)).contains(&crop) {
         true => Ok([crop; 2]),
-        false => Err(Error::Crop { crop, height, width }),
+        false => Err(Error::crop(crop, [height, width])),
     }
 }
 

@@ -13,10 +13,10 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::Error;
 use crate::files::locate;
 use crate::video::list::find;
-use crate::video::{Clip, ClipList, Faulty};
+use crate::video::{ClipList, ListedClip};
+use crate::{Error, OnBad};
 
 const LISTS: [&str; 3] = ["ucfTrainTestlist", "splits_classification", ""];
 const VIDEOS: [&str; 5] = ["UCF-101", "videos", "frame", "frames", ""];
@@ -40,14 +40,14 @@ impl ClipList {
     /// | 3 | 9 624 | 3 696 |
     ///
     /// # Errors
-    /// [`Error::Setting`] for another split, [`Error::MissingFile`] without the lists,
-    /// [`Error::SplitLine`] if a line is damaged, [`Error::NoClips`] if none of the videos is there;
-    /// with [`Faulty::Stop`] also [`Error::MissingFile`] for the first video that is not.
+    /// [`Error::Config`] for another split, [`Error::Missing`] without the lists, [`Error::Damaged`] if a
+    /// line is, [`Error::TooFew`] if none of the videos is there; with [`OnBad::Refuse`] also
+    /// [`Error::Missing`] for the first video that is not.
     ///
     /// # Example
     ///
     /// ```
-    /// use clapp_datasets::video::{ClipList, Faulty, Part};
+    /// use clapp_datasets::{OnBad, video::{ClipList, Part}};
     ///
     /// # let root = tempfile::tempdir().unwrap();
     /// # let root = root.path();
@@ -59,7 +59,7 @@ impl ClipList {
     /// write("UCF-101/Surfing/v_Surfing_g01_c01.avi", "")?;
     /// write("ucfTrainTestlist/classInd.txt", "1 Archery\r\n2 Surfing\r\n")?;
     /// write("ucfTrainTestlist/testlist01.txt", "Surfing/v_Surfing_g01_c01.avi\r\n")?;
-    /// let list = ClipList::ucf101(root, 1, Part::Test, Faulty::Stop)?;
+    /// let list = ClipList::ucf101(root, 1, Part::Test, OnBad::Refuse)?;
     /// assert_eq!((list.name(), list.clips()[0].label), ("ucf101/test1", 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -67,7 +67,7 @@ impl ClipList {
         root: impl AsRef<Path>,
         split: u8,
         part: Part,
-        faulty: Faulty,
+        on_bad: OnBad,
     ) -> Result<Self, Error> {
         let root = root.as_ref();
         check_split(split)?;
@@ -80,16 +80,12 @@ impl ClipList {
         let roots: Vec<PathBuf> = VIDEOS.iter().map(|folder| root.join(folder)).collect();
         let path = folder.join(&file);
         for (line, words) in lines(&path)? {
-            let damaged = || Error::SplitLine {
-                expected: "Class/video.avi of a class in classInd.txt, and a label or none",
-                got: words.clone(),
-                line,
-                path: path.clone(),
-            };
+            let expected = "Class/video.avi of a class in classInd.txt, and a label or none";
+            let damaged = || bad_line(expected, &words, line, &path);
             let video = words.split_whitespace().next().ok_or_else(damaged)?;
             let (class, name) = split_name(video).ok_or_else(damaged)?;
             let label = list.classes.iter().position(|known| known == class).ok_or_else(damaged)?;
-            list.push(&roots, class, name, label, faulty)?;
+            list.push(&roots, class, name, label, on_bad)?;
         }
         list.checked(root)
     }
@@ -101,17 +97,15 @@ impl ClipList {
         class: &str,
         file: &str,
         label: usize,
-        faulty: Faulty,
+        on_bad: OnBad,
     ) -> Result<(), Error> {
         let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         let id = format!("{class}/{stem}");
-        let label = label.min(255) as u8; // more than 256 classes are refused when all are read
         match find(roots, class, file) {
-            Some(media) => self.clips.push(Clip { id, label, media }),
+            Some(media) => self.clips.push(ListedClip { id, label: label as u32, media }),
             None => {
-                let (dataset, file) = (self.name.clone(), format!("{class}/{file}"));
-                let reason = Error::MissingFile { dataset, file, searched: roots.to_vec() };
-                self.skipped.add(&id, reason, faulty)?;
+                let reason = Error::missing_file(&self.name, format!("{class}/{file}"), roots);
+                self.skipped.add(&id, reason, on_bad)?;
             }
         }
         Ok(())
@@ -121,8 +115,14 @@ impl ClipList {
 pub(crate) fn check_split(split: u8) -> Result<(), Error> {
     match split {
         1..=3 => Ok(()),
-        _ => Err(Error::Setting { setting: "split", expected: "1, 2 or 3", got: f64::from(split) }),
+        _ => Err(Error::setting("split", "1, 2 or 3", split)),
     }
+}
+
+/// A line of a list of videos has another form than it should.
+pub(crate) fn bad_line(expected: &str, words: &str, line: usize, path: &Path) -> Error {
+    let got = format!("{words:?} at line {line}");
+    Error::damaged("split list", expected, got, path.display(), "restore the file")
 }
 
 /// Lines that hold something, with their numbers; LF and CRLF, with or without a byte order mark.
@@ -154,7 +154,7 @@ fn read_classes(path: &Path) -> Result<Vec<String>, Error> {
             [id, class] if id.parse() == Ok(classes.len() + 1) => classes.push(class.to_owned()),
             _ => {
                 let expected = "`id Class`, ids from 1 in order";
-                return Err(Error::SplitLine { expected, got: words, line, path: path.to_owned() });
+                return Err(bad_line(expected, &words, line, path));
             }
         }
     }

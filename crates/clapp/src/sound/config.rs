@@ -56,7 +56,7 @@ impl SoundDataConfig {
     #[must_use]
     pub fn silence(&self) -> Option<u8> {
         match self {
-            Self::Synthetic { .. } => Some(synthetic::SILENCE),
+            Self::Synthetic { .. } => Some(synthetic::SILENCE as u8),
             Self::Files(files) => files.labels.as_ref()?.silence,
         }
     }

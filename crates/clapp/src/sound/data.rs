@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use clapp_datasets::{
-    Augment, LoaderConfig,
-    sound::{
-        OnBad, SpeechFiles, SpeechLoader, SpeechPipeline, SpeechSource, SpeechSubset, crop_labels,
-        synthetic,
-    },
+    Augment, Loader, LoaderConfig, OnBad, Source, Subset,
+    sound::{Recording, SpeechFiles, SpeechPipeline, crop_labels, synthetic},
 };
 
 use super::{FilesConfig, SoundDataConfig, SoundRunConfig, files::left_out};
 use crate::Error;
 
 /// A source of speech that several readers share.
-type Speech = Arc<dyn SpeechSource>;
+pub(super) type Speech = Arc<dyn Source<Item = Recording>>;
 
 /// The parts of a set of sound.
 #[derive(Clone)]
@@ -99,11 +96,15 @@ impl SoundData {
     }
 
     /// Crops for learning.
-    pub(super) fn loader(&self, config: &SoundRunConfig, seed: u64) -> Result<SpeechLoader, Error> {
+    pub(super) fn loader(
+        &self,
+        config: &SoundRunConfig,
+        seed: u64,
+    ) -> Result<Loader<SpeechPipeline>, Error> {
+        let (batch_size, on_bad) = (config.batch, self.on_short);
         let settings =
-            LoaderConfig { batch_size: config.batch, seed, workers: 1, ..SpeechLoader::training() };
-        let (source, pipeline) = (self.heard.clone(), config.pipeline);
-        Ok(SpeechLoader::new(source, pipeline, settings, self.on_short)?)
+            LoaderConfig { batch_size, seed, on_bad, workers: 1, ..LoaderConfig::speech() };
+        Ok(Loader::new(self.heard.clone(), config.pipeline, settings)?)
     }
 }
 
@@ -115,7 +116,7 @@ fn counted(files: &SpeechFiles) -> String {
 /// The first `count` utterances.
 fn first(speech: Speech, count: Option<usize>) -> Result<Speech, Error> {
     let count = count.unwrap_or(usize::MAX).min(speech.len());
-    Ok(Arc::new(SpeechSubset::new(speech, (0..count).collect())?))
+    Ok(Arc::new(Subset::new(speech, (0..count).collect())?))
 }
 
 /// The utterances whose crops have a label for every output.
@@ -128,14 +129,15 @@ fn covered(
     let crop = pipeline.crop;
     let (mut covered, mut others) = (Vec::new(), Vec::new());
     for index in 0..speech.len() {
-        let samples = speech.utterance(index).samples;
+        let utterance = speech.info(index);
+        let samples = utterance.samples;
         // Every crop that begins on the grid has all its labels; the first samples have not.
         let start =
             (samples >= crop).then(|| pipeline.start(samples, Augment::Evaluation, 0, 0, 0));
-        if start.and_then(|start| crop_labels(start, crop, samples, speech.framing())).is_some() {
+        if start.and_then(|start| crop_labels(start, crop, samples, utterance.framing)).is_some() {
             covered.push(index);
         } else {
-            let (id, place) = (speech.utterance(index).id.clone(), speech.name().to_owned());
+            let (id, place) = (utterance.id.clone(), speech.name().to_owned());
             others.push(Error::Uncovered { id, samples, crop, place });
         }
     }
@@ -145,6 +147,6 @@ fn covered(
     }
     match others.into_iter().next() {
         Some(error) => Err(error),
-        None => Ok(Arc::new(SpeechSubset::new(speech.clone(), covered)?)),
+        None => Ok(Arc::new(Subset::new(speech.clone(), covered)?)),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clapp_datasets::sound::{
-    Check, Framing, OnBad, OpenOptions, PhoneLabels, Rates, SpeechFiles, SpeechSource, SplitList,
+use clapp_datasets::{
+    OnBad, Source,
+    sound::{Check, Framing, OpenOptions, PhoneLabels, Rates, SpeechFiles, SplitList},
 };
 use serde::{Deserialize, Serialize};
 
@@ -202,10 +203,10 @@ impl FilesConfig {
         notes: &mut Vec<String>,
     ) -> Result<SpeechFiles, Error> {
         let part = listed(files, list, notes)?;
-        let bare = (0..part.len()).filter(|&index| part.labels(index).is_none());
+        let bare = (0..part.len()).filter(|&index| part.info(index).labels.is_none());
         let bare: Vec<Error> = bare
             .map(|index| Error::Unlabelled {
-                id: part.utterance(index).id.clone(),
+                id: part.info(index).id.clone(),
                 labels: labels.file.clone(),
                 list: list.to_owned(),
             })

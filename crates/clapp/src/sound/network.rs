@@ -67,7 +67,7 @@ impl Network {
     ) -> Numbers {
         #[cfg(feature = "baselines")]
         let labels = batch.labels;
-        let waves = Tensor::from_data(TensorData::new(batch.samples, batch.shape), device);
+        let waves = Tensor::from_data(TensorData::new(batch.values, batch.shape), device);
         match self {
             Self::Encoder(encoder) => {
                 let draw = &mut |layer, shape| pairs(&config.rule, [seed, step], layer, shape);
@@ -75,8 +75,8 @@ impl Network {
             }
             #[cfg(feature = "baselines")]
             Self::Phones(learner) => {
-                let labels: Vec<usize> =
-                    labels.into_iter().flatten().flatten().map(usize::from).collect();
+                let labels = labels.into_iter().flatten().flatten();
+                let labels: Vec<usize> = labels.map(|label| label as usize).collect();
                 let step = learner.step(&waves, &labels, &config.optimizer);
                 Numbers { loss: step.losses, accuracy: step.accuracies, ..Numbers::default() }
             }

@@ -1,9 +1,6 @@
 //! Phones read out of frozen layers, with their controls.
 
-use std::sync::Arc;
-
 use burn::tensor::Device;
-use clapp_datasets::sound::SpeechSource;
 use clapp_encoders::SoundEncoder;
 use clapp_eval::{
     Labels, LinearProbe, PhoneFrames, PhoneScore, Probe, Protocol, Readout, Report, Series,
@@ -12,6 +9,7 @@ use clapp_eval::{
 
 use super::{
     SoundData, SoundRunConfig,
+    data::Speech,
     features::{self, Encode, Encoded, Part},
     speakers::{SpeakerCrops, SpeakerParts},
 };
@@ -54,7 +52,7 @@ pub(super) fn read_out(
             draw(&last, &data.names[1], &about, seed, &mut extra);
         }
     }
-    let framing = parts[1].framing();
+    let framing = parts[1].info(0).framing;
     let log_mel = |samples: &[f32]| Ok(vec![features::log_mel(samples, framing)?]);
     context.record(LOG_MEL, 0, &log_mel, report)?;
     let mfcc = |samples: &[f32]| Ok(vec![features::mfcc(samples, framing)?]);
@@ -66,7 +64,7 @@ pub(super) fn read_out(
 fn speakers(
     config: &SoundRunConfig,
     data: &SoundData,
-    parts: &[Arc<dyn SpeechSource>; 2],
+    parts: &[Speech; 2],
     report: &mut Report,
 ) -> Option<SpeakerParts> {
     config.readout.speaker_epochs?;
@@ -86,7 +84,7 @@ fn draw(last: &PhoneScore, data: &str, about: &str, seed: u64, extra: &mut Extra
 struct ReadOut<'a> {
     config: &'a SoundRunConfig,
     seed: u64,
-    parts: &'a [Arc<dyn SpeechSource>; 2],
+    parts: &'a [Speech; 2],
     speakers: Option<&'a SpeakerParts>,
 }
 

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use clapp_datasets::sound::{HOP, SpeechSource};
+use clapp_datasets::{
+    Source,
+    sound::{HOP, Recording},
+};
 use clapp_eval::{
     Features, LinearProbe, Probe, Protocol, StandardisedProbe,
     phones::MOST_SURPLUS,
@@ -32,14 +35,17 @@ pub(super) struct SpeakerParts {
 
 impl SpeakerParts {
     /// Divides the utterances that have `crop` samples; or says why speakers cannot be read out.
-    pub(super) fn of(crop: usize, parts: &[impl SpeechSource; 2]) -> Result<Self, String> {
+    pub(super) fn of(
+        crop: usize,
+        parts: &[impl Source<Item = Recording>; 2],
+    ) -> Result<Self, String> {
         // Frames at the rate of labels are up to three fewer than outputs.
         let enough = crop + MOST_SURPLUS * HOP;
         // By name: utterances of both parts, in order.
         let mut spoken: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
         for (part, source) in parts.iter().enumerate() {
             for index in 0..source.len() {
-                let utterance = source.utterance(index);
+                let utterance = source.info(index);
                 let Some(speaker) = &utterance.speaker else { continue };
                 if utterance.samples >= enough {
                     spoken.entry(speaker).or_default().push((part, index));
@@ -144,18 +150,18 @@ impl<'a> SpeakerCrops<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clapp_datasets::sound::{InMemory, Recording, Utterance};
+    use clapp_datasets::{InMemory, sound::Utterance};
     use ndarray::Array2;
 
     const CROP: usize = 4 * HOP;
 
     /// Utterances by speaker; those in capitals are a sample too short.
-    fn part(speakers: &str) -> InMemory {
+    fn part(speakers: &str) -> InMemory<Recording> {
         let recording = |(index, speaker): (usize, char)| {
             let samples = CROP + 3 * HOP - usize::from(speaker.is_uppercase());
             let speaker = Some(speaker.to_lowercase().to_string());
-            let utterance = Utterance { id: index.to_string(), speaker, chapter: None, samples: 0 };
-            Recording { utterance, samples: vec![0.1; samples], labels: None }
+            let utterance = Utterance { speaker, ..Utterance::named(index.to_string()) };
+            Recording { utterance, samples: vec![0.1; samples] }
         };
         let recordings = speakers.chars().enumerate().map(recording).collect();
         InMemory::new("speakers", recordings, 0).unwrap()

@@ -1,7 +1,10 @@
 //! Learning from sound: crops in, local updates, numbers to watch out.
 
 use burn::tensor::Device;
-use clapp_datasets::sound::{SpeechBatch, SpeechLoader};
+use clapp_datasets::{
+    Loader,
+    sound::{SpeechBatch, SpeechPipeline},
+};
 use clapp_encoders::SoundEncoder;
 use clapp_eval::Report;
 use clapp_rules::{State, StateError};
@@ -22,7 +25,7 @@ pub struct SoundTrainer {
     seed: u64,
     network: Network,
     data: SoundData,
-    loader: SpeechLoader,
+    loader: Loader<SpeechPipeline>,
     device: Device,
     step: u64,
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use clapp_datasets::{
-    LastBatch,
+    LastBatch, Loader, LoaderConfig, Source,
     video::{
-        ClipLoader, ClipLoaderConfig, ClipPipeline, ClipSource, Sampling, Start,
+        Clip, ClipPipeline, Sampling, Start,
         moving::{MovingScenes, Part},
     },
 };
@@ -14,7 +14,10 @@ use super::{ClipsConfig, VideoDataConfig, VideoRunConfig};
 use crate::Error;
 
 /// A source of clips that several loaders share.
-pub(super) type Clips = Arc<dyn ClipSource>;
+pub(super) type Clips = Arc<dyn Source<Item = Clip>>;
+
+/// A loader of clips.
+pub(super) type ClipLoader = Loader<(Sampling, ClipPipeline)>;
 
 /// The three parts of a set of videos.
 #[derive(Clone)]
@@ -46,13 +49,13 @@ impl std::fmt::Debug for VideoData {
 pub(super) struct View<'a> {
     pub sampling: &'a Sampling,
     pub pipeline: &'a ClipPipeline,
-    pub settings: ClipLoaderConfig,
+    pub settings: LoaderConfig,
 }
 
 impl View<'_> {
     pub(super) fn of(&self, clips: &Clips) -> Result<ClipLoader, Error> {
-        let (sampling, pipeline) = (self.sampling.clone(), self.pipeline.clone());
-        Ok(ClipLoader::new(clips.clone(), sampling, pipeline, self.settings.clone())?)
+        let views = (self.sampling.clone(), self.pipeline.clone());
+        Ok(Loader::new(clips.clone(), views, self.settings.clone())?)
     }
 }
 
@@ -115,8 +118,7 @@ impl VideoData {
 
     /// Clips for learning.
     pub(super) fn loader(&self, config: &VideoRunConfig, seed: u64) -> Result<ClipLoader, Error> {
-        let settings =
-            ClipLoaderConfig { batch_size: config.batch, seed, ..ClipLoaderConfig::training() };
+        let settings = LoaderConfig { batch_size: config.batch, seed, ..LoaderConfig::clips() };
         let VideoRunConfig { sampling, pipeline, .. } = config;
         let loader = View { sampling, pipeline, settings }.of(&self.unlabelled)?;
         check_side(&loader, config)?;
@@ -135,7 +137,7 @@ impl VideoData {
             (&self.test, &readout.plain, LastBatch::Keep),
         ] {
             let settings =
-                ClipLoaderConfig { batch_size, last_batch, ..ClipLoaderConfig::evaluation() };
+                LoaderConfig { batch_size, last_batch, ..LoaderConfig::clips_in_order() };
             let loader = View { sampling: &readout.sampling, pipeline, settings }.of(clips)?;
             check_side(&loader, config)?;
         }
@@ -149,7 +151,7 @@ pub(super) fn centred(sampling: &Sampling) -> Sampling {
 }
 
 fn check_side(loader: &ClipLoader, config: &VideoRunConfig) -> Result<(), Error> {
-    let [colours, _, side, _] = loader.clip_dims();
+    let [_, colours, _, side, _] = loader.shape();
     let expected = [config.encoder.colours, config.encoder.size];
     match [colours, side] == expected {
         true => Ok(()),

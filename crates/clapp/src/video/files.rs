@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clapp_datasets::video::{
-    ClipList, Faulty, Part, Preparation, PreparedClips, Progress, prepare,
+use clapp_datasets::{
+    OnBad,
+    video::{ClipList, Part, Preparation, PreparedClips, Progress, prepare},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Error;
 
@@ -22,7 +23,13 @@ pub struct ClipsConfig {
     /// Pixels of the shorter side of a prepared frame.
     pub short_side: usize,
     /// What becomes of videos and lines that cannot be used.
-    pub on_bad: Faulty,
+    #[serde(serialize_with = "stop_or_skip")]
+    pub on_bad: OnBad,
+}
+
+/// The words that configurations of videos have always had.
+fn stop_or_skip<S: Serializer>(on_bad: &OnBad, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if *on_bad == OnBad::Skip { "skip" } else { "stop" })
 }
 
 /// A set of videos, one folder a class.
@@ -77,7 +84,7 @@ impl ClipPlace {
     }
 
     /// The clips to learn from and those to test on.
-    fn lists(&self, on_bad: Faulty) -> Result<[ClipList; 2], Error> {
+    fn lists(&self, on_bad: OnBad) -> Result<[ClipList; 2], Error> {
         let parts = [Part::Train, Part::Test];
         let lists = match self {
             Self::Ucf101 { root, split } => {
@@ -112,7 +119,7 @@ impl ClipsConfig {
         let mut prepared = place.root().as_os_str().to_owned();
         prepared.push(".prepared");
         let prepared = prepared.into();
-        Self { place, prepared, short_side: 240, on_bad: Faulty::Stop }
+        Self { place, prepared, short_side: 240, on_bad: OnBad::Refuse }
     }
 
     /// Prepares what is not prepared yet, and opens the clips to learn from and those to test on.
@@ -124,8 +131,8 @@ impl ClipsConfig {
     /// If nothing can be used, or the disk is full; unless such are to be skipped, also if a video is
     /// missing or damaged, or ffmpeg is not there.
     pub fn prepare(&self, progress: impl Fn(Progress) + Sync) -> Result<[PreparedClips; 2], Error> {
-        let (short_side, faulty) = (self.short_side, self.on_bad);
-        let preparation = Preparation { short_side, faulty, ..Preparation::default() };
+        let (short_side, on_bad) = (self.short_side, self.on_bad);
+        let preparation = Preparation { short_side, on_bad, ..Preparation::default() };
         let [train, test] = self.place.lists(self.on_bad)?;
         let open = |list| prepare(list, &self.prepared, &preparation, &progress);
         Ok([open(train)?, open(test)?])

@@ -79,7 +79,7 @@ impl Network {
         device: &Device,
     ) -> Numbers {
         #[cfg(feature = "baselines")]
-        let labels: Vec<usize> = batch.labels.iter().flatten().map(|&l| usize::from(l)).collect();
+        let labels: Vec<usize> = batch.labels.iter().flatten().map(|&l| l as usize).collect();
         let films = films(batch, device);
         #[cfg(feature = "baselines")]
         if let Some(numbers) = compared::step(self, config, &films, &labels, place) {

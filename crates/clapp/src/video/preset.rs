@@ -223,7 +223,7 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
 /// Moving scenes as they are. Every scene is drawn in a random pose, so that a crop would add nothing; a
 /// mirrored scene belongs to another class.
 fn moving_scenes() -> ClipPipeline {
-    ClipPipeline { steps: Vec::new(), mean: [0.5; 3], std: [0.2; 3] }
+    ClipPipeline { steps: Vec::new(), mean: vec![0.5; 3], std: vec![0.2; 3] }
 }
 
 /// The paper's views of videos, made smaller.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use burn::tensor::Device;
 use clapp_datasets::{
-    LastBatch, Order,
-    video::{ClipBatch, ClipLoader, ClipLoaderConfig, ClipPipeline, Sampling},
+    LastBatch, LoaderConfig, Order,
+    video::{ClipBatch, ClipPipeline, Sampling},
 };
 use clapp_eval::{
     Features, Labels, LinearProbe, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
@@ -14,7 +14,7 @@ use clapp_eval::{
 
 use super::{
     VideoData, VideoReadoutConfig, VideoRunConfig,
-    data::{Clips, View, centred},
+    data::{ClipLoader, Clips, View, centred},
     features::{self, Encode, Film},
 };
 use crate::{Error, RANDOM_ENCODER, RAW_PIXELS, experiment::Extra};
@@ -107,7 +107,7 @@ impl ReadOut<'_> {
     /// Training clips that are long enough.
     fn clips(&self) -> Result<usize, Error> {
         let VideoReadoutConfig { sampling, plain, .. } = self.readout;
-        Ok(self.loader(&self.data.train, sampling, plain)?.selection().kept.len())
+        Ok(self.loader(&self.data.train, sampling, plain)?.kept().len())
     }
 
     fn standardised(&self, train: &[Features], test: &[Features]) -> Result<Vec<f64>, Error> {
@@ -148,11 +148,8 @@ impl ReadOut<'_> {
     /// A view of its own for every epoch: all blocks learn from a batch, which is then forgotten.
     fn train_anew(&self, probe: &LinearProbe) -> Result<Vec<LinearReadout>, Error> {
         let VideoReadoutConfig { sampling, training, .. } = self.readout;
-        let settings = ClipLoaderConfig {
-            order: Order::Shuffled,
-            last_batch: LastBatch::Drop,
-            ..self.settings()
-        };
+        let settings =
+            LoaderConfig { order: Order::Shuffled, last_batch: LastBatch::Drop, ..self.settings() };
         let loader = View { sampling, pipeline: training, settings }.of(&self.data.train)?;
         let mut classifiers: Vec<LinearTraining> = Vec::new();
         for epoch in 0..probe.epochs {
@@ -171,9 +168,9 @@ impl ReadOut<'_> {
         Ok(classifiers.iter().map(LinearTraining::readout).collect())
     }
 
-    fn settings(&self) -> ClipLoaderConfig {
+    fn settings(&self) -> LoaderConfig {
         let (batch_size, seed) = (self.readout.batch, self.seed);
-        ClipLoaderConfig { batch_size, seed, ..ClipLoaderConfig::evaluation() }
+        LoaderConfig { batch_size, seed, ..LoaderConfig::clips_in_order() }
     }
 
     fn loader(

@@ -1,11 +1,14 @@
 //! Learning from video: clips in, local updates, numbers to watch out.
 
 use burn::tensor::Device;
-use clapp_datasets::video::{ClipBatch, ClipLoader};
+use clapp_datasets::video::ClipBatch;
 use clapp_eval::Report;
 use clapp_rules::{State, StateError};
 
-use super::{VideoData, VideoRunConfig, features::Film, network::Network, readout::read_out};
+use super::{
+    VideoData, VideoRunConfig, data::ClipLoader, features::Film, network::Network,
+    readout::read_out,
+};
 use crate::{
     Error, Experiment, Learner, Seen, StepMetrics,
     experiment::{Each, Extra, run_epochs},

@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use clapp::{
-    FilesConfig, LabelsConfig, RunOf, Sound, SoundDataConfig, SoundRunConfig,
-    datasets::sound::OnBad, sound_preset,
+    FilesConfig, LabelsConfig, RunOf, Sound, SoundDataConfig, SoundRunConfig, datasets::OnBad,
+    sound_preset,
 };
 
 use super::{files, tiny_sound};
