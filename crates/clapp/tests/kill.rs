@@ -15,7 +15,7 @@ use std::{
 };
 
 use clapp::{
-    Run, RunConfig, Silent,
+    Images, Run, RunConfig, Silent,
     store::{Checkpoint, RunFolder},
 };
 use common::{STEPS, assert_same, execute, finished, results, tiny};
@@ -23,7 +23,7 @@ use common::{STEPS, assert_same, execute, finished, results, tiny};
 const RUN: &str = "CLAPP_KILL_TEST_RUN";
 
 /// Two seeds of 12 steps with a checkpoint behind each.
-fn config() -> RunConfig {
+fn config() -> RunConfig<Images> {
     let mut config = tiny("clapp", &[2, 3]);
     (config.checkpoint_every, config.metrics_every) = (1, 1);
     config
@@ -33,7 +33,7 @@ fn config() -> RunConfig {
 #[test]
 fn child_trains_until_it_is_killed() {
     if let Some(folder) = std::env::var_os(RUN) {
-        let mut run = Run::resume(Path::new(&folder)).unwrap();
+        let mut run = Run::<Images>::resume(Path::new(&folder)).unwrap();
         execute(&mut run, &mut Silent).unwrap();
     }
 }
@@ -144,7 +144,7 @@ fn a_run_killed_at_any_moment_goes_on_to_the_end_of_the_uninterrupted_one() {
         let run = fresh(root.path());
         kill_at(&run, moment);
         assert_every_checkpoint_is_whole(&run, moment);
-        common::resume(&run).unwrap();
+        common::resume::<Images>(&run).unwrap();
         assert_same(&results(&run), &expected, &format!("{moment:?}"));
         assert_no_left_overs(&run);
         fs::remove_dir_all(run).unwrap();
@@ -160,7 +160,7 @@ fn one_run_killed_again_and_again_goes_on_to_the_same_end() {
         kill_at(&run, moment);
         assert_every_checkpoint_is_whole(&run, moment);
     }
-    common::resume(&run).unwrap();
+    common::resume::<Images>(&run).unwrap();
     assert_same(&results(&run), &expected, "killed nine times");
     assert_no_left_overs(&run);
 }

@@ -7,14 +7,14 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use clapp_datasets::sound::{HOP, SpeechSource};
 use clapp_eval::{
-    Features, Protocol, SpeakerProbe, StandardisedProbe,
+    Features, Protocol, SpeakerProbe,
     phones::MOST_SURPLUS,
     probe::{self, mean_over_time},
 };
 use ndarray::Array2;
 
-use super::{SoundData, features::Encoded};
-use crate::Error;
+use super::{Sound, features::Encoded};
+use crate::{Data, Error, readout::probe_of};
 
 /// The most speakers that labels of features can count.
 const MOST: usize = 256;
@@ -76,7 +76,7 @@ impl SpeakerParts {
     }
 
     /// What a reader has to know beside the numbers.
-    pub(super) fn note(&self, data: &SoundData) -> String {
+    pub(super) fn note(&self, data: &Data<Sound>) -> String {
         let count = |role| {
             let places = self.places.iter().flatten().flatten();
             places.filter(|place| place.1 == role).count()
@@ -128,14 +128,12 @@ impl<'a> SpeakerCrops<'a> {
         seed: u64,
     ) -> Result<f64, Error> {
         let [fit, test] = [self.features(layer, 0)?, self.features(layer, 1)?];
-        Ok(match protocol {
-            Protocol::Paper => {
-                let probe = SpeakerProbe { epochs, ..SpeakerProbe::default() };
-                let trained = probe.train(seed, |_| Cow::Borrowed(&fit))?;
-                probe.accuracy(&trained.readout, &test)
-            }
-            _ => probe::accuracy(&StandardisedProbe::default(), &fit, &test, seed)?,
-        })
+        if let Some(probe) = probe_of(protocol) {
+            return Ok(probe::accuracy(probe.as_ref(), &fit, &test, seed)?);
+        }
+        let probe = SpeakerProbe { epochs, ..SpeakerProbe::default() };
+        let trained = probe.train(seed, |_| Cow::Borrowed(&fit))?;
+        Ok(probe.accuracy(&trained.readout, &test))
     }
 
     fn features(&self, layer: usize, role: usize) -> Result<Features, Error> {
