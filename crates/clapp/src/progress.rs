@@ -65,7 +65,8 @@ impl Observer for ProgressBar {
         }
         self.bar.set_position(metrics.step);
         let speed = self.bar.per_sec() * self.per_step as f64;
-        let mut message = format!("{speed:.0} {}/s", metrics.seen.unit);
+        let unit = metrics.seen.keys().next().map_or("", String::as_str);
+        let mut message = format!("{speed:.0} {unit}/s");
         let StepMetrics { loss, open_gates, accuracy, .. } = metrics;
         for (name, numbers) in [("loss", loss), ("open gates", open_gates), ("accuracy", accuracy)]
         {

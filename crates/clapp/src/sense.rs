@@ -3,6 +3,11 @@
 use std::fmt::Debug;
 
 use burn::tensor::Device;
+use clapp_datasets::{
+    Batch, Loader,
+    sound::{SpeechBatch, SpeechLoader},
+    video::{ClipBatch, ClipLoader},
+};
 use clapp_encoders::{Persist, Stack};
 use clapp_eval::Report;
 use clapp_random::{Purpose, Stream, stream};
@@ -10,7 +15,7 @@ use clapp_rules::{State, StateError};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Data, Error, RunConfig,
+    Data, Error, RunConfig, Trainer,
     run::{Extra, LayerMetrics},
 };
 
@@ -66,8 +71,8 @@ pub trait Sense: Clone + Debug + PartialEq {
     /// If there is not one batch.
     fn loader(
         config: &RunConfig<Self>,
-        data: &mut Data<Self>,
         seed: u64,
+        data: &mut Data<Self>,
     ) -> Result<Self::Loader, Error>;
 
     /// Checks that the data are there and suffice, before anything is written: opens them, unless it is
@@ -78,27 +83,22 @@ pub trait Sense: Clone + Debug + PartialEq {
     /// If they are missing, damaged or too few.
     fn check(config: &RunConfig<Self>) -> Result<(), Error> {
         let seed = config.seeds.first().copied().unwrap_or_default();
-        Self::loader(config, &mut Self::open(config, seed)?, seed).map(|_| ())
+        Self::loader(config, seed, &mut Self::open(config, seed)?).map(|_| ())
     }
 
-    /// The network before its first step; `classes` are those of the data.
+    /// The network before its first step.
     ///
     /// # Errors
     ///
     /// If its parts do not fit together.
-    fn network(
-        config: &RunConfig<Self>,
-        classes: usize,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Self::Network, Error>;
+    fn network(trial: &Trial<Self>, data: &Data<Self>) -> Result<Self::Network, Error>;
 
-    /// One step: the network learns from a batch. Everything random is drawn from streams that `step`
-    /// names.
+    /// Learns from a batch; `step` is the number of steps taken before.
     fn step(
+        trial: &Trial<Self>,
+        step: u64,
         network: &mut Self::Network,
         batch: <Self::Loader as Batches>::Batch,
-        step: &Step<'_, Self>,
     ) -> LayerMetrics;
 
     /// Reads out every layer, with the controls, into `report`; hands out what else is worth a file.
@@ -106,7 +106,26 @@ pub trait Sense: Clone + Debug + PartialEq {
     /// # Errors
     ///
     /// If data cannot be read or a read-out does not converge.
-    fn read_out(trained: &Trained<'_, Self>, report: &mut Report) -> Result<Extra, Error>;
+    fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error>;
+}
+
+/// One seed of a run, and where it is computed.
+#[derive(Clone, Debug)]
+pub struct Trial<S: Sense> {
+    /// The run's configuration.
+    pub config: RunConfig<S>,
+    /// Seed.
+    pub seed: u64,
+    /// Device of all tensors.
+    pub device: Device,
+}
+
+impl<S: Sense> Trial<S> {
+    /// The stream that a layer, from 0, draws its pairs from in a step.
+    #[must_use]
+    pub fn pairs(&self, step: u64, layer: usize) -> Stream {
+        stream(self.seed, Purpose::Negatives, [step, layer as u64, 0, 0])
+    }
 }
 
 /// Epochs of batches that can be opened at any of their batches.
@@ -129,7 +148,7 @@ pub trait Batches: Debug {
 pub type Epoch<B> = Box<dyn Iterator<Item = Result<B, clapp_datasets::Error>>>;
 
 macro_rules! batches {
-    ($($loader:ty => $batch:ty),* $(,)?) => {$(
+    ($($loader:ident => $batch:ident),*) => {$(
         impl Batches for $loader {
             type Batch = $batch;
 
@@ -143,11 +162,7 @@ macro_rules! batches {
         }
     )*};
 }
-batches!(
-    clapp_datasets::Loader => clapp_datasets::Batch,
-    clapp_datasets::sound::SpeechLoader => clapp_datasets::sound::SpeechBatch,
-    clapp_datasets::video::ClipLoader => clapp_datasets::video::ClipBatch,
-);
+batches!(Loader => Batch, SpeechLoader => SpeechBatch, ClipLoader => ClipBatch);
 
 /// What learns, as a checkpoint sees it.
 pub trait Network: Debug {
@@ -170,40 +185,4 @@ impl<L: Persist + Debug, C: Debug> Network for Stack<L, C> {
     fn load(&mut self, state: &State) -> Result<(), StateError> {
         Self::load(self, state)
     }
-}
-
-/// What a step knows beside network and batch. Its seed and number name all streams that it draws from.
-#[derive(Debug)]
-pub struct Step<'a, S: Sense> {
-    /// The run's configuration.
-    pub config: &'a RunConfig<S>,
-    /// Seed.
-    pub seed: u64,
-    /// Steps taken before with this seed.
-    pub number: u64,
-    /// Where it is computed.
-    pub device: &'a Device,
-}
-
-impl<S: Sense> Step<'_, S> {
-    /// The stream of the pairs of a layer, from 0.
-    #[must_use]
-    pub fn pairs(&self, layer: usize) -> Stream {
-        stream(self.seed, Purpose::Negatives, [self.number, layer as u64, 0, 0])
-    }
-}
-
-/// A trained network with all that a read-out needs to know.
-#[derive(Debug)]
-pub struct Trained<'a, S: Sense> {
-    /// The run's configuration.
-    pub config: &'a RunConfig<S>,
-    /// Seed.
-    pub seed: u64,
-    /// Data.
-    pub data: &'a Data<S>,
-    /// Network.
-    pub network: &'a S::Network,
-    /// Where it is computed.
-    pub device: &'a Device,
 }

@@ -6,8 +6,8 @@ use clapp_rules::{State, StateError};
 
 use crate::{
     Data, Error, RunConfig, Sense,
-    run::{Amount, Extra, StepMetrics},
-    sense::{Batches, Network, Step, Trained},
+    run::{Extra, StepMetrics},
+    sense::{Batches, Network, Trial},
 };
 
 /// A network with its data, in training.
@@ -16,12 +16,10 @@ use crate::{
 /// streams named by seed and step, so a trainer that resumes at a step repeats one that never stopped.
 #[derive(Debug)]
 pub struct Trainer<S: Sense> {
-    config: RunConfig<S>,
-    seed: u64,
+    trial: Trial<S>,
     network: S::Network,
     data: Data<S>,
     loader: S::Loader,
-    device: Device,
     step: u64,
 }
 
@@ -41,10 +39,16 @@ impl<S: Sense> Trainer<S> {
         device: &Device,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let network = S::network(config, data.classes, seed, device)?;
-        let loader = S::loader(config, &mut data, seed)?;
-        let (config, device) = (config.clone(), device.clone());
-        Ok(Self { config, seed, network, data, loader, device, step: 0 })
+        let trial = Trial { config: config.clone(), seed, device: device.clone() };
+        let network = S::network(&trial, &data)?;
+        let loader = S::loader(config, seed, &mut data)?;
+        Ok(Self { trial, network, data, loader, step: 0 })
+    }
+
+    /// Configuration, seed, device.
+    #[must_use]
+    pub fn trial(&self) -> &Trial<S> {
+        &self.trial
     }
 
     /// The network.
@@ -62,7 +66,7 @@ impl<S: Sense> Trainer<S> {
     /// Steps of the whole training.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        (S::amount(&self.config.setup) / self.config.batch as u64).max(1)
+        (S::amount(&self.trial.config.setup) / self.trial.config.batch as u64).max(1)
     }
 
     /// Steps taken.
@@ -111,12 +115,10 @@ impl<S: Sense> Trainer<S> {
 
     /// One step.
     fn learn(&mut self, batch: <S::Loader as Batches>::Batch) -> Result<StepMetrics, Error> {
-        let Self { config, seed, network, device, .. } = self;
-        let step = Step { config, seed: *seed, number: self.step, device };
-        let layers = S::step(network, batch, &step);
+        let layers = S::step(&self.trial, self.step, &mut self.network, batch);
         self.step += 1;
-        let seen = Amount::new(S::UNIT, self.step * self.config.batch as u64);
-        StepMetrics::new(layers, self.step, self.seed, seen)
+        let seen = self.step * self.trial.config.batch as u64;
+        StepMetrics::new(layers, self.step, self.trial.seed, (S::UNIT, seen))
     }
 
     /// Reads out every layer, with the controls, into `report`; hands out what else is worth a file.
@@ -125,7 +127,6 @@ impl<S: Sense> Trainer<S> {
     ///
     /// If data cannot be read or a read-out does not converge.
     pub fn read_out(&self, report: &mut Report) -> Result<Extra, Error> {
-        let Self { config, seed, data, network, device, .. } = self;
-        S::read_out(&Trained { config, seed: *seed, data, network, device }, report)
+        S::read_out(self, report)
     }
 }

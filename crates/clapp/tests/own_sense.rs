@@ -9,17 +9,17 @@ use std::{fs, sync::Arc};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp::{
-    Data, Error, Learning, Run, RunConfig, Sense, Silent,
+    Data, Error, Learning, Run, RunConfig, Sense, Trainer,
     encoders::{Context, EncoderConfig, PatchGrid, Stack},
     eval::{Features, Labels, Protocol, Report, Series},
     random::{Purpose, stream},
     readout::{self, RANDOM_ENCODER, RAW_PIXELS},
     rules::{Optimizer, Rule},
     run::{Extra, LayerMetrics, StepMetrics},
-    sense::{Batches, Epoch, Step, Trained},
+    sense::{Batches, Epoch, Trial},
     store::read_metrics,
 };
-use common::{assert_same, assert_says, assert_stops, execute, finished, results, stopped};
+use common::{assert_says, finished};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +126,7 @@ impl Sense for Events {
         })
     }
 
-    fn loader(config: &RunConfig<Self>, data: &mut Data<Self>, _: u64) -> Result<InOrder, Error> {
+    fn loader(config: &RunConfig<Self>, _: u64, data: &mut Data<Self>) -> Result<InOrder, Error> {
         let (recording, batch) = (data.learn.clone(), config.batch);
         match recording.0.len() {
             frames if frames < batch => {
@@ -136,30 +136,26 @@ impl Sense for Events {
         }
     }
 
-    fn network(
-        config: &RunConfig<Self>,
-        _: usize,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Stack, Error> {
-        let Setup { encoder, rule, .. } = &config.setup;
-        Ok(Stack::init(encoder, rule, Context::SameLayer, seed, device)?)
+    fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<Stack, Error> {
+        let Setup { encoder, rule, .. } = &trial.config.setup;
+        Ok(Stack::init(encoder, rule, Context::SameLayer, trial.seed, &trial.device)?)
     }
 
     fn step(
+        trial: &Trial<Self>,
+        step: u64,
         network: &mut Stack,
         (recording, indices): (Arc<Recording>, Vec<usize>),
-        step: &Step<'_, Self>,
     ) -> LayerMetrics {
-        let (rule, optimizer) = (&step.config.setup.rule, &step.config.optimizer);
-        let draw = &mut |layer, shape| rule.draw(shape, &mut step.pairs(layer));
-        let frames = recording.tensor(&indices, step.device);
+        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
+        let frames = recording.tensor(&indices, &trial.device);
         LayerMetrics::watched(&network.step(frames, rule, optimizer, draw))
     }
 
-    fn read_out(trained: &Trained<'_, Self>, report: &mut Report) -> Result<Extra, Error> {
-        let Trained { config, seed, data, network, device } = *trained;
-        let random = Self::network(config, CLASSES, seed, device)?;
+    fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
+        let (Trial { config, seed, device }, data) = (trainer.trial(), trainer.data());
+        let (network, random) = (trainer.network(), Self::network(trainer.trial(), data)?);
         let parts = data.labelled.as_ref().unwrap();
         let features = |encode: &dyn Fn(Tensor<4>) -> Vec<Tensor<2>>| {
             parts.each_ref().map(|part| {
@@ -177,9 +173,9 @@ impl Sense for Events {
             for &protocol in &config.setup.protocols {
                 let series = Series { protocol, labels: Labels::All(fit[0].len()) };
                 let probe = readout::probe_of(protocol).expect("the test asks for such");
-                let accuracies = readout::accuracies(probe.as_ref(), &fit, &test, seed)?;
+                let accuracies = readout::accuracies(probe.as_ref(), &fit, &test, *seed)?;
                 for (layer, accuracy) in (first..).zip(accuracies) {
-                    report.record(encoder, layer, series, seed, accuracy)?;
+                    report.record(encoder, layer, series, *seed, accuracy)?;
                 }
             }
         }
@@ -219,10 +215,7 @@ fn a_run_on_events_has_folder_metrics_and_a_table_of_every_layer_and_control() {
     assert!(folder.ends_with("events-test-clapp-s"), "{}", folder.display());
     let metrics: Vec<StepMetrics> = read_metrics(folder.join("metrics.jsonl")).unwrap();
     let last = metrics.last().unwrap();
-    assert_eq!(
-        (last.step, &*last.seen.unit, last.seen.count, last.loss.len()),
-        (12, "frames", 96, 3)
-    );
+    assert_eq!((last.step, last.seen["frames"], last.loss.len()), (12, 96, 3));
     assert!(
         last.loss.iter().zip(&metrics[0].loss).all(|(last, first)| last < first),
         "{metrics:?}"
@@ -240,15 +233,7 @@ fn a_run_on_events_has_folder_metrics_and_a_table_of_every_layer_and_control() {
 
 #[test]
 fn a_run_on_events_resumes_bit_for_bit() {
-    let root = tempfile::tempdir().unwrap();
-    let config = config(&[2, 3]);
-    let expected = results(&finished(root.path(), &config));
-    let folder = stopped(root.path(), &config, 1);
-    for step in [6, 12, 13] {
-        assert_stops(&mut Run::<Events>::resume(&folder).unwrap(), step);
-    }
-    execute(&mut Run::<Events>::resume(&folder).unwrap(), &mut Silent).unwrap();
-    assert_same(&results(&folder), &expected, "stopped on the way");
+    common::assert_stops_leave_no_trace(&config(&[2, 3]));
 }
 
 #[test]

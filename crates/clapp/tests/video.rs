@@ -13,7 +13,7 @@ use clapp::{
     preset,
     readout::{RANDOM_ENCODER, RAW_PIXELS},
     rules::Timing,
-    run::{Amount, StepMetrics},
+    run::StepMetrics,
     store::read_metrics,
     video::{self, ClipsConfig},
 };
@@ -39,7 +39,7 @@ fn the_smoke_preset_runs_to_a_table_of_every_block_and_control() {
         assert_eq!([layers("clapp-s"), layers(RANDOM_ENCODER), layers(RAW_PIXELS)], [5, 5, 1]);
     }
     let metrics: Vec<StepMetrics> = read_metrics(folder.join("metrics.jsonl")).unwrap();
-    assert_eq!((metrics.len(), &metrics[9].seen), (10, &Amount::new("clips", 40)));
+    assert_eq!((metrics.len(), metrics[9].seen["clips"]), (10, 40));
     assert_eq!(metrics[9].loss.len(), 5);
 }
 

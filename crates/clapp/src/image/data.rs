@@ -136,8 +136,8 @@ pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error
 /// Batches for learning.
 pub(super) fn loader(
     config: &RunConfig<Images>,
-    data: &Data<Images>,
     seed: u64,
+    data: &Data<Images>,
 ) -> Result<Loader, Error> {
     let (batch_size, images) = (config.batch, data.learn.len());
     if images < batch_size {
@@ -161,7 +161,7 @@ pub(super) fn check(config: &RunConfig<Images>) -> Result<(), Error> {
     }
     let seed = config.seeds.first().copied().unwrap_or_default();
     let data = open(&config.setup.data, seed)?;
-    loader(config, &data, seed)?;
+    loader(config, seed, &data)?;
     let [train, _] = data.labelled.as_ref().expect("all sets of images have labels");
     split::few_labels(train, config.setup.readout.few, 0)?;
     Ok(())

@@ -28,11 +28,11 @@ use clapp_rules::Rule;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Data, Error, Learning, RunConfig, Sense,
+    Data, Error, Learning, RunConfig, Sense, Trainer,
     config::{at_least_one, check_pool},
     readout::check_protocols,
     run::{Extra, LayerMetrics},
-    sense::{Step, Trained},
+    sense::Trial,
 };
 
 /// Images that several loaders share.
@@ -94,13 +94,6 @@ pub struct Setup {
     pub readout: ReadoutConfig,
 }
 
-impl Setup {
-    /// The encoder before its first step.
-    fn stack(&self, seed: u64, device: &Device) -> Result<Stack, Error> {
-        Ok(Stack::init(&self.encoder, &self.rule, self.context, seed, device)?)
-    }
-}
-
 impl Sense for Images {
     type Setup = Setup;
     type Source = Source;
@@ -142,31 +135,27 @@ impl Sense for Images {
         data::open(&config.setup.data, seed)
     }
 
-    fn loader(config: &RunConfig<Self>, data: &mut Data<Self>, seed: u64) -> Result<Loader, Error> {
-        data::loader(config, data, seed)
+    fn loader(config: &RunConfig<Self>, seed: u64, data: &mut Data<Self>) -> Result<Loader, Error> {
+        data::loader(config, seed, data)
     }
 
     fn check(config: &RunConfig<Self>) -> Result<(), Error> {
         data::check(config)
     }
 
-    fn network(
-        config: &RunConfig<Self>,
-        _classes: usize,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Stack, Error> {
-        config.setup.stack(seed, device)
+    fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<Stack, Error> {
+        let Setup { encoder, rule, context, .. } = &trial.config.setup;
+        Ok(Stack::init(encoder, rule, *context, trial.seed, &trial.device)?)
     }
 
-    fn step(network: &mut Stack, batch: Batch, step: &Step<'_, Self>) -> LayerMetrics {
-        let (rule, optimizer) = (&step.config.setup.rule, &step.config.optimizer);
-        let draw = &mut |layer, shape| rule.draw(shape, &mut step.pairs(layer));
-        LayerMetrics::watched(&network.step(tensor(batch, step.device), rule, optimizer, draw))
+    fn step(trial: &Trial<Self>, step: u64, network: &mut Stack, batch: Batch) -> LayerMetrics {
+        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
+        LayerMetrics::watched(&network.step(tensor(batch, &trial.device), rule, optimizer, draw))
     }
 
-    fn read_out(trained: &Trained<'_, Self>, report: &mut Report) -> Result<Extra, Error> {
-        readout::read_out(trained, report)
+    fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
+        readout::read_out(trainer, report)
     }
 }
 

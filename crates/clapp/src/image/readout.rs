@@ -9,10 +9,10 @@ use ndarray::Array2;
 
 use super::{Images, Source, tensor};
 use crate::{
-    Error,
+    Error, Sense, Trainer,
     readout::{Gathered, RANDOM_ENCODER, RAW_PIXELS, chosen, classes, probe_of, rows},
     run::Extra,
-    sense::Trained,
+    sense::Trial,
 };
 
 /// The protocols that images are read out with.
@@ -26,15 +26,16 @@ const CHUNK: usize = 64;
 ///
 /// Every number is taken with the same images, labels and seeds for all encoders. The random encoder is
 /// the trained one before its first step.
-pub(super) fn read_out(trained: &Trained<'_, Images>, report: &mut Report) -> Result<Extra, Error> {
-    let Some(parts) = &trained.data.labelled else { return Ok(Extra::new()) };
-    let (context, config) = (ReadOut { trained, parts }, trained.config);
-    let random = config.setup.stack(trained.seed, trained.device)?;
+pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result<Extra, Error> {
+    let (trial, data) = (trainer.trial(), trainer.data());
+    let Some(parts) = &data.labelled else { return Ok(Extra::new()) };
+    let context = ReadOut { trial, parts };
+    let random = Images::network(trial, data)?;
     let encoders: [(&str, &Stack); 2] =
-        [(&config.method, trained.network), (RANDOM_ENCODER, &random)];
+        [(&trial.config.method, trainer.network()), (RANDOM_ENCODER, &random)];
     for (name, encoder) in encoders {
         let encode = |batch: Batch| {
-            encoder.features(tensor(batch, trained.device)).into_iter().map(rows).collect()
+            encoder.features(tensor(batch, &trial.device)).into_iter().map(rows).collect()
         };
         context.record(name, 1, &encode, report)?;
     }
@@ -54,7 +55,7 @@ fn flat(batch: Batch) -> Array2<f32> {
 
 /// What all read-outs of one seed have in common.
 struct ReadOut<'a> {
-    trained: &'a Trained<'a, Images>,
+    trial: &'a Trial<Images>,
     parts: &'a [Source; 2],
 }
 
@@ -67,7 +68,7 @@ impl ReadOut<'_> {
         encode: &Encode<'_>,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let (settings, [train, test]) = (&self.trained.config.setup.readout, self.parts);
+        let (settings, [train, test]) = (&self.trial.config.setup.readout, self.parts);
         let test = self.features(test, Augment::Evaluation, 0, encode)?;
         let plain = self.features(train, Augment::Evaluation, 0, encode)?;
         // The paper's read-out learns from random views of the training images.
@@ -84,7 +85,7 @@ impl ReadOut<'_> {
                     let accuracy = |draw| match probe_of(protocol) {
                         Some(probe) => {
                             let train = chosen(&plain[layer], labels, draw)?;
-                            Ok(probe::accuracy(probe.as_ref(), &train, test, self.trained.seed)?)
+                            Ok(probe::accuracy(probe.as_ref(), &train, test, self.trial.seed)?)
                         }
                         None => self.paper(&views, test, labels, draw),
                     };
@@ -92,7 +93,7 @@ impl ReadOut<'_> {
                     let accuracies = draws.map(accuracy).collect::<Result<Vec<f64>, Error>>()?;
                     let accuracy = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
                     let (series, layer) = (Series { protocol, labels }, first_layer + layer);
-                    report.record(encoder, layer, series, self.trained.seed, accuracy)?;
+                    report.record(encoder, layer, series, self.trial.seed, accuracy)?;
                 }
             }
         }
@@ -102,7 +103,7 @@ impl ReadOut<'_> {
     /// Seeds of the draws of few labels; one draw of all of them.
     fn draws(&self, labels: Labels) -> std::ops::Range<u64> {
         match labels {
-            Labels::PerClass(_) => 0..self.trained.config.setup.readout.few_draws as u64,
+            Labels::PerClass(_) => 0..self.trial.config.setup.readout.few_draws as u64,
             _ => 0..1,
         }
     }
@@ -114,14 +115,14 @@ impl ReadOut<'_> {
         labels: Labels,
         draw: u64,
     ) -> Result<f64, Error> {
-        let epochs = self.trained.config.setup.readout.paper_epochs;
+        let epochs = self.trial.config.setup.readout.paper_epochs;
         let subsets = views
             .iter()
             .map(|view| chosen(view, labels, draw))
             .collect::<Result<Vec<_>, Error>>()?;
         let view = |epoch: usize| Cow::Borrowed(subsets[epoch % subsets.len()].as_ref());
         let probe = PaperProbe { epochs, ..PaperProbe::default() };
-        let scores = probe.train(self.trained.seed, view)?.readout.scores(test.values());
+        let scores = probe.train(self.trial.seed, view)?.readout.scores(test.values());
         Ok(metrics::top1(scores.view(), test.labels()))
     }
 
@@ -135,13 +136,13 @@ impl ReadOut<'_> {
     ) -> Result<Vec<Features>, Error> {
         let settings = LoaderConfig {
             batch_size: CHUNK,
-            seed: self.trained.seed,
+            seed: self.trial.seed,
             order: Order::Sequential,
             augment,
             workers: 1,
             ..LoaderConfig::evaluation()
         };
-        let pipeline = self.trained.config.setup.pipeline.clone();
+        let pipeline = self.trial.config.setup.pipeline.clone();
         let loader = Loader::new(source.clone(), pipeline, settings)?;
         let mut gathered = Gathered::default();
         for batch in loader.epoch(view)? {

@@ -1,13 +1,9 @@
 //! What a run says of every step.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use clapp_rules::Watched;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, MapAccess, Visitor},
-    ser::SerializeMap,
-};
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -18,9 +14,9 @@ pub struct StepMetrics {
     pub step: u64,
     /// Seed.
     pub seed: u64,
-    /// What was seen or heard with this seed.
+    /// How many samples this seed has seen, by what they are: `images`, `crops`, `clips`.
     #[serde(flatten)]
-    pub seen: Amount,
+    pub seen: BTreeMap<String, u64>,
     /// Loss of every layer, or of the one loss that all layers learn from.
     pub loss: Vec<f64>,
     /// Fraction of open gates of every layer; empty where there are no gates.
@@ -37,13 +33,14 @@ impl StepMetrics {
         layers: LayerMetrics,
         step: u64,
         seed: u64,
-        seen: Amount,
+        (unit, seen): (&str, u64),
     ) -> Result<Self, Error> {
         let LayerMetrics { loss, open_gates, accuracy } = layers;
         if let Some(layer) = loss.iter().position(|loss| !loss.is_finite()) {
             let (layer, loss) = (layer + 1, loss[layer]);
             return Err(Error::NotFinite { layer, step, loss });
         }
+        let seen = BTreeMap::from([(unit.to_owned(), seen)]);
         Ok(Self { step, seed, seen, loss, open_gates, accuracy })
     }
 }
@@ -69,57 +66,5 @@ impl LayerMetrics {
             open_gates: monitors.iter().map(|monitor| monitor.open_gates).collect(),
             accuracy: monitors.iter().map(|monitor| monitor.accuracy).collect(),
         }
-    }
-}
-
-/// A number of samples and what they are, in the plural; in JSON `"images": 32`.
-///
-/// ```
-/// use clapp::run::Amount;
-/// let seen = Amount::new("crops", 8);
-/// assert_eq!(serde_json::to_string(&seen)?, r#"{"crops":8}"#);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Amount {
-    /// Of what.
-    pub unit: Cow<'static, str>,
-    /// How many.
-    pub count: u64,
-}
-
-impl Amount {
-    /// So many of these.
-    #[must_use]
-    pub fn new(unit: &'static str, count: u64) -> Self {
-        Self { unit: Cow::Borrowed(unit), count }
-    }
-}
-
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(&self.unit, &self.count)?;
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneEntry;
-        impl<'de> Visitor<'de> for OneEntry {
-            type Value = Amount;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a unit with a number")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Amount, A::Error> {
-                let entry = map.next_entry::<String, u64>()?;
-                let (unit, count) = entry.ok_or_else(|| de::Error::missing_field("unit"))?;
-                Ok(Amount { unit: Cow::Owned(unit), count })
-            }
-        }
-        deserializer.deserialize_map(OneEntry)
     }
 }

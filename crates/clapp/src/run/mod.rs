@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{Data, Error, RunConfig, Sense, Trainer};
 use saved::{check_finite, from_state};
 
-pub use metrics::{Amount, LayerMetrics, StepMetrics};
+pub use metrics::{LayerMetrics, StepMetrics};
 pub(crate) use saved::to_state;
 
 /// What a caller hears of a run, and whether it goes on.

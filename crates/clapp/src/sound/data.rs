@@ -64,8 +64,8 @@ fn open_files(config: &RunConfig<Sound>, files: &FilesConfig) -> Result<Data<Sou
 /// Crops for learning; utterances that are too short for one are noted.
 pub(super) fn loader(
     config: &RunConfig<Sound>,
-    data: &mut Data<Sound>,
     seed: u64,
+    data: &mut Data<Sound>,
 ) -> Result<SpeechLoader, Error> {
     let settings =
         LoaderConfig { batch_size: config.batch, seed, workers: 1, ..SpeechLoader::training() };
@@ -81,7 +81,7 @@ pub(super) fn check(config: &RunConfig<Sound>) -> Result<(), Error> {
         return Ok(());
     }
     let seed = config.seeds.first().copied().unwrap_or_default();
-    loader(config, &mut open(config, seed)?, seed).map(|_| ())
+    loader(config, seed, &mut open(config, seed)?).map(|_| ())
 }
 
 /// How many utterances of what: data that are a part of others are reported as such.

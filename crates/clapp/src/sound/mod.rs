@@ -31,16 +31,15 @@ mod speakers;
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use clapp_datasets::sound::{HOP, SpeechBatch, SpeechLoader, SpeechSource};
 use clapp_eval::Report;
 
 use crate::{
-    Data, Error, RunConfig, Sense,
+    Data, Error, RunConfig, Sense, Trainer,
     config::{at_least_one, check_pool},
     readout::check_protocols,
     run::{Extra, LayerMetrics},
-    sense::{Step, Trained},
+    sense::Trial,
 };
 
 pub use files::{FilesConfig, LabelsConfig, Place, RatesConfig};
@@ -135,34 +134,34 @@ impl Sense for Sound {
 
     fn loader(
         config: &RunConfig<Self>,
-        data: &mut Data<Self>,
         seed: u64,
+        data: &mut Data<Self>,
     ) -> Result<SpeechLoader, Error> {
-        data::loader(config, data, seed)
+        data::loader(config, seed, data)
     }
 
     fn check(config: &RunConfig<Self>) -> Result<(), Error> {
         data::check(config)
     }
 
-    fn network(
-        config: &RunConfig<Self>,
-        _classes: usize,
-        seed: u64,
-        device: &Device,
-    ) -> Result<SoundNetwork, Error> {
-        SoundNetwork::open(config, seed, device)
+    fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<SoundNetwork, Error> {
+        SoundNetwork::open(trial)
     }
 
-    fn step(network: &mut SoundNetwork, batch: SpeechBatch, step: &Step<'_, Self>) -> LayerMetrics {
-        network.step(batch, step)
+    fn step(
+        trial: &Trial<Self>,
+        step: u64,
+        network: &mut SoundNetwork,
+        batch: SpeechBatch,
+    ) -> LayerMetrics {
+        network.step(trial, step, batch)
     }
 
-    fn read_out(trained: &Trained<'_, Self>, report: &mut Report) -> Result<Extra, Error> {
-        let extra = readout::read_out(trained, report)?;
+    fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
+        let extra = readout::read_out(trainer, report)?;
         #[cfg(feature = "baselines")]
-        if let SoundNetwork::Phones(learner) = trained.network {
-            own::read_out(trained, learner, report)?;
+        if let SoundNetwork::Phones(learner) = trainer.network() {
+            own::read_out(trainer, learner, report)?;
         }
         Ok(extra)
     }

@@ -1,6 +1,6 @@
 //! What takes the steps of a run on sound: layers by their own rules, or a comparison.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use clapp_datasets::sound::SpeechBatch;
 use clapp_encoders::{DrawPairs, SoundEncoder};
 use clapp_rules::{State, StateError};
@@ -11,7 +11,7 @@ use super::compared;
 use crate::{
     Error, RunConfig,
     run::LayerMetrics,
-    sense::{self, Step},
+    sense::{self, Trial},
 };
 
 /// An encoder of sound with what teaches it.
@@ -26,14 +26,11 @@ pub enum SoundNetwork {
 
 impl SoundNetwork {
     /// The network before its first step.
-    pub(super) fn open(
-        config: &RunConfig<Sound>,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        let encoder = config.setup.encoder.init(&config.setup.rule, seed, device)?;
+    pub(super) fn open(trial: &Trial<Sound>) -> Result<Self, Error> {
+        let Trial { config, seed, device } = trial;
+        let encoder = config.setup.encoder.init(&config.setup.rule, *seed, device)?;
         #[cfg(feature = "baselines")]
-        if let Some(learner) = compared::learner(config, &encoder, seed, device) {
+        if let Some(learner) = compared::learner(config, &encoder, *seed, device) {
             return Ok(Self::Phones(learner));
         }
         Ok(Self::Encoder(encoder))
@@ -50,15 +47,20 @@ impl SoundNetwork {
     }
 
     /// One step, by the rule or from labels.
-    pub(super) fn step(&mut self, batch: SpeechBatch, step: &Step<'_, Sound>) -> LayerMetrics {
-        let config = step.config;
+    pub(super) fn step(
+        &mut self,
+        trial: &Trial<Sound>,
+        step: u64,
+        batch: SpeechBatch,
+    ) -> LayerMetrics {
+        let Trial { config, device, .. } = trial;
         #[cfg(feature = "baselines")]
         let labels = batch.labels;
-        let waves = Tensor::from_data(TensorData::new(batch.samples, batch.shape), step.device);
+        let waves = Tensor::from_data(TensorData::new(batch.samples, batch.shape), device);
         match self {
             Self::Encoder(encoder) => {
                 let rule = &config.setup.rule;
-                let draw = &mut |layer, shape| rule.draw(shape, &mut step.pairs(layer));
+                let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
                 contrast(config, encoder, waves, draw)
             }
             #[cfg(feature = "baselines")]

@@ -9,7 +9,7 @@ use clapp_eval::{Labels, PhoneScore, Protocol, Report, Series};
 use ndarray::{ArrayView2, Axis, Slice};
 
 use super::Sound;
-use crate::{Error, sense::Trained};
+use crate::{Error, Trainer, sense::Trial};
 
 /// Scores every read-out of a learner on the labelled utterances that are for testing.
 ///
@@ -19,11 +19,11 @@ use crate::{Error, sense::Trained};
 /// # Paper
 /// Löwe et al. 2019, `loss_supervised_phones.py`. Deviations: whole utterances in the place of crops.
 pub(super) fn read_out(
-    trained: &Trained<'_, Sound>,
+    trainer: &Trainer<Sound>,
     learner: &PhoneLearner,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let Trained { config, seed, data, device, .. } = *trained;
+    let (Trial { config, seed, device }, data) = (trainer.trial(), trainer.data());
     let setup = &config.setup;
     let Some([_, test]) = &data.labelled else { return Ok(()) };
     let first = match test.framing() {
@@ -62,7 +62,7 @@ pub(super) fn read_out(
         for (labels, accuracy) in columns {
             let Some(accuracy) = accuracy else { continue };
             let series = Series { protocol: Protocol::Own, labels };
-            report.record(&config.method, above + place + 1, series, seed, accuracy)?;
+            report.record(&config.method, above + place + 1, series, *seed, accuracy)?;
         }
     }
     Ok(())

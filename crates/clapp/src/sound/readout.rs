@@ -12,10 +12,10 @@ use super::{
     speakers::{SpeakerCrops, SpeakerParts},
 };
 use crate::{
-    Data, Error, RunConfig,
+    Data, Error, RunConfig, Trainer,
     readout::{RANDOM_ENCODER, probe_of},
     run::Extra,
-    sense::Trained,
+    sense::Trial,
 };
 
 /// Name of the control of logarithmic spectra in mel bands.
@@ -32,14 +32,17 @@ pub const MFCC: &str = "MFCC";
 /// # Errors
 ///
 /// If sound cannot be read or a read-out does not converge.
-pub(super) fn read_out(trained: &Trained<'_, Sound>, report: &mut Report) -> Result<Extra, Error> {
-    let Trained { config, seed, data, network, device } = *trained;
+pub(super) fn read_out(trainer: &Trainer<Sound>, report: &mut Report) -> Result<Extra, Error> {
+    let (Trial { config, seed, device }, data) = (trainer.trial(), trainer.data());
+    let seed = *seed;
     let mut extra = Extra::new();
     let Some(parts) = &data.labelled else { return Ok(extra) };
     let speakers = speakers(config, data, parts, report);
     let context = ReadOut { config, seed, parts, speakers: speakers.as_ref() };
     let random = config.setup.encoder.init(&config.setup.rule, seed, device)?;
-    for (name, encoder) in [(&*config.method, network.encoder()), (RANDOM_ENCODER, &random)] {
+    for (name, encoder) in
+        [(&*config.method, trainer.network().encoder()), (RANDOM_ENCODER, &random)]
+    {
         let encode = |samples: &[f32]| Ok(features::layers(encoder, samples, device));
         let last = context.record(name, 1, &encode, report)?;
         if let (true, Some((protocol, score))) = (name == config.method, last) {

@@ -83,8 +83,8 @@ fn open_clips(setup: &Setup, clips: &ClipsConfig) -> Result<Data<Video>, Error> 
 /// Clips for learning.
 pub(super) fn loader(
     config: &RunConfig<Video>,
-    data: &Data<Video>,
     seed: u64,
+    data: &Data<Video>,
 ) -> Result<ClipLoader, Error> {
     let settings =
         ClipLoaderConfig { batch_size: config.batch, seed, ..ClipLoaderConfig::training() };
@@ -97,7 +97,7 @@ pub(super) fn loader(
 /// Checks that there are enough clips, of the right size, for learning and for every read-out.
 pub(super) fn check(config: &RunConfig<Video>) -> Result<(), Error> {
     let data = open(config, config.seeds.first().copied().unwrap_or_default())?;
-    loader(config, &data, 0)?;
+    loader(config, 0, &data)?;
     let Some([train, test]) = &data.labelled else { return Ok(()) };
     let readout = &config.setup.readout;
     let batch_size = readout.batch;

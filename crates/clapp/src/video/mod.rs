@@ -24,16 +24,15 @@ mod setup;
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use clapp_datasets::video::{ClipBatch, ClipLoader, ClipSource};
 use clapp_eval::Report;
 
 use crate::{
-    Data, Error, Learning, RunConfig, Sense,
+    Data, Error, Learning, RunConfig, Sense, Trainer,
     config::at_least_one,
     readout::check_protocols,
     run::{Extra, LayerMetrics},
-    sense::{Step, Trained},
+    sense::Trial,
 };
 
 pub use features::Film;
@@ -107,10 +106,10 @@ impl Sense for Video {
 
     fn loader(
         config: &RunConfig<Self>,
-        data: &mut Data<Self>,
         seed: u64,
+        data: &mut Data<Self>,
     ) -> Result<ClipLoader, Error> {
-        data::loader(config, data, seed)
+        data::loader(config, seed, data)
     }
 
     fn check(config: &RunConfig<Self>) -> Result<(), Error> {
@@ -118,21 +117,21 @@ impl Sense for Video {
         config.setup.start.as_ref().map_or(Ok(()), |folder| network::saved(folder).map(|_| ()))
     }
 
-    fn network(
-        config: &RunConfig<Self>,
-        classes: usize,
-        seed: u64,
-        device: &Device,
-    ) -> Result<VideoNetwork, Error> {
-        VideoNetwork::open(config, seed, classes, device)
+    fn network(trial: &Trial<Self>, data: &Data<Self>) -> Result<VideoNetwork, Error> {
+        VideoNetwork::open(trial, data.classes)
     }
 
-    fn step(network: &mut VideoNetwork, batch: ClipBatch, step: &Step<'_, Self>) -> LayerMetrics {
-        network.step(batch, step)
+    fn step(
+        trial: &Trial<Self>,
+        step: u64,
+        network: &mut VideoNetwork,
+        batch: ClipBatch,
+    ) -> LayerMetrics {
+        network.step(trial, step, batch)
     }
 
-    fn read_out(trained: &Trained<'_, Self>, report: &mut Report) -> Result<Extra, Error> {
-        readout::read_out(trained, report)?;
+    fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
+        readout::read_out(trainer, report)?;
         Ok(Extra::new())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use clapp_datasets::video::ClipBatch;
 use clapp_encoders::LocalConv3d;
 use clapp_rules::{State, StateError, Synapses};
@@ -13,9 +12,9 @@ use super::{
     features::{Film, films},
 };
 use crate::{
-    Error, RunConfig,
+    Error,
     run::{LayerMetrics, to_state},
-    sense::{self, Step},
+    sense::{self, Trial},
 };
 
 /// An encoder of films with what teaches it.
@@ -29,19 +28,15 @@ pub struct VideoNetwork {
 
 impl VideoNetwork {
     /// The network before its first step.
-    pub(super) fn open(
-        config: &RunConfig<Video>,
-        seed: u64,
-        classes: usize,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        let mut encoder = Film::video(&config.setup.encoder, &config.setup.rule, seed, device)?;
+    pub(super) fn open(trial: &Trial<Video>, classes: usize) -> Result<Self, Error> {
+        let Trial { config, seed, device } = trial;
+        let mut encoder = Film::video(&config.setup.encoder, &config.setup.rule, *seed, device)?;
         if let Some(folder) = &config.setup.start {
             encoder.load(&saved(folder)?)?;
             encoder.layers.iter_mut().for_each(rest);
         }
         #[cfg(feature = "baselines")]
-        let head = compared::head(config, classes, seed, device)?;
+        let head = compared::head(config, classes, *seed, device)?;
         #[cfg(not(feature = "baselines"))]
         let _ = classes;
         Ok(Self {
@@ -58,16 +53,21 @@ impl VideoNetwork {
     }
 
     /// One step, by the rule or from labels.
-    pub(super) fn step(&mut self, batch: ClipBatch, step: &Step<'_, Video>) -> LayerMetrics {
+    pub(super) fn step(
+        &mut self,
+        trial: &Trial<Video>,
+        step: u64,
+        batch: ClipBatch,
+    ) -> LayerMetrics {
         #[cfg(feature = "baselines")]
         let labels: Vec<usize> = batch.labels.iter().flatten().map(|&l| usize::from(l)).collect();
-        let films = films(batch, step.device);
+        let films = films(batch, &trial.device);
         #[cfg(feature = "baselines")]
-        if let Some(metrics) = compared::step(self, &films, &labels, step) {
+        if let Some(metrics) = compared::step(self, &films, &labels, trial, step) {
             return metrics;
         }
-        let (rule, optimizer) = (&step.config.setup.rule, &step.config.optimizer);
-        let draw = &mut |block, shape| rule.draw(shape, &mut step.pairs(block));
+        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let draw = &mut |block, shape| rule.draw(shape, &mut trial.pairs(step, block));
         LayerMetrics::watched(&self.encoder.step_all_pairs(films, rule, optimizer, draw))
     }
 }
@@ -114,7 +114,7 @@ mod compared {
     use clapp_rules::{GridShape, Optimizer};
 
     use super::{Video, VideoNetwork};
-    use crate::{Error, Learning, RunConfig, run::LayerMetrics, sense::Step};
+    use crate::{Error, Learning, RunConfig, run::LayerMetrics, sense::Trial};
 
     /// Third index of a head's streams, after weights (0) and lateral weights (1).
     const HEAD: u64 = 2;
@@ -144,20 +144,21 @@ mod compared {
         network: &mut VideoNetwork,
         films: &Tensor<5>,
         labels: &[usize],
-        step: &Step<'_, Video>,
+        trial: &Trial<Video>,
+        step: u64,
     ) -> Option<LayerMetrics> {
-        let (VideoNetwork { encoder, head }, config) = (network, step.config);
+        let (VideoNetwork { encoder, head }, config) = (network, &trial.config);
         let loss = match (config.learning, head) {
             (Learning::EndToEnd, _) => {
                 let [batch, ..] = films.dims();
                 let last = encoder.layers.len() - 1;
                 let shape = GridShape { batch, time: 0, site: 0 };
                 let rule = &config.setup.rule;
-                let draws = rule.draw(shape, &mut step.pairs(last));
+                let draws = rule.draw(shape, &mut trial.pairs(step, last));
                 step_end_to_end(encoder, films, rule, &config.optimizer, draws)
             }
             (Learning::Supervised, Some(head)) => {
-                let mut random = stream(step.seed, Purpose::Probe, [HEAD, step.number, 0, 0]);
+                let mut random = stream(trial.seed, Purpose::Probe, [HEAD, step, 0, 0]);
                 let rates = rates(config.optimizer);
                 step_supervised(encoder, head, (films, labels), &rates, &mut random)
             }

@@ -17,9 +17,9 @@ use super::{
     features::{self, Encode, Film},
 };
 use crate::{
-    Error,
+    Error, Trainer,
     readout::{RANDOM_ENCODER, RAW_PIXELS, accuracies, classes, probe_of},
-    sense::Trained,
+    sense::Trial,
 };
 
 /// The protocols that blocks are read out with.
@@ -34,12 +34,13 @@ pub(super) const PROTOCOLS: [Protocol; 4] =
 /// # Errors
 ///
 /// If clips cannot be read or a read-out does not converge.
-pub(super) fn read_out(trained: &Trained<'_, Video>, report: &mut Report) -> Result<(), Error> {
-    let Trained { config, seed, data, network, device } = *trained;
-    let Some(parts) = &data.labelled else { return Ok(()) };
+pub(super) fn read_out(trainer: &Trainer<Video>, report: &mut Report) -> Result<(), Error> {
+    let Trial { config, seed, device } = trainer.trial();
+    let Some(parts) = &trainer.data().labelled else { return Ok(()) };
+    let seed = *seed;
     let setup = &config.setup;
     let random = Film::video(&setup.encoder, &setup.rule, seed, device)?.frozen();
-    let trained = network.encoder().frozen();
+    let trained = trainer.network().encoder().frozen();
     let encode = |batch: &ClipBatch| {
         let mut columns = features::blocks(&trained, batch, device);
         columns.extend(features::blocks(&random, batch, device));
