@@ -38,11 +38,12 @@ impl Contrast for SoftHinge {
 fn main() -> Result<(), clapp::Error> {
     let device = Device::flex();
     let config = preset("quick", "clapp-s", &Images::Synthetic, &[2])?;
-    let (rule, seed) = (config.rule, 2);
-    let mut stack = Stack::init(&config.encoder, &rule, config.context, seed, &device)?;
+    let (setup, seed) = (config.setup, 2);
+    let rule = setup.rule;
+    let mut stack = Stack::init(&setup.encoder, &rule, setup.context, seed, &device)?;
     let scenes = synthetic::scenes(seed, synthetic::Part::Unlabelled, 1600)?;
     let loader =
-        Loader::new(scenes, config.pipeline, LoaderConfig { seed, ..LoaderConfig::training() })?;
+        Loader::new(scenes, setup.pipeline, LoaderConfig { seed, ..LoaderConfig::training() })?;
     let per_epoch = loader.batches_per_epoch() as u64;
     for epoch in 0..8 {
         for (index, batch) in loader.epoch(epoch)?.enumerate() {

@@ -7,8 +7,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use clapp::datasets::download::{Archive, download};
-use clapp::datasets::{OnBad, sound::Framing};
-use clapp::{Error, FilesConfig, LabelsConfig, Outcome, Progress, Sound, SoundRun, sound_preset};
+use clapp::datasets::sound::{Framing, OnBad};
+use clapp::sound::{FilesConfig, LabelsConfig, METHODS};
+use clapp::{Error, RunConfig, Sound, preset};
+use clapp_examples::RunOptions;
 
 #[derive(Parser)]
 #[command(about = "Trains CLAPP on speech and reads phones out of every layer")]
@@ -32,26 +34,17 @@ struct Options {
     hops: bool,
     #[arg(long, help = "Leave out files, lines and names that cannot be used")]
     skip_bad: bool,
-    #[arg(long, default_value = "quick", help = format!("One of {}", clapp::PRESETS))]
-    preset: String,
-    #[arg(long, default_value = "clapp-s", help = format!("One of {}", clapp::SOUND_METHODS))]
+    #[arg(long, default_value = "clapp-s", help = format!("One of {METHODS}"))]
     method: String,
     /// How far credit of the recurrent layer reaches back in time; none leaves the layer out
     #[arg(long, default_value = "e-prop", value_parser = ["e-prop", "one-step", "none", "bptt"])]
     recurrence: String,
-    #[arg(long, default_value = "flex", help = "flex, ndarray, wgpu[:N] or cuda[:N], if built")]
-    device: String,
     #[arg(long, value_delimiter = ',', default_value = "2", help = "Seeds; a run for each")]
     seed: Vec<u64>,
     #[arg(long, help = "Crops of 1.28 s to hear [default: the preset's]")]
     crops: Option<u64>,
-    #[arg(long, default_value_t = 0, help = "Threads; 0 is one per core")]
-    threads: usize,
-    #[arg(long, value_name = "DIR", default_value = "runs", help = "Folder of all runs")]
-    out: PathBuf,
-    #[arg(long, value_name = "DIR", help = "Go on with the run in this folder", conflicts_with_all =
-        ["data", "preset", "method", "recurrence", "crops", "seed", "out"])]
-    resume: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 fn sound(options: &Options) -> Result<Sound, Error> {
@@ -72,29 +65,15 @@ fn sound(options: &Options) -> Result<Sound, Error> {
     Ok(Sound::Files(files))
 }
 
-fn start(options: &Options) -> Result<SoundRun, Error> {
+fn config(options: &Options, size: &str) -> Result<RunConfig<Sound>, Error> {
     let ending = format!("-{}", options.recurrence).replace("-e-prop", "");
     let method = format!("{}{}", options.method, ending.replace("-none", "-no-gru"));
-    let mut config = sound_preset(&options.preset, &method, &sound(options)?, &options.seed)?;
-    config.crops = options.crops.unwrap_or(config.crops);
-    SoundRun::create(&options.out, config)
-}
-
-fn run(options: &Options) -> Result<(), Error> {
-    clapp::set_threads(options.threads)?;
-    let device = clapp::device(&options.device)?;
-    let mut run = options.resume.as_ref().map_or_else(|| start(options), SoundRun::resume)?;
-    println!("run folder: {}", run.path().display());
-    let mut progress = Progress::until_interrupted(run.config().batch);
-    match run.execute(&device, &mut progress)? {
-        Outcome::Finished(report) => println!("{report}\n{}", clapp::summary(&report)),
-        Outcome::Stopped { step } => println!("stopped at step {step}; go on with --resume"),
-    }
-    Ok(())
+    let mut config = preset(size, &method, &sound(options)?, &options.seed)?;
+    config.setup.crops = options.crops.unwrap_or(config.setup.crops);
+    Ok(config)
 }
 
 fn main() -> ExitCode {
-    let Err(error) = run(&Options::parse()) else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
+    let options = Options::parse();
+    options.run.run(|size| config(&options, size))
 }

@@ -8,8 +8,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use clapp::backend::Arithmetic::{Exact, Fast};
-use clapp::config::{Held, SizesConfig};
-use clapp::{Error, Images, Outcome, Progress, Run, datasets::download, preset};
+use clapp::datasets::download::{Archive, download};
+use clapp::image::{Held, METHODS, SizesConfig};
+use clapp::{Error, Images, RunConfig, preset};
+use clapp_examples::RunOptions;
 
 #[derive(Parser)]
 #[command(about = "Trains CLAPP on images and reads out every layer")]
@@ -29,13 +31,8 @@ struct Options {
     /// Fetch the official archive into the data folder first
     #[arg(long)]
     download: bool,
-    #[arg(long, default_value = "quick", help = format!("One of {}", clapp::PRESETS))]
-    preset: String,
-    #[arg(long, default_value = "clapp-s", help = format!("One of {}", clapp::METHODS))]
+    #[arg(long, default_value = "clapp-s", help = format!("One of {METHODS}"))]
     method: String,
-    /// flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
-    #[arg(long, default_value = "flex")]
-    device: String,
     /// Seeds; the run is repeated for each
     #[arg(long, value_delimiter = ',', default_value = "2,3,4")]
     seed: Vec<u64>,
@@ -45,56 +42,30 @@ struct Options {
     /// Plain sums of products only: slower, about a decimal digit more
     #[arg(long)]
     exact: bool,
-    /// Threads [default: one per core]
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
-    /// Folder that runs are written to
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    out: PathBuf,
-    /// Go on with the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "cifar10", "any_size", "validate",
-        "download", "preset", "method", "seed", "images", "exact", "out"])]
-    resume: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
-fn start(options: &Options) -> Result<Run, Error> {
+fn config(options: &Options, size: &str) -> Result<RunConfig<Images>, Error> {
     let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
-    let images = match (&options.data, &options.cifar10) {
-        (Some(root), _) => Images::Stl10(root, sizes),
-        (_, Some(root)) => Images::Cifar10(root, sizes),
-        _ => Images::Synthetic,
+    let (images, archive) = match (options.data.clone(), options.cifar10.clone()) {
+        (Some(root), _) => (Images::Stl10(root, sizes), Archive::stl10()),
+        (_, Some(root)) => (Images::Cifar10(root, sizes), Archive::cifar10()),
+        _ => (Images::Synthetic, Archive::stl10()),
     };
-    if let (true, Images::Stl10(root, _) | Images::Cifar10(root, _)) = (options.download, &images) {
-        let cifar = options.cifar10.is_some();
-        let archive = if cifar { download::Archive::cifar10() } else { download::Archive::stl10() };
-        download::download(&archive, root, &mut |p| eprint!("\r{} of {}", p.received, p.total))?;
+    let root = options.data.as_ref().or(options.cifar10.as_ref());
+    if let (true, Some(root)) = (options.download, root) {
+        download(&archive, root, &mut |p| eprint!("\r{} of {}", p.received, p.total))?;
     }
-    let mut config = preset(&options.preset, &options.method, &images, &options.seed)?;
-    config.images = options.images.unwrap_or(config.images);
-    config.encoder.arithmetic = if options.exact { Exact } else { Fast };
-    config.data.test_on(if options.validate { Held::Validation } else { Held::Test });
-    Run::create(&options.out, config)
-}
-
-fn run(options: &Options) -> Result<(), Error> {
-    clapp::set_threads(options.threads)?;
-    let device = clapp::device(&options.device)?;
-    let mut run = options.resume.as_ref().map_or_else(|| start(options), Run::resume)?;
-    println!("run folder: {}", run.path().display());
-    let mut progress = Progress::until_interrupted(run.config().batch);
-    match run.execute(&device, &mut progress)? {
-        Outcome::Finished(report) => println!("{report}\n{}", clapp::summary(&report)),
-        Outcome::Stopped { step } => {
-            println!("stopped at step {step}; go on with --resume {}", run.path().display());
-        }
-    }
-    Ok(())
+    let mut config = preset(size, &options.method, &images, &options.seed)?;
+    let setup = &mut config.setup;
+    setup.images = options.images.unwrap_or(setup.images);
+    setup.encoder.arithmetic = if options.exact { Exact } else { Fast };
+    setup.data.test_on(if options.validate { Held::Validation } else { Held::Test });
+    Ok(config)
 }
 
 fn main() -> ExitCode {
-    let Err(error) = run(&Options::parse()) else {
-        return ExitCode::SUCCESS;
-    };
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
+    let options = Options::parse();
+    options.run.run(|size| config(&options, size))
 }

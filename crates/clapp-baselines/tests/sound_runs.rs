@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 
 use burn::tensor::TensorData;
 use clapp::{
-    Experiment, LOG_MEL, Learner, Learning, MFCC, RANDOM_ENCODER, Sound, SoundData,
-    SoundDataConfig, SoundRun, StepMetrics,
+    Data, Learning, Run, Sound,
     datasets::{OnBad, Source},
     eval::{Labels, Protocol, Report, Series},
+    preset,
+    readout::RANDOM_ENCODER,
     rules::State,
-    sound_preset,
+    run::StepMetrics,
+    sound::{self, LOG_MEL, MFCC},
     store::read_metrics,
 };
 use common::{
@@ -45,8 +47,8 @@ fn assert_stops_leave_no_trace(method: &str) -> Vec<StepMetrics> {
         _ => assert!(heads.is_empty(), "{method}: {heads:?}"),
     }
     let again = stopped(root.path(), &config, 1);
-    assert_stops(&mut SoundRun::resume(&again).unwrap(), 7);
-    execute(&mut SoundRun::resume(&again).unwrap(), &mut clapp::Silent).unwrap();
+    assert_stops(&mut Run::<Sound>::resume(&again).unwrap(), 7);
+    execute(&mut Run::<Sound>::resume(&again).unwrap(), &mut clapp::Silent).unwrap();
     assert_same(&results(&again), &results(&folder), method);
     read_metrics(folder.join("metrics.jsonl")).unwrap()
 }
@@ -131,15 +133,15 @@ fn end_to_end_learning_reaches_every_layer_and_no_lateral_weight_but_the_last() 
 #[test]
 fn supervised_methods_hear_labelled_utterances_of_the_training_part_alone() {
     let config = tiny_sound("supervised", &[2]);
-    let data = SoundData::open(&config, 2).unwrap();
+    let data = Data::open(&config, 2).unwrap();
     let [train, test] = data.labelled.as_ref().unwrap();
-    assert_eq!(data.heard.len(), 12);
-    assert!((0..12).all(|index| data.heard.info(index).labels.is_some()));
-    assert_eq!(data.heard.info(0).speaker, train.info(0).speaker);
-    let heard = |name: &str| (0..12).any(|index| data.heard.info(index).id == name);
+    assert_eq!(data.learn.len(), 12);
+    assert!((0..12).all(|index| data.learn.info(index).labels.is_some()));
+    assert_eq!(data.learn.info(0).speaker, train.info(0).speaker);
+    let heard = |name: &str| (0..12).any(|index| data.learn.info(index).id == name);
     assert!((0..test.len()).all(|index| !heard(&test.info(index).id)));
-    let local = SoundData::open(&tiny_sound("clapp-s", &[2]), 2).unwrap();
-    assert!((0..12).all(|index| local.heard.info(index).labels.is_none()));
+    let local = Data::open(&tiny_sound("clapp-s", &[2]), 2).unwrap();
+    assert!((0..12).all(|index| local.learn.info(index).labels.is_none()));
 }
 
 #[test]
@@ -153,10 +155,10 @@ fn supervised_learning_of_files_takes_the_training_list_and_its_labels() {
     recordings.write(1, 5_200, 16_000);
     recordings.relabel(1, &line(1, 31));
     let config = |on_bad| recordings.config_of("supervised", on_bad);
-    let error = SoundData::open(&config(OnBad::Refuse), 2).unwrap_err().to_string();
+    let error = Data::open(&config(OnBad::Refuse), 2).unwrap_err().to_string();
     assert_says(&error, "labels", "t1/a of 5200 samples");
-    let data = SoundData::open(&config(OnBad::Skip), 2).unwrap();
-    assert_eq!(data.heard.len(), 3);
+    let data = Data::open(&config(OnBad::Skip), 2).unwrap();
+    assert_eq!(data.learn.len(), 3);
     assert!(
         data.notes.iter().any(|note| note.contains("t1/a of 5200 samples")),
         "{:?}",
@@ -164,20 +166,24 @@ fn supervised_learning_of_files_takes_the_training_list_and_its_labels() {
     );
 
     let mut config = recordings.config_of("supervised", OnBad::Refuse);
-    config.data = recordings.unlabelled().data;
+    config.setup.data = recordings.unlabelled().setup.data;
     assert_says(&config.validate().unwrap_err().to_string(), "labels", "configuration");
 }
 
 #[test]
 fn every_comparison_takes_the_width_and_optimizer_of_the_method_it_is_compared_with() {
-    for preset in ["smoke", "quick"] {
-        let local = sound_preset(preset, "clapp-s", &Sound::Synthetic, &[2]).unwrap();
+    for size in ["smoke", "quick"] {
+        let local = preset(size, "clapp-s", &Sound::Synthetic, &[2]).unwrap();
         for method in ["clapp-s-bptt", "cpc", "hinge-cpc", "supervised", "greedy-supervised"] {
-            let config = sound_preset(preset, method, &Sound::Synthetic, &[2]).unwrap();
+            let config = preset(size, method, &Sound::Synthetic, &[2]).unwrap();
             assert_ne!(config.learning, Learning::Local);
-            assert_eq!((&config.encoder, config.crops), (&local.encoder, local.crops), "{method}");
+            assert_eq!(
+                (&config.setup.encoder, config.setup.crops),
+                (&local.setup.encoder, local.setup.crops),
+                "{method}"
+            );
             assert_eq!(config.optimizer, local.optimizer, "{method}");
-            let SoundDataConfig::Synthetic { .. } = config.data else { panic!("{method}") };
+            let sound::DataConfig::Synthetic { .. } = config.setup.data else { panic!("{method}") };
         }
     }
 }
@@ -187,8 +193,8 @@ fn every_comparison_takes_the_width_and_optimizer_of_the_method_it_is_compared_w
 fn read_outs_of_greedy_supervised_layers_learn_phones() {
     let root = tempfile::tempdir().unwrap();
     let mut config = tiny_sound("greedy-supervised", &[2]);
-    config.data = SoundDataConfig::Synthetic { unlabelled: 48, train: 3, test: 12 };
-    (config.batch, config.crops) = (8, 8 * 120);
+    config.setup.data = sound::DataConfig::Synthetic { unlabelled: 48, train: 3, test: 12 };
+    (config.batch, config.setup.crops) = (8, 8 * 120);
     (config.metrics_every, config.checkpoint_every) = (40, 120);
     config.optimizer = clapp::rules::Optimizer::adam(5e-3);
     let report = Report::load(&finished(root.path(), &config).join("table.json")).unwrap();

@@ -9,12 +9,17 @@ use std::collections::BTreeMap;
 
 use burn::tensor::TensorData;
 use clapp::{
-    Error, Experiment, Learner, RANDOM_ENCODER, RAW_PIXELS, RunOf, StepMetrics, VideoRun,
-    encoders::VideoConfig, eval::Report, rules::State, store::read_metrics,
+    Error, Run, RunConfig, Video,
+    encoders::VideoConfig,
+    eval::Report,
+    readout::{RANDOM_ENCODER, RAW_PIXELS},
+    rules::State,
+    run::StepMetrics,
+    store::read_metrics,
 };
 use common::{assert_same, assert_stops, execute, finished, results, stopped, tiny_video};
 
-fn tiny(method: &str) -> clapp::VideoRunConfig {
+fn tiny(method: &str) -> RunConfig<Video> {
     tiny_video(method, &[2])
 }
 
@@ -26,8 +31,8 @@ fn assert_stops_leave_no_trace(method: &str) -> Vec<StepMetrics> {
     let report = Report::load(&folder.join("table.json")).unwrap();
     assert_eq!(report.encoders(), [method, RANDOM_ENCODER, RAW_PIXELS]);
     let again = stopped(root.path(), &config, 1);
-    assert_stops(&mut VideoRun::resume(&again).unwrap(), 7);
-    execute(&mut VideoRun::resume(&again).unwrap(), &mut clapp::Silent).unwrap();
+    assert_stops(&mut Run::<Video>::resume(&again).unwrap(), 7);
+    execute(&mut Run::<Video>::resume(&again).unwrap(), &mut clapp::Silent).unwrap();
     assert_same(&results(&again), &results(&folder), method);
     read_metrics(folder.join("metrics.jsonl")).unwrap()
 }
@@ -82,7 +87,7 @@ fn fine_tuning_begins_with_a_learnt_encoder() {
     let root = tempfile::tempdir().unwrap();
     let first = finished(root.path(), &tiny("clapp-s"));
     let mut config = tiny("supervised");
-    config.start = Some(first);
+    config.setup.start = Some(first);
     let folder = finished(root.path(), &config);
     let metrics: Vec<StepMetrics> = read_metrics(folder.join("metrics.jsonl")).unwrap();
     let from_random = finished(root.path(), &tiny("supervised"));
@@ -94,10 +99,10 @@ fn fine_tuning_begins_with_a_learnt_encoder() {
 fn more_classes_than_features_are_refused_before_the_first_step() {
     let root = tempfile::tempdir().unwrap();
     let mut config = tiny("supervised");
-    let frames = config.encoder.frames;
+    let frames = config.setup.encoder.frames;
     let narrow = VideoConfig { frames, size: 67, ..VideoConfig::vgg5(1.0 / 64.0).unwrap() };
-    config.encoder = narrow;
-    let mut run = RunOf::create(root.path(), config).unwrap();
+    config.setup.encoder = narrow;
+    let mut run = Run::create(root.path(), config).unwrap();
     let error = execute(&mut run, &mut clapp::Silent).unwrap_err();
     assert!(matches!(error, Error::Head { classes: 10, features: 8 }), "{error}");
 }

@@ -10,15 +10,16 @@
 //!
 //! | step | what | type |
 //! |---|---|---|
-//! | choose | preset × method × images × seeds | [`preset()`], [`Images`] |
-//! | change | everything that decides what a run computes | [`RunConfig`], [`config`] |
-//! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`Progress`] |
-//! | train | images in, local updates, numbers to watch | [`Trainer`], [`StepMetrics`], [`Data`] |
-//! | the same with sound | | [`sound_preset()`], [`SoundRunConfig`], [`SoundRun`], [`SoundTrainer`] |
-//! | the same with video | | [`video_preset()`], [`VideoRunConfig`], [`VideoRun`], [`VideoTrainer`] |
-//! | extend | a run of an experiment of your own | [`RunOf`], [`Experiment`], [`Learner`] |
-//! | read out | layers × protocols × labels, with controls | [`evaluate()`], [`eval::Report`], [`summary()`] |
+//! | choose | preset × method × data × seeds | [`preset()`] of [`Images`], [`Sound`] or [`Video`] |
+//! | change | everything that decides what a run computes | [`RunConfig`] |
+//! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`ProgressBar`] |
+//! | train | batches in, local updates, metrics | [`Trainer`], [`Data`] |
+//! | read out | layers × protocols × labels, with controls | [`eval::Report`], [`summary()`] |
+//! | extend | another sense: its data and one `impl` | [`Sense`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
+//!
+//! [`image`], [`sound`] and [`video`] have the part of a configuration that is their sense's, and the tables
+//! of its methods.
 //!
 //! | module | crate | what it holds |
 //! |---|---|---|
@@ -34,15 +35,15 @@
 //! # Quick start
 //!
 //! ```
-//! use clapp::{Images, Outcome, Run, Silent, preset};
+//! use clapp::{Images, Run, RunEnd, Silent, preset};
 //!
 //! # let runs = tempfile::tempdir()?;
 //! let mut config = preset("smoke", "clapp-s", &Images::Synthetic, &[2])?;
-//! config.images = 64; // two steps: enough to see that everything runs
+//! config.setup.images = 64; // two steps: enough to see that everything runs
 //! let mut run = Run::create(&runs, config)?;
 //!
 //! let device = clapp::device("flex")?;
-//! let Outcome::Finished(report) = run.execute(&device, &mut Silent)? else {
+//! let RunEnd::Finished(report) = run.execute(&device, &mut Silent)? else {
 //!     unreachable!("nobody stops this run")
 //! };
 //! assert_eq!(report.encoders(), ["clapp-s", "random encoder", "raw pixels"]);
@@ -52,45 +53,17 @@
 //!
 //! # Presets
 //!
-//! | preset | width | images seen | for |
-//! |---|---|---|---|
-//! | `smoke` | 1/16 | 320 | seconds: whether everything runs |
-//! | `quick` | 1/8 (embedded scenes), 1/4 | 30,000 | minutes on two cores: what the method does |
-//! | `paper` | 1 | 30 or 60 million | the published settings, STL-10 only: days on a GPU |
-//!
-//! | method | what it is |
+//! | preset | for |
 //! |---|---|
-//! | `clapp-s` | fixation and saccades of every image in one step, symmetric weights |
-//! | `clapp` | one of the two at a time, W_pred and W_retro: the rule that a brain could run |
-//! | `clapp-symmetric`, `clapp-s-retro` | the two between them |
-//! | `clapp-s-blocked` | only predicted neurons learn |
-//! | `clapp-s-above` | the context comes from the layer above |
-//! | `gim` | Greedy InfoMax, layer by layer, as a local rule |
+//! | `smoke` | seconds: whether everything runs |
+//! | `quick` | minutes on two cores: what the method does |
+//! | `paper` | the published settings on the published data: days on a GPU |
 //!
-//! On sound ([`sound_preset()`]) the widths are 1/64, 1/8 (1/4 on files) and 1, and the methods:
-//!
-//! | method | what it is |
-//! |---|---|
-//! | `clapp-s` | convolutions over time predict themselves, a GRU that learns by e-prop predicts the last |
-//! | `clapp-s-one-step`, `clapp-s-no-gru` | without memory in its traces; without a GRU |
-//! | `clapp-s-bptt` | the GRU learns by back-propagation through time \* |
-//! | `gim` and the same three endings | InfoNCE in the place of the hinge |
-//! | `cpc`, `hinge-cpc` | one loss at the GRU, back-propagated through all layers \* |
-//! | `supervised`, `greedy-supervised` | phones from labels: all layers from one read-out, or each from its own \* |
-//!
-//! \* with the feature `baselines`. Phones are read out of every layer, and speakers where two of them have
-//! labelled utterances enough, beside the random encoder, log-mel spectra and MFCC.
-//!
-//! On video ([`video_preset()`]) the widths are 1/32, 1/8 and 1, and the methods:
-//!
-//! | method | what it is |
-//! |---|---|
-//! | `clapp-s` | every other moment of every clip of the batch is a saccade target |
-//! | `clapp` | the same local in time, with W_pred and W_retro |
-//! | `gim` | InfoNCE in the place of the hinge |
-//! | `cpc`, `hinge-cpc` | one loss at the last block, back-propagated through all blocks \* |
-//! | `supervised` | actions from labels; from the encoder of another run, fine-tuning \* |
-//! | all of them with `-still` | an encoder without kernels in time |
+//! Methods are local rules (`clapp-s`, `clapp`, `gim` and their variants) on every sense, and on sound and
+//! video what they are compared with (`cpc`, `hinge-cpc`, `supervised`; with the feature `baselines`).
+//! Phones are read out of every layer on sound, and speakers where two of them have labelled utterances
+//! enough, beside the random encoder, log-mel spectra and MFCC; on images and video classes and actions,
+//! beside the random encoder and raw pixels.
 //!
 //! # Run folder
 //!
@@ -99,7 +72,7 @@
 //!   config.json                  what the run computes; resuming with another is refused
 //!   metrics.jsonl                loss, open gates, accuracy of every layer
 //!   checkpoints/step-000000250/  weights, moments, progress, under SHA-256
-//!   table.{json,txt,svg}         read-outs; rewritten behind every seed
+//!   table.{json,txt,svg}         read-outs; rewritten after every seed
 //!   confusion-seed-2.{csv,svg}   of runs on sound: which phones are taken for which
 //! ```
 //!
@@ -132,40 +105,33 @@ pub use clapp_random as random;
 pub use clapp_rules as rules;
 pub use clapp_store as store;
 
-mod threads;
-
-pub mod config;
+mod config;
 mod data;
 mod error;
-mod evaluate;
-mod experiment;
+pub mod image;
 mod learning;
-mod preset;
+pub mod preset;
 mod progress;
-mod run;
-mod saved;
-mod sound;
+pub mod readout;
+pub mod run;
+pub mod sense;
+pub mod sound;
 mod summary;
-mod train;
-mod video;
+mod threads;
+mod trainer;
+pub mod video;
 
 pub use config::RunConfig;
-pub use data::{Data, Source};
+pub use data::Data;
 pub use error::Error;
-pub use evaluate::{RANDOM_ENCODER, RAW_PIXELS, evaluate};
-pub use experiment::{Each, Experiment, Extra, Learner, Schedule, Seen, StepMetrics};
+pub use image::Images;
 pub use learning::Learning;
-pub use preset::{Images, METHODS, PRESETS, preset};
-pub use progress::Progress;
-pub use run::{Observer, Outcome, Run, RunOf, Silent, SoundRun, VideoRun};
-pub use sound::{
-    FilesConfig, LOG_MEL, LabelsConfig, MFCC, Place, RatesConfig, SOUND_METHODS, Sound, SoundData,
-    SoundDataConfig, SoundReadoutConfig, SoundRunConfig, SoundTrainer, sound_preset,
-};
+pub use preset::preset;
+pub use progress::ProgressBar;
+pub use run::{Observer, Run, RunEnd, Silent};
+pub use sense::Sense;
+pub use sound::Sound;
 pub use summary::summary;
 pub use threads::set_threads;
-pub use train::Trainer;
-pub use video::{
-    ClipPlace, ClipsConfig, VIDEO_METHODS, Video, VideoData, VideoDataConfig, VideoReadoutConfig,
-    VideoRunConfig, VideoTrainer, video_preset,
-};
+pub use trainer::Trainer;
+pub use video::Video;

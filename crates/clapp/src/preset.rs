@@ -1,31 +1,25 @@
-//! Named configurations.
+//! Named configurations: a preset says how large, a method how to learn, a sense fills in the rest.
 
-use std::path::Path;
+use clapp_rules::Optimizer;
 
-use clapp_datasets::{Colour, Flip, ImagePipeline, Scale};
-use clapp_encoders::{Context, EncoderConfig, PatchGrid, PoolAfter};
-use clapp_rules::{Feedback, Negatives, Optimizer, Rule, Scope};
-
-use crate::{
-    Error,
-    config::{DataConfig, Held, ReadoutConfig, RunConfig, SizesConfig},
-};
+use crate::{Error, Learning, RunConfig, Sense};
 
 /// Names of the presets, for messages.
 pub const PRESETS: &str = "smoke, quick, paper";
-/// Names of the methods, for messages.
-pub const METHODS: &str =
-    "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric";
 
-/// Images a preset is made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Images<'a> {
-    /// The embedded scenes.
-    Synthetic,
-    /// STL-10 in this folder.
-    Stl10(&'a Path, SizesConfig),
-    /// CIFAR-10 in this folder.
-    Cifar10(&'a Path, SizesConfig),
+/// A sense with presets; `self` says which data they are made for.
+pub trait Presets: Sense {
+    /// Names of the methods, separated by commas.
+    const METHODS: &'static str;
+    /// Endings of methods' names that change the network or how it is credited.
+    const ENDINGS: &'static [&'static str];
+
+    /// The settings of a preset for a method.
+    ///
+    /// # Errors
+    ///
+    /// If the preset is not made for these data.
+    fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error>;
 }
 
 /// Builds a configuration from a preset, a method, data and seeds.
@@ -36,176 +30,125 @@ pub enum Images<'a> {
 /// | `quick` | minutes on two cores; what the method does |
 /// | `paper` | the published settings; days on a GPU |
 ///
+/// Which methods there are says the table of the sense: [`image`](crate::image#methods),
+/// [`sound`](crate::sound#methods), [`video`](crate::video#methods).
+///
 /// # Errors
 ///
-/// If preset or method is unknown, or `paper` is asked for with other images than STL-10.
+/// If preset or method is unknown, the build lacks what the method needs, or `paper` is asked for with
+/// other data than the published ones.
 ///
 /// # Example
 ///
 /// ```
-/// use clapp::{Images, preset};
-/// let run = preset("quick", "clapp-s", &Images::Synthetic, &[2]).unwrap();
-/// assert_eq!(run.rule.prediction_steps, 5);
-/// assert!(preset("qick", "clapp-s", &Images::Synthetic, &[2]).unwrap_err().to_string().contains("qick"));
+/// use clapp::{Images, Sound, Video, preset};
+/// let run = preset("quick", "clapp-s", &Images::Synthetic, &[2])?;
+/// assert_eq!(run.setup.rule.prediction_steps, 5);
+/// let run = preset("quick", "clapp-s-no-gru", &Sound::Synthetic, &[2])?;
+/// assert_eq!(run.setup.encoder.recurrent, None);
+/// let run = preset("quick", "clapp-s-still", &Video::MovingScenes, &[2])?;
+/// assert!(run.setup.encoder.blocks.iter().all(|block| block.kernel[0] == 1));
+/// assert!(preset("qick", "gim", &Sound::Synthetic, &[2]).unwrap_err().to_string().contains("qick"));
+/// # Ok::<(), clapp::Error>(())
 /// ```
-pub fn preset(
+pub fn preset<S: Presets>(
     name: &str,
     method: &str,
-    images: &Images<'_>,
+    data: &S,
     seeds: &[u64],
-) -> Result<RunConfig, Error> {
-    let (rule, context) = rule(method)?;
-    let mut config = match name {
-        "smoke" => smoke(images)?,
-        "quick" => quick(images)?,
-        "paper" => paper(images, method)?,
-        _ => return Err(Error::Preset { name: name.to_owned(), known: PRESETS }),
-    };
-    config.method = method.to_owned();
-    let negatives = config.rule.negatives.count;
-    config.rule = rule;
-    if rule.negatives.scope == Scope::Everywhere {
-        config.rule.negatives.count = negatives;
-    }
-    config.context = context;
+) -> Result<RunConfig<S>, Error> {
+    let size = Size::named(name)?;
+    let method = Method::named::<S>(method)?;
+    let mut config = data.preset(size, &method)?;
     config.seeds = seeds.to_vec();
     config.validate()?;
     Ok(config)
 }
 
-/// Rule and context of a method.
-fn rule(method: &str) -> Result<(Rule, Context), Error> {
-    let same = Context::SameLayer;
-    Ok(match method {
-        "clapp" => (Rule::clapp(), same),
-        "clapp-s" => (Rule::clapp_s(), same),
-        "gim" => (Rule::gim(), same),
-        "clapp-s-retro" => (Rule { feedback: Feedback::PredRetro, ..Rule::clapp_s() }, same),
-        "clapp-s-blocked" => (Rule { feedback: Feedback::Blocked, ..Rule::clapp_s() }, same),
-        "clapp-s-above" => (Rule::clapp_s(), Context::LayerAbove),
-        "clapp-symmetric" => (Rule { feedback: Feedback::Symmetric, ..Rule::clapp() }, same),
-        _ => return Err(Error::Method { name: method.to_owned(), known: METHODS }),
-    })
+/// How large a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Seconds.
+    Smoke,
+    /// Minutes.
+    Quick,
+    /// As published.
+    Paper,
 }
 
-/// The published settings (Illing et al. 2021, appendix; authors' command lines).
-fn paper(images: &Images<'_>, method: &str) -> Result<RunConfig, Error> {
-    let Images::Stl10(root, sizes) = *images else {
-        return Err(Error::PaperData);
-    };
-    // Time-local learning sees one of two terms per sample and gets twice the epochs.
-    let epochs = if method.starts_with("clapp-s") || method == "gim" { 300 } else { 600 };
-    Ok(RunConfig {
-        preset: "paper".into(),
-        method: String::new(),
-        data: DataConfig::Stl10 { root: root.to_owned(), sizes },
-        pipeline: ImagePipeline::stl10(),
-        encoder: EncoderConfig::vgg6(1.0)?,
-        rule: Rule::clapp_s(),
-        context: Context::SameLayer,
-        optimizer: Optimizer::adam(2e-4),
-        batch: 32,
-        images: epochs * 100_000,
-        metrics_every: 100,
-        checkpoint_every: 3125,
-        checkpoints_kept: 2,
-        // The paper draws new views every epoch; 20 of them take 1.3 GB as features of all layers.
-        readout: ReadoutConfig { few: 10, few_draws: 3, paper_epochs: 300, paper_views: 20 },
-        seeds: vec![2],
-    })
-}
-
-/// VGG-6 on half-size images: 8×8 patches, a pool less.
-fn small_encoder(width: f64, colours: usize) -> Result<EncoderConfig, Error> {
-    let mut encoder = EncoderConfig::vgg6(width)?;
-    encoder.colours = colours;
-    encoder.image = 32;
-    encoder.patches = PatchGrid { size: 8, stride: 4 };
-    encoder.layers[5].pool = PoolAfter::Nothing;
-    Ok(encoder)
-}
-
-fn quick(images: &Images<'_>) -> Result<RunConfig, Error> {
-    let (data, pipeline, encoder, negatives) = match *images {
-        Images::Synthetic => (
-            DataConfig::Synthetic { unlabelled: 6_000, train: 2_000, test: 1_000 },
-            // A mirrored scene belongs to another class.
-            ImagePipeline {
-                scale: Scale::Shrink(2),
-                crop: 32,
-                flip: Flip::Never,
-                colour: Colour::Gray { mean: 0.5, std: 24.0 / 255.0 },
-            },
-            small_encoder(0.125, 1)?,
-            4,
-        ),
-        Images::Stl10(root, sizes) => (
-            DataConfig::Stl10 { root: root.to_owned(), sizes },
-            ImagePipeline { scale: Scale::Shrink(2), crop: 32, ..ImagePipeline::stl10() },
-            small_encoder(0.25, 1)?,
-            16,
-        ),
-        Images::Cifar10(root, sizes) => (
-            DataConfig::Cifar10 {
-                root: root.to_owned(),
-                sizes,
-                unlabelled: 40_000,
-                tested_on: Held::Test,
-            },
-            ImagePipeline {
-                scale: Scale::Keep,
-                crop: 32,
-                flip: Flip::EvenChance,
-                colour: CIFAR10_RGB,
-            },
-            small_encoder(0.125, 3)?,
-            16,
-        ),
-    };
-    // More and smaller steps help on photographs, where progress is slow.
-    let (batch, seen) = match images {
-        Images::Cifar10(..) => (16, 102_400),
-        Images::Synthetic | Images::Stl10(..) => (32, 30_000),
-    };
-    Ok(RunConfig {
-        preset: "quick".into(),
-        method: String::new(),
-        data,
-        pipeline,
-        encoder,
-        rule: Rule {
-            negatives: Negatives { count: negatives, ..Negatives::default() },
-            ..Rule::clapp_s()
-        },
-        context: Context::SameLayer,
-        optimizer: Optimizer::adam(1e-3),
-        batch,
-        images: seen,
-        metrics_every: 10,
-        checkpoint_every: 250,
-        checkpoints_kept: 2,
-        readout: ReadoutConfig { few: 10, few_draws: 3, paper_epochs: 60, paper_views: 1 },
-        seeds: vec![2],
-    })
-}
-
-/// CIFAR-10's channel means; deviations 2.4 times smaller than its own (0.247, 0.2435, 0.2616). Stronger
-/// input brings scores to the margin of 1 sooner: after 25,600 images at batch 16, in gray, layer 6 read
-/// 36.3 % on validation photographs with it and 32.4 % without.
-const CIFAR10_RGB: Colour =
-    Colour::Rgb { mean: [0.4914, 0.4822, 0.4465], std: [0.1029, 0.1015, 0.1090] };
-
-fn smoke(images: &Images<'_>) -> Result<RunConfig, Error> {
-    let mut config = quick(images)?;
-    config.preset = "smoke".into();
-    let colours = config.encoder.colours;
-    config.encoder = small_encoder(1.0 / 16.0, colours)?;
-    if let DataConfig::Synthetic { unlabelled, train, test } = &mut config.data {
-        (*unlabelled, *train, *test) = (320, 200, 100);
+impl Size {
+    fn named(name: &str) -> Result<Self, Error> {
+        Ok(match name {
+            "smoke" => Self::Smoke,
+            "quick" => Self::Quick,
+            "paper" => Self::Paper,
+            _ => return Err(Error::name("preset", PRESETS, name)),
+        })
     }
-    config.images = 320;
-    config.checkpoint_every = 5;
-    config.metrics_every = 1;
-    config.readout.paper_epochs = 3;
-    Ok(config)
+
+    /// The name of its preset, and the steps between lines of the metrics.
+    fn settings(self) -> (&'static str, u64) {
+        match self {
+            Self::Smoke => ("smoke", 1),
+            Self::Quick => ("quick", 10),
+            Self::Paper => ("paper", 100),
+        }
+    }
+}
+
+/// A method, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The local rule whose contrast it takes.
+    pub rule: &'a str,
+    /// How signals, or labels, reach the weights.
+    pub learning: Learning,
+    /// The ending of its name; may be empty.
+    pub ending: &'a str,
+}
+
+impl<'a> Method<'a> {
+    fn named<S: Presets>(name: &'a str) -> Result<Self, Error> {
+        if !S::METHODS.split(", ").any(|known| known == name) {
+            return Err(Error::name("method", S::METHODS, name));
+        }
+        let ending = S::ENDINGS.iter().find(|ending| name.ends_with(**ending)).unwrap_or(&"");
+        let (rule, learning) = match &name[..name.len() - ending.len()] {
+            "cpc" => ("gim", Learning::EndToEnd),
+            "hinge-cpc" => ("clapp-s", Learning::EndToEnd),
+            "supervised" => ("clapp-s", Learning::Supervised),
+            "greedy-supervised" => ("clapp-s", Learning::GreedySupervised),
+            rule if *ending == "-bptt" => (rule, Learning::ThroughTime),
+            rule => (rule, Learning::Local),
+        };
+        Ok(Self { name, rule, learning, ending })
+    }
+}
+
+impl<S: Sense> RunConfig<S> {
+    /// A run of this size and method, for one seed.
+    pub fn new(
+        size: Size,
+        method: &Method<'_>,
+        setup: S::Setup,
+        optimizer: Optimizer,
+        batch: usize,
+        checkpoint_every: u64,
+    ) -> Self {
+        let (preset, metrics_every) = size.settings();
+        Self {
+            preset: preset.to_owned(),
+            method: method.name.to_owned(),
+            setup,
+            learning: method.learning,
+            optimizer,
+            batch,
+            metrics_every,
+            checkpoint_every,
+            checkpoints_kept: 2,
+            seeds: vec![2],
+        }
+    }
 }

@@ -5,33 +5,31 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
-use crate::{Observer, StepMetrics};
+use crate::{Observer, run::StepMetrics};
 
 /// Shows step, images or crops a second, time left, and the numbers of every layer; stops when told to.
 #[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
+pub struct ProgressBar {
+    bar: indicatif::ProgressBar,
     per_step: u64,
     stop: Arc<AtomicBool>,
 }
 
-impl Progress {
-    /// A bar for a run with this batch; setting `stop` ends the run behind a checkpoint.
+impl ProgressBar {
+    /// A bar for a run with this batch; setting `stop` ends the run after a checkpoint.
     #[must_use]
     pub fn new(batch: usize, stop: Arc<AtomicBool>) -> Self {
-        let bar = ProgressBar::new(0);
+        let bar = indicatif::ProgressBar::new(0);
         let template = "{bar:24} {pos}/{len} steps  {elapsed} < {eta}  {msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self { bar, per_step: batch as u64, stop }
     }
-}
 
-impl Progress {
-    /// A bar for a run that ends behind a checkpoint when the user presses Ctrl-C, and at once when
+    /// A bar for a run that ends after a checkpoint when the user presses Ctrl-C, and at once when
     /// that is pressed again.
     ///
     /// A program has one handler for that; if it has its own already, that one stays.
@@ -57,7 +55,7 @@ fn row(values: &[f64], digits: usize) -> String {
     cells.join(" ")
 }
 
-impl Observer for Progress {
+impl Observer for ProgressBar {
     fn step(&mut self, steps: u64, metrics: &StepMetrics) -> bool {
         if self.bar.length() != Some(steps) {
             // Steps of an earlier part of the run say nothing of today's speed.
@@ -67,7 +65,8 @@ impl Observer for Progress {
         }
         self.bar.set_position(metrics.step);
         let speed = self.bar.per_sec() * self.per_step as f64;
-        let mut message = format!("{speed:.0} {}/s", metrics.seen.unit());
+        let unit = metrics.seen.keys().next().map_or("", String::as_str);
+        let mut message = format!("{speed:.0} {unit}/s");
         let StepMetrics { loss, open_gates, accuracy, .. } = metrics;
         for (name, numbers) in [("loss", loss), ("open gates", open_gates), ("accuracy", accuracy)]
         {
@@ -84,7 +83,7 @@ impl Observer for Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         self.bar.abandon();
     }

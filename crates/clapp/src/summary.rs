@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clapp_eval::{Protocol, Report};
 
-use crate::{RANDOM_ENCODER, RAW_PIXELS};
+use crate::readout::{RANDOM_ENCODER, RAW_PIXELS};
 
 /// Says, for the standardised protocol and that of video blocks, how far the last layer ends above the best layer of the random
 /// encoder and above its own first layer.

@@ -11,9 +11,8 @@ use std::{
 };
 
 use clapp::{
-    Error, Images, Outcome, Run, Silent,
-    config::{DataConfig, SizesConfig},
-    preset,
+    Error, Images, Run, RunConfig, RunEnd, Silent,
+    image::{DataConfig, SizesConfig},
     rules::Optimizer,
     store::{self, Checkpoint},
 };
@@ -47,7 +46,7 @@ impl Killed {
     /// The error of going on; no file of the run or of the data differs behind it.
     fn refused(&self, place: &Path, what: &str) -> String {
         let before = files(self.root.path());
-        let text = common::resume(&self.run).unwrap_err().to_string();
+        let text = common::resume::<Images>(&self.run).unwrap_err().to_string();
         assert_says(&text, what, &place.to_string_lossy());
         assert_same(&files(self.root.path()), &before, &text);
         text
@@ -57,7 +56,7 @@ impl Killed {
 #[test]
 fn a_run_on_sound_files_goes_on() {
     let killed = Killed::new();
-    assert!(matches!(common::resume(&killed.run).unwrap(), Outcome::Finished(_)));
+    assert!(matches!(common::resume::<Images>(&killed.run).unwrap(), RunEnd::Finished(_)));
 }
 
 #[test]
@@ -93,7 +92,8 @@ fn a_file_of_another_than_the_official_size_is_refused_unless_asked_for() {
     let root = tempfile::tempdir().unwrap();
     write_stl10(root.path());
     let mut config = tiny_stl10(root.path());
-    config.data = DataConfig::Stl10 { root: root.path().to_owned(), sizes: SizesConfig::Official };
+    config.setup.data =
+        DataConfig::Stl10 { root: root.path().to_owned(), sizes: SizesConfig::Official };
     let path = root.path().join("unlabeled_X.bin");
     let official = 100_000 * IMAGE as u64;
     // One image too many takes no room on the disk: the file has holes.
@@ -153,7 +153,7 @@ fn a_checkpoint_with_a_flipped_byte_is_refused_by_name_and_the_intact_one_is_nam
         damaged[place] ^= 1;
         fs::write(&path, &damaged).unwrap();
         let before = files(&run);
-        let text = common::resume(&run).unwrap_err().to_string();
+        let text = common::resume::<Images>(&run).unwrap_err().to_string();
         assert_says(&text, "resume", &path.to_string_lossy());
         assert!(text.contains(&format!("{} is intact", older.display())), "{text}");
         assert_same(&files(&run), &before, &text);
@@ -162,20 +162,12 @@ fn a_checkpoint_with_a_flipped_byte_is_refused_by_name_and_the_intact_one_is_nam
     // Following the advice leads to the same end.
     fs::write(newest.join("state.safetensors"), "x").unwrap();
     fs::rename(&newest, root.path().join("broken")).unwrap();
-    common::resume(&run).unwrap();
+    common::resume::<Images>(&run).unwrap();
     assert_same(&results(&run), &expected, "resumed from the older checkpoint");
 }
 
 #[test]
-fn unknown_names_are_answered_with_the_known_ones() {
-    let ask = |name, method| preset(name, method, &Images::Synthetic, &[2]).unwrap_err();
-    let text = ask("qick", "clapp-s").to_string();
-    assert_says(&text, "preset", "\"qick\"");
-    assert!(text.contains("smoke, quick, paper"), "{text}");
-    let text = ask("quick", "clap").to_string();
-    assert_says(&text, "method", "\"clap\"");
-    assert!(text.contains("clapp, clapp-s, gim"), "{text}");
-    assert_says(&ask("paper", "clapp-s").to_string(), "preset paper", "STL-10");
+fn an_unknown_device_is_answered_with_the_known_ones() {
     let text = clapp::device("abacus").unwrap_err().to_string();
     assert!(text.contains("expected flex") && text.contains("got \"abacus\""), "{text}");
 }
@@ -190,28 +182,28 @@ fn a_device_that_was_left_out_says_how_to_build_it() {
 #[test]
 fn settings_that_would_fail_after_hours_fail_at_once() {
     let root = tempfile::tempdir().unwrap();
-    let refused = |change: &dyn Fn(&mut clapp::RunConfig)| {
+    let refused = |change: &dyn Fn(&mut RunConfig<Images>)| {
         let mut config = tiny("clapp-s", &[2]);
         change(&mut config);
         Run::create(root.path(), config).unwrap_err().to_string()
     };
     assert!(refused(&|c| c.seeds = vec![2, 3, 2]).contains("got 2 twice in [2, 3, 2]; "));
     assert!(refused(&|c| c.seeds.clear()).contains("expected seeds of at least 1, got 0; "));
-    assert!(refused(&|c| c.readout.few = 0).contains("expected few of at least 1, got 0; "));
-    assert!(refused(&|c| c.rule.negatives.pool = Some(3)).contains("batch of 8, got 3; "));
-    assert!(refused(&|c| c.pipeline.crop = 24).contains("got 1 and 24 from the pipeline; "));
+    assert!(refused(&|c| c.setup.readout.few = 0).contains("expected few of at least 1, got 0; "));
+    assert!(refused(&|c| c.setup.rule.negatives.pool = Some(3)).contains("batch of 8, got 3; "));
+    assert!(refused(&|c| c.setup.pipeline.crop = 24).contains("got 1 and 24 from the pipeline; "));
     assert!(files(root.path()).is_empty(), "no folder for a run that cannot be");
 }
 
 #[test]
 fn a_folder_without_a_run_is_refused_and_left_as_it_is() {
     let root = tempfile::tempdir().unwrap();
-    let text = Run::resume(root.path().join("absent")).unwrap_err().to_string();
+    let text = Run::<Images>::resume(root.path().join("absent")).unwrap_err().to_string();
     assert_says(&text, "open run", "absent");
 
     // Names that a run would clean up.
     fs::write(root.path().join(".notes.txt.1-0.tmp"), "mine").unwrap();
-    let text = Run::resume(root.path()).unwrap_err().to_string();
+    let text = Run::<Images>::resume(root.path()).unwrap_err().to_string();
     assert_says(&text, "resume", &root.path().to_string_lossy());
     assert!(text.contains("expected config.json"), "{text}");
     let left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -222,14 +214,14 @@ fn a_folder_without_a_run_is_refused_and_left_as_it_is() {
 fn a_second_writer_of_a_run_folder_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let folder = stopped(root.path(), &tiny("clapp-s", &[2]), 7);
-    let first = Run::resume(&folder).unwrap();
+    let first = Run::<Images>::resume(&folder).unwrap();
     let before = files(&folder);
-    let text = Run::resume(&folder).unwrap_err().to_string();
+    let text = Run::<Images>::resume(&folder).unwrap_err().to_string();
     assert_says(&text, "lock run", &folder.to_string_lossy());
     assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
     assert_same(&files(&folder), &before, &text);
     drop(first);
-    assert!(Run::resume(&folder).is_ok());
+    assert!(Run::<Images>::resume(&folder).is_ok());
 }
 
 #[test]
@@ -248,7 +240,7 @@ fn a_configuration_changed_behind_a_checkpoint_is_refused() {
     fs::write(&path, "").unwrap();
     killed.refused(&path, "configuration");
     fs::write(&path, sound).unwrap();
-    assert!(common::resume(&killed.run).is_ok());
+    assert!(common::resume::<Images>(&killed.run).is_ok());
 }
 
 #[test]
@@ -318,6 +310,6 @@ fn a_full_disk_keeps_every_checkpoint_and_the_run_goes_on_when_there_is_room() {
         Checkpoint::load(path).unwrap();
     }
     disk.resize("64m");
-    assert!(matches!(execute(&mut run, &mut Silent).unwrap(), Outcome::Finished(_)));
+    assert!(matches!(execute(&mut run, &mut Silent).unwrap(), RunEnd::Finished(_)));
     assert_same(&results(run.path()), &expected, "resumed with room on the disk");
 }

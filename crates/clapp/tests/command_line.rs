@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clapp::Run;
+use clapp::{Images, Run};
 use common::{
     IMAGE, assert_same, assert_says, files, finished,
     program::{call, find, refused},
@@ -149,7 +149,7 @@ fn resuming_fails_where_there_is_no_run_and_where_another_process_writes() {
     assert!(!root.path().join("empty/.lock").exists());
 
     let folder = stopped(root.path(), &tiny("clapp-s", &[2]), 7);
-    let held = Run::resume(&folder).unwrap();
+    let held = Run::<Images>::resume(&folder).unwrap();
     let text = resume(&folder);
     assert_says(&text, "lock run", path(&folder));
     assert!(text.contains(&format!("process {}", std::process::id())), "{text}");

@@ -15,7 +15,7 @@ use std::{
 };
 
 use clapp::{
-    Run, RunConfig, Silent,
+    Images, Run, RunConfig, Silent,
     store::{Checkpoint, RunFolder},
 };
 use clapp_testing::{child, names};
@@ -24,7 +24,7 @@ use common::{STEPS, assert_same, execute, finished, results, tiny};
 const RUN: &str = "CLAPP_KILL_TEST_RUN";
 
 /// Two seeds of 12 steps with a checkpoint behind each.
-fn config() -> RunConfig {
+fn config() -> RunConfig<Images> {
     let mut config = tiny("clapp", &[2, 3]);
     (config.checkpoint_every, config.metrics_every) = (1, 1);
     config
@@ -34,7 +34,7 @@ fn config() -> RunConfig {
 #[ignore = "started by the tests that kill it"]
 fn child_trains_until_it_is_killed() {
     let folder = std::env::var_os(RUN).expect("the parent names the run");
-    execute(&mut Run::resume(folder).unwrap(), &mut Silent).unwrap();
+    execute(&mut Run::<Images>::resume(folder).unwrap(), &mut Silent).unwrap();
 }
 
 fn start_child(run: &Path) -> Child {
@@ -134,7 +134,7 @@ fn a_run_killed_at_any_moment_goes_on_to_the_end_of_the_uninterrupted_one() {
         let run = fresh(root.path());
         kill_at(&run, moment);
         assert_every_checkpoint_is_whole(&run, moment);
-        common::resume(&run).unwrap();
+        common::resume::<Images>(&run).unwrap();
         assert_same(&results(&run), &expected, &format!("{moment:?}"));
         assert_no_left_overs(&run);
         fs::remove_dir_all(run).unwrap();
@@ -150,7 +150,7 @@ fn one_run_killed_again_and_again_goes_on_to_the_same_end() {
         kill_at(&run, moment);
         assert_every_checkpoint_is_whole(&run, moment);
     }
-    common::resume(&run).unwrap();
+    common::resume::<Images>(&run).unwrap();
     assert_same(&results(&run), &expected, "killed nine times");
     assert_no_left_overs(&run);
 }

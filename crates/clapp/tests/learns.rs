@@ -10,10 +10,12 @@ mod common;
 use std::sync::OnceLock;
 
 use clapp::{
-    Images, Outcome, RANDOM_ENCODER, Run, StepMetrics,
-    config::{DataConfig, ReadoutConfig},
+    Images, Run, RunEnd,
     eval::{Labels, Protocol, Report, Series},
+    image::DataConfig,
     preset,
+    readout::RANDOM_ENCODER,
+    run::StepMetrics,
     store::read_metrics,
 };
 
@@ -31,13 +33,13 @@ fn learnt() -> &'static Learnt {
     static LEARNT: OnceLock<Learnt> = OnceLock::new();
     LEARNT.get_or_init(|| {
         let mut config = preset("quick", "clapp-s", &Images::Synthetic, &[2]).unwrap();
-        config.data = DataConfig::Synthetic { unlabelled: 2_000, train: 300, test: 400 };
-        (config.images, config.metrics_every) = (5_600, 1);
-        config.readout = ReadoutConfig { few: 10, few_draws: 3, paper_epochs: 1, paper_views: 1 };
+        config.setup.data = DataConfig::Synthetic { unlabelled: 2_000, train: 300, test: 400 };
+        (config.setup.images, config.metrics_every) = (5_600, 1);
+        config.setup.readout.paper_epochs = 1;
         let root = tempfile::tempdir().unwrap();
         let mut run = Run::create(root.path(), config).unwrap();
         let outcome = common::execute(&mut run, &mut clapp::Silent).unwrap();
-        let Outcome::Finished(report) = outcome else { panic!("expected the end of the run") };
+        let RunEnd::Finished(report) = outcome else { panic!("expected the end of the run") };
         let metrics = read_metrics(run.path().join("metrics.jsonl")).unwrap();
         println!("{report}");
         Learnt { metrics, report: *report }

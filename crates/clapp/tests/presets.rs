@@ -1,34 +1,39 @@
-//! Every preset with every method on every kind of images.
+//! Every preset with every method: on every kind of images, and of every sense.
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+mod common;
+
+use std::path::PathBuf;
 
 use clapp::{
-    Images, METHODS, PRESETS, RunConfig,
-    config::{DataConfig, Held, SizesConfig},
-    encoders::{Context, Stack},
+    Error, Images, RunConfig, Sense, Sound, Video,
+    encoders::Stack,
+    image::{DataConfig, Held, METHODS, SizesConfig},
     preset,
-    rules::{Feedback, Objective, Optimizer, Rule, Timing},
+    preset::{PRESETS, Presets},
+    rules::{Feedback, Objective, Optimizer, Timing},
 };
+use common::assert_says;
+use serde_json::Value;
 
 fn names(list: &str) -> Vec<&str> {
     list.split(", ").collect()
 }
 
-fn kinds() -> [Images<'static>; 5] {
-    let root = Path::new("/data");
+fn kinds() -> [Images; 5] {
+    let root = PathBuf::from("/data");
     [
         Images::Synthetic,
-        Images::Stl10(root, SizesConfig::Official),
-        Images::Stl10(root, SizesConfig::Any),
-        Images::Cifar10(root, SizesConfig::Official),
+        Images::Stl10(root.clone(), SizesConfig::Official),
+        Images::Stl10(root.clone(), SizesConfig::Any),
+        Images::Cifar10(root.clone(), SizesConfig::Official),
         Images::Cifar10(root, SizesConfig::Any),
     ]
 }
 
 /// All that can be asked for, and the one thing that cannot: the paper's settings without STL-10.
-fn all() -> Vec<RunConfig> {
+fn all() -> Vec<RunConfig<Images>> {
     let mut configs = Vec::new();
     for name in names(PRESETS) {
         for method in names(METHODS) {
@@ -63,26 +68,69 @@ fn every_preset_of_every_method_fits_together_on_all_images_it_is_made_for() {
 fn a_configuration_is_the_same_behind_its_json() {
     for config in all() {
         let text = serde_json::to_string_pretty(&config).unwrap();
-        let read: RunConfig = serde_json::from_str(&text).unwrap();
+        let read: RunConfig<Images> = serde_json::from_str(&text).unwrap();
         assert_eq!(read, config);
         assert_eq!(serde_json::to_string_pretty(&read).unwrap(), text);
     }
 }
 
-#[test]
-fn no_two_methods_are_the_same_rule() {
-    let rules: Vec<(Rule, Context)> = names(METHODS)
-        .into_iter()
-        .map(|method| preset("quick", method, &Images::Synthetic, &[2]).unwrap())
-        .map(|config| (config.rule, config.context))
-        .collect();
-    for (i, rule) in rules.iter().enumerate() {
-        assert!(!rules[..i].contains(rule), "{} is another method", names(METHODS)[i]);
-    }
+/// What tells two methods apart.
+fn essence<S: Sense>(config: &RunConfig<S>) -> [Option<Value>; 4] {
+    let config = serde_json::to_value(config).unwrap();
+    ["rule", "context", "encoder", "learning"].map(|key| config.get(key).cloned())
 }
 
-fn paper(method: &str) -> RunConfig {
-    let images = Images::Stl10(Path::new("/data"), SizesConfig::Official);
+/// All methods of a sense that this build has differ, and are the same after their JSON; how many.
+fn assert_all_differ<S: Presets>(data: &S) -> usize {
+    let mut seen = Vec::new();
+    for method in names(S::METHODS) {
+        let config = match preset("quick", method, data, &[2]) {
+            // A build without automatic differentiation says what it lacks.
+            Err(Error::Differentiation { learning }) if !cfg!(feature = "baselines") => {
+                assert!(learning.differentiates());
+                continue;
+            }
+            config => config.unwrap(),
+        };
+        assert!(!seen.contains(&essence(&config)), "{method} is another method");
+        let text = serde_json::to_string_pretty(&config).unwrap();
+        assert_eq!(serde_json::from_str::<RunConfig<S>>(&text).unwrap(), config);
+        seen.push(essence(&config));
+    }
+    seen.len()
+}
+
+#[test]
+fn every_method_is_another_network_or_rule() {
+    let with = |all, local| if cfg!(feature = "baselines") { all } else { local };
+    assert_eq!(assert_all_differ(&Images::Synthetic), 7);
+    assert_eq!(assert_all_differ(&Sound::Synthetic), with(12, 6));
+    assert_eq!(assert_all_differ(&Video::MovingScenes), with(12, 6));
+}
+
+fn assert_unknown_names_are_answered<S: Presets>(data: &S, methods: &[&str], published: &str) {
+    let ask = |name, method| preset(name, method, data, &[2]).unwrap_err().to_string();
+    let text = ask("qick", "clapp-s");
+    assert_says(&text, "preset", "\"qick\"");
+    assert!(text.contains("smoke, quick, paper"), "{text}");
+    for method in methods {
+        assert_says(&ask("quick", method), "method", S::METHODS);
+        assert!(ask("quick", method).contains(&format!("{method:?}")));
+    }
+    assert_says(&ask("paper", "clapp-s"), "preset paper", published);
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_known_ones() {
+    assert_unknown_names_are_answered(&Images::Synthetic, &["clap", "cpc"], "STL-10");
+    let none = ["clapp", "clapp-s-two-step", "-no-gru", "", "cpc-bptt", "supervised-no-gru"];
+    assert_unknown_names_are_answered(&Sound::Synthetic, &none, "sound files");
+    let none = ["clapp-s-moving", "-still", ""];
+    assert_unknown_names_are_answered(&Video::MovingScenes, &none, "videos");
+}
+
+fn paper(method: &str) -> RunConfig<Images> {
+    let images = Images::Stl10("/data".into(), SizesConfig::Official);
     preset("paper", method, &images, &[2]).unwrap()
 }
 
@@ -90,7 +138,9 @@ fn paper(method: &str) -> RunConfig {
 fn lateral(method: &str) -> [usize; 2] {
     let config = paper(method);
     let device = clapp::device("flex").unwrap();
-    let stack = Stack::init(&config.encoder, &config.rule, config.context, 2, &device).unwrap();
+    let stack =
+        Stack::init(&config.setup.encoder, &config.setup.rule, config.setup.context, 2, &device)
+            .unwrap();
     let count = |dims: [usize; 3]| dims.iter().product::<usize>();
     let w_pred = stack.predictors.iter().map(|p| count(p.w_pred.weight().dims())).sum();
     let w_retro = stack.predictors.iter().filter_map(|p| p.w_retro.as_ref());
@@ -100,9 +150,10 @@ fn lateral(method: &str) -> [usize; 2] {
 #[test]
 fn the_paper_preset_has_as_many_weights_as_the_paper() {
     let config = paper("clapp-s");
-    assert_eq!(config.encoder.weights(), 16_224_512);
-    let squares: usize = config.encoder.channels().iter().map(|channels| channels.pow(2)).sum();
-    assert_eq!(config.rule.prediction_steps * squares, 12_533_760);
+    assert_eq!(config.setup.encoder.weights(), 16_224_512);
+    let squares: usize =
+        config.setup.encoder.channels().iter().map(|channels| channels.pow(2)).sum();
+    assert_eq!(config.setup.rule.prediction_steps * squares, 12_533_760);
     assert_eq!(lateral("clapp-s"), [12_533_760, 0]);
     assert_eq!(lateral("clapp"), [12_533_760, 12_533_760]);
 }
@@ -111,31 +162,30 @@ fn the_paper_preset_has_as_many_weights_as_the_paper() {
 fn the_paper_preset_has_the_settings_of_the_paper() {
     let config = paper("clapp-s");
     assert_eq!(config.optimizer, Optimizer::adam(2e-4));
-    assert_eq!((config.batch, config.images), (32, 300 * 100_000));
-    assert_eq!((config.rule.prediction_steps, config.rule.skip), (5, 1));
-    assert_eq!(config.rule.negatives.count, 16);
-    assert_eq!((config.encoder.image, config.encoder.time()), (64, 7));
-    assert_eq!(config.rule.feedback, Feedback::Symmetric);
+    assert_eq!((config.batch, config.setup.images), (32, 300 * 100_000));
+    assert_eq!((config.setup.rule.prediction_steps, config.setup.rule.skip), (5, 1));
+    assert_eq!(config.setup.rule.negatives.count, 16);
+    assert_eq!((config.setup.encoder.image, config.setup.encoder.time()), (64, 7));
+    assert_eq!(config.setup.rule.feedback, Feedback::Symmetric);
 
     let local = paper("clapp");
-    assert_eq!(local.images, 2 * config.images);
-    assert_eq!(local.rule.timing, Timing::TimeLocal);
-    assert_eq!(local.rule.feedback, Feedback::PredRetro);
-    assert_eq!(local.rule.negatives.count, 1);
-    assert!(matches!(paper("gim").rule.objective, Objective::InfoNce { .. }));
-    assert_eq!(paper("gim").images, config.images);
+    assert_eq!(local.setup.images, 2 * config.setup.images);
+    assert_eq!(local.setup.rule.timing, Timing::TimeLocal);
+    assert_eq!(local.setup.rule.feedback, Feedback::PredRetro);
+    assert_eq!(local.setup.rule.negatives.count, 1);
+    assert!(matches!(paper("gim").setup.rule.objective, Objective::InfoNce { .. }));
+    assert_eq!(paper("gim").setup.images, config.setup.images);
 }
 
 #[test]
 fn settings_are_chosen_on_validation_images_where_there_are_any() {
-    let root = Path::new("/data");
-    let cifar = Images::Cifar10(root, SizesConfig::Official);
+    let cifar = Images::Cifar10("/data".into(), SizesConfig::Official);
     let mut config = preset("quick", "clapp-s", &cifar, &[2]).unwrap();
-    let held = |config: &RunConfig| match config.data {
+    let held = |config: &RunConfig<Images>| match config.setup.data {
         DataConfig::Cifar10 { tested_on, .. } => tested_on,
         _ => unreachable!(),
     };
     assert_eq!(held(&config), Held::Test, "reports are about test images unless asked otherwise");
-    config.data.test_on(Held::Validation);
+    config.setup.data.test_on(Held::Validation);
     assert_eq!(held(&config), Held::Validation);
 }

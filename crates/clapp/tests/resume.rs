@@ -3,31 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/threads.rs"]
+mod threads;
 
 use std::path::Path;
 
-use clapp::{Observer, Outcome, Run, StepMetrics, store::Checkpoint};
+use clapp::{Images, Observer, Run, RunEnd, run::StepMetrics, store::Checkpoint};
 use common::{
-    EPOCH, STEPS, assert_same, assert_stops, execute, files, finished, results, stopped, tiny,
+    EPOCH, STEPS, assert_same, execute, files, finished, results, stopped, stopped_at_each, tiny,
 };
 
 fn root() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
-}
-
-/// One run that is stopped behind every one of `steps`, then goes on to its end.
-fn stopped_at_each(
-    parent: &Path,
-    method: &str,
-    seeds: &[u64],
-    steps: &[u64],
-) -> std::path::PathBuf {
-    let folder = stopped(parent, &tiny(method, seeds), steps[0]);
-    for &step in &steps[1..] {
-        assert_stops(&mut Run::resume(&folder).unwrap(), step);
-    }
-    common::resume(&folder).unwrap();
-    folder
 }
 
 fn assert_stops_leave_no_trace(method: &str) {
@@ -36,10 +23,10 @@ fn assert_stops_leave_no_trace(method: &str) {
     // The first step, before and behind the border of two epochs, on and off the steps with metrics
     // and checkpoints; both sides of the border of two seeds; the last step.
     let steps = [1, EPOCH - 1, EPOCH, EPOCH + 1, 10, STEPS, STEPS + 1, 2 * STEPS - 3, 2 * STEPS];
-    let chain = stopped_at_each(root.path(), method, &[2, 3], &steps);
+    let chain = stopped_at_each(root.path(), &tiny(method, &[2, 3]), &steps);
     assert_same(&results(&chain), &expected, "stopped at every place");
     for step in [4, STEPS + 2] {
-        let one = stopped_at_each(root.path(), method, &[2, 3], &[step]);
+        let one = stopped_at_each(root.path(), &tiny(method, &[2, 3]), &[step]);
         assert_same(&results(&one), &expected, &format!("stopped behind step {step}"));
     }
 }
@@ -64,7 +51,7 @@ fn gim_resumes_bit_for_bit() {
 fn contexts_from_the_layer_above_resume_bit_for_bit() {
     let root = root();
     let expected = results(&finished(root.path(), &tiny("clapp-s-above", &[2])));
-    let folder = stopped_at_each(root.path(), "clapp-s-above", &[2], &[7]);
+    let folder = stopped_at_each(root.path(), &tiny("clapp-s-above", &[2]), &[7]);
     assert_same(&results(&folder), &expected, "stopped behind step 7");
 }
 
@@ -74,12 +61,12 @@ fn a_run_stopped_behind_the_last_step_of_a_seed_still_reads_that_seed_out() {
     let expected = results(&finished(root.path(), &tiny("clapp-s", &[2, 3])));
     let folder = stopped(root.path(), &tiny("clapp-s", &[2, 3]), STEPS);
     assert!(!folder.join("table.json").exists(), "the read-out has not begun");
-    common::resume(&folder).unwrap();
+    common::resume::<Images>(&folder).unwrap();
     assert_same(&results(&folder), &expected, "stopped before the first read-out");
 
     let folder = stopped(root.path(), &tiny("clapp-s", &[2, 3]), 2 * STEPS);
     assert!(folder.join("table.json").exists(), "the first seed is read out");
-    common::resume(&folder).unwrap();
+    common::resume::<Images>(&folder).unwrap();
     assert_same(&results(&folder), &expected, "stopped before the last read-out");
 }
 
@@ -107,7 +94,7 @@ fn a_run_that_dies_while_it_reads_out_reads_out_again() {
             let _ = execute(&mut run, &mut DiesReadingOut(seed));
         });
         assert!(std::panic::catch_unwind(dies).is_err());
-        common::resume(&folder).unwrap();
+        common::resume::<Images>(&folder).unwrap();
         assert_same(&results(&folder), &expected, &format!("died reading out seed {seed}"));
     }
 }
@@ -117,7 +104,7 @@ fn a_finished_run_that_is_resumed_changes_no_file() {
     let root = root();
     let folder = finished(root.path(), &tiny("clapp-s", &[2, 3]));
     let before = files(&folder);
-    let Outcome::Finished(report) = common::resume(&folder).unwrap() else {
+    let RunEnd::Finished(report) = common::resume::<Images>(&folder).unwrap() else {
         panic!("expected the end of the run, got a stop")
     };
     assert_eq!(report.summary("clapp-s", 6, report.series()[0]).unwrap().seeds, 2);
@@ -127,21 +114,13 @@ fn a_finished_run_that_is_resumed_changes_no_file() {
 #[test]
 fn stopping_keeps_no_more_checkpoints_than_the_configuration_says() {
     let root = root();
-    let folder = stopped_at_each(root.path(), "clapp-s", &[2], &[1, 2, 3, 4]);
+    let folder = stopped_at_each(root.path(), &tiny("clapp-s", &[2]), &[1, 2, 3, 4]);
     assert_eq!(Checkpoint::list(&folder).unwrap().len(), tiny("clapp-s", &[2]).checkpoints_kept);
 }
 
 #[test]
 fn the_number_of_threads_changes_no_byte() {
-    let root = root();
-    let folders = [1, 2, 3].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finished(root.path(), &tiny("clapp", &[2])))
-    });
-    let expected = results(&folders[0]);
-    for (folder, threads) in folders[1..].iter().zip([2, 3]) {
-        assert_same(&results(folder), &expected, &format!("{threads} threads against 1"));
-    }
+    threads::assert_threads_change_no_byte(&tiny("clapp", &[2]), &[2, 3]);
 }
 
 #[test]

@@ -3,29 +3,25 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/threads.rs"]
+mod threads;
 
 use std::{fs, path::Path};
 
 use clapp::{
-    Error, FilesConfig, LOG_MEL, LabelsConfig, Learning, MFCC, Outcome, PRESETS, RANDOM_ENCODER,
-    RunOf, SOUND_METHODS, Seen, Silent, Sound, SoundDataConfig, SoundRun, SoundRunConfig,
-    StepMetrics,
+    Error, Learning, Run, RunConfig, Sound,
     eval::{Labels, Protocol, Report, Series},
+    preset,
+    readout::RANDOM_ENCODER,
     rules::Objective,
-    sound_preset,
+    run::StepMetrics,
+    sound::{self, FilesConfig, LOG_MEL, LabelsConfig, MFCC},
     store::read_metrics,
 };
-use common::{
-    STEPS, assert_same, assert_says, assert_stops, execute, files, finished, results, stopped,
-    tiny_sound,
-};
+use common::{assert_says, files, finished, tiny_sound};
 
 fn root() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
-}
-
-fn resume(folder: &Path) -> Result<Outcome, clapp::Error> {
-    execute(&mut SoundRun::resume(folder)?, &mut Silent)
 }
 
 fn table(folder: &Path) -> Report {
@@ -35,7 +31,7 @@ fn table(folder: &Path) -> Report {
 #[test]
 fn the_smoke_preset_runs_to_a_table_of_every_layer_and_control() {
     let root = root();
-    let config = sound_preset("smoke", "clapp-s", &Sound::Synthetic, &[2]).unwrap();
+    let config = preset("smoke", "clapp-s", &Sound::Synthetic, &[2]).unwrap();
     let folder = finished(root.path(), &config);
     let report = table(&folder);
     assert_eq!(report.encoders(), ["clapp-s", RANDOM_ENCODER, LOG_MEL, MFCC]);
@@ -47,7 +43,7 @@ fn the_smoke_preset_runs_to_a_table_of_every_layer_and_control() {
         assert_eq!([layers(LOG_MEL), layers(MFCC)], [1, 1], "{series}");
     }
     let metrics: Vec<StepMetrics> = read_metrics(folder.join("metrics.jsonl")).unwrap();
-    assert_eq!((metrics.len(), metrics[9].seen), (10, Seen::Crops(80)));
+    assert_eq!((metrics.len(), metrics[9].seen["crops"]), (10, 80));
     // Nothing is predicted yet: 1 for the fixation and 1 for the saccades.
     for (layer, loss) in metrics[0].loss.iter().enumerate() {
         assert!((loss - 2.0).abs() < 0.1, "layer {}: {loss}", layer + 1);
@@ -67,7 +63,7 @@ fn the_smoke_preset_runs_to_a_table_of_every_layer_and_control() {
 fn read_outs_of_spectra_find_phones() {
     let root = root();
     let mut config = tiny_sound("clapp-s-no-gru", &[2]);
-    config.data = SoundDataConfig::Synthetic { unlabelled: 12, train: 24, test: 12 };
+    config.setup.data = sound::DataConfig::Synthetic { unlabelled: 12, train: 24, test: 12 };
     let report = table(&finished(root.path(), &config));
     let accuracy = |labels| {
         let series = Series { protocol: Protocol::Standardised, labels };
@@ -90,7 +86,7 @@ fn features_that_are_not_kept_give_the_same_table() {
     let root = root();
     let mut config = tiny_sound("clapp-s", &[2]);
     let kept = table(&finished(root.path(), &config));
-    config.readout.kept = Some(2);
+    config.setup.readout.kept = Some(2);
     let streamed = table(&finished(root.path(), &config));
     let cells = |report: &Report, protocol| {
         let of = |cell: &&clapp::eval::Cell| cell.series.protocol == protocol;
@@ -105,60 +101,19 @@ fn features_that_are_not_kept_give_the_same_table() {
     assert_eq!(standardised.len(), cells(&kept, Protocol::Standardised).len());
 }
 
-fn assert_stops_leave_no_trace(method: &str) {
-    let root = root();
-    let config = tiny_sound(method, &[2, 3]);
-    let expected = results(&finished(root.path(), &config));
-    let folder = stopped(root.path(), &config, 1);
-    for step in [6, 7, STEPS, STEPS + 1, 2 * STEPS] {
-        assert_stops(&mut SoundRun::resume(&folder).unwrap(), step);
-    }
-    resume(&folder).unwrap();
-    assert_same(&results(&folder), &expected, method);
-}
-
 #[test]
 fn clapp_s_with_e_prop_resumes_bit_for_bit() {
-    assert_stops_leave_no_trace("clapp-s");
+    common::assert_stops_leave_no_trace(&tiny_sound("clapp-s", &[2, 3]));
 }
 
 #[test]
 fn gim_without_a_recurrent_layer_resumes_bit_for_bit() {
-    assert_stops_leave_no_trace("gim-no-gru");
+    common::assert_stops_leave_no_trace(&tiny_sound("gim-no-gru", &[2, 3]));
 }
 
 #[test]
 fn the_number_of_threads_changes_no_byte() {
-    let root = root();
-    let folders = [1, 2].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finished(root.path(), &tiny_sound("clapp-s", &[2])))
-    });
-    assert_same(&results(&folders[1]), &results(&folders[0]), "2 threads against 1");
-}
-
-#[test]
-fn every_method_is_another_network_or_rule() {
-    let mut seen: Vec<SoundRunConfig> = Vec::new();
-    for method in SOUND_METHODS.split(", ") {
-        let config = match sound_preset("quick", method, &Sound::Synthetic, &[2]) {
-            // A build without automatic differentiation says what it lacks.
-            Err(Error::Differentiation { learning }) if !cfg!(feature = "baselines") => {
-                assert!(learning.differentiates());
-                continue;
-            }
-            config => config.unwrap(),
-        };
-        let same = |other: &SoundRunConfig| {
-            (&other.rule, &other.encoder, other.learning)
-                == (&config.rule, &config.encoder, config.learning)
-        };
-        assert!(!seen.iter().any(same), "{method}");
-        let text = serde_json::to_string_pretty(&config).unwrap();
-        assert_eq!(serde_json::from_str::<SoundRunConfig>(&text).unwrap(), config);
-        seen.push(config);
-    }
-    assert_eq!(seen.len(), if cfg!(feature = "baselines") { 12 } else { 6 });
+    threads::assert_threads_change_no_byte(&tiny_sound("clapp-s", &[2]), &[2]);
 }
 
 #[test]
@@ -175,53 +130,39 @@ fn the_paper_preset_has_the_settings_of_the_paper() {
         "train-clean-100",
         LabelsConfig::published(Path::new("/data/labels")),
     ));
-    let config = sound_preset("paper", "clapp-s", &sound, &[2]).unwrap();
-    assert_eq!((config.batch, config.crops), (8, 22_824_000));
-    assert_eq!((config.rule.prediction_steps, config.rule.window), (12, Some(128)));
-    assert_eq!(config.rule.negatives.count, 10);
-    assert_eq!(config.encoder.weights(), 5_632 + 2_097_664 + 3 * 1_049_088 + 591_360);
-    assert_eq!(config.pipeline.crop, 20_480);
-    let gim = sound_preset("paper", "gim", &sound, &[2]).unwrap();
-    assert_eq!(gim.rule.objective, Objective::InfoNce { epsilon: 0.0 });
-    let SoundDataConfig::Files(files) = config.data else { panic!("expected files") };
+    let config = preset("paper", "clapp-s", &sound, &[2]).unwrap();
+    assert_eq!((config.batch, config.setup.crops), (8, 22_824_000));
+    assert_eq!((config.setup.rule.prediction_steps, config.setup.rule.window), (12, Some(128)));
+    assert_eq!(config.setup.rule.negatives.count, 10);
+    assert_eq!(config.setup.encoder.weights(), 5_632 + 2_097_664 + 3 * 1_049_088 + 591_360);
+    assert_eq!(config.setup.pipeline.crop, 20_480);
+    let gim = preset("paper", "gim", &sound, &[2]).unwrap();
+    assert_eq!(gim.setup.rule.objective, Objective::InfoNce { epsilon: 0.0 });
+    let sound::DataConfig::Files(files) = config.setup.data else { panic!("expected files") };
     assert_eq!(files.learn, files.labels.map(|labels| labels.train));
     // All labelled utterances, of which the features of 500 fit into memory.
-    assert_eq!((config.readout.train, config.readout.kept), (None, Some(500)));
-}
-
-#[test]
-fn unknown_names_are_answered_with_the_known_ones() {
-    let ask = |name, method| {
-        let error = sound_preset(name, method, &Sound::Synthetic, &[2]).unwrap_err();
-        error.to_string()
-    };
-    assert_says(&ask("qick", "clapp-s"), "preset", PRESETS);
-    for method in ["clapp", "clapp-s-two-step", "-no-gru", "", "cpc-bptt", "supervised-no-gru"] {
-        assert_says(&ask("quick", method), "method", SOUND_METHODS);
-    }
-    assert_says(&ask("paper", "clapp-s"), "preset paper", "sound files");
+    assert_eq!((config.setup.readout.train, config.setup.readout.kept), (None, Some(500)));
 }
 
 #[test]
 fn settings_that_would_fail_after_hours_fail_at_once() {
     let root = root();
-    let refused = |change: &dyn Fn(&mut SoundRunConfig)| {
+    let refused = |change: &dyn Fn(&mut RunConfig<Sound>)| {
         let mut config = tiny_sound("clapp-s", &[2]);
         change(&mut config);
-        RunOf::create(root.path(), config).unwrap_err().to_string()
+        Run::create(root.path(), config).unwrap_err().to_string()
     };
-    assert!(refused(&|c| c.pipeline.crop = 5_280).contains("expected crops of 5120 samples"));
-    assert!(refused(&|c| c.encoder.layers[0].spec.stride = 4).contains("got one per 128; "));
-    assert!(refused(&|c| c.crops = 0).contains("expected crops of at least 1, got 0; "));
-    assert!(refused(&|c| c.readout.train = Some(0)).contains("expected readout.train of at "));
+    assert!(refused(&|c| c.setup.pipeline.crop = 5_280).contains("expected crops of 5120 samples"));
+    assert!(refused(&|c| c.setup.encoder.layers[0].spec.stride = 4).contains("got one per 128; "));
+    assert!(refused(&|c| c.setup.crops = 0).contains("expected crops of at least 1, got 0; "));
+    assert!(
+        refused(&|c| c.setup.readout.train = Some(0)).contains("expected readout.train of at ")
+    );
     assert!(refused(&|c| c.seeds = vec![2, 2]).contains("got 2 twice in [2, 2]; "));
     assert!(files(root.path()).is_empty(), "no folder for a run that cannot be");
 }
 
 #[test]
 fn a_run_on_images_is_not_resumed_as_one_on_sound() {
-    let root = root();
-    let folder = stopped(root.path(), &common::tiny("clapp-s", &[2]), 3);
-    let text = SoundRun::resume(&folder).unwrap_err().to_string();
-    assert_says(&text, "configuration", &folder.join("config.json").to_string_lossy());
+    common::assert_images_are_refused_by::<Sound>();
 }

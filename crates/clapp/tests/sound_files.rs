@@ -7,9 +7,10 @@ mod common;
 use std::{fs, path::Path};
 
 use clapp::{
-    Experiment, Observer, RunOf, SoundData, StepMetrics,
-    datasets::OnBad,
+    Data, Observer, Run,
+    datasets::{OnBad, Source},
     eval::Report,
+    run::StepMetrics,
     store::{Checkpoint, read_metrics},
 };
 use common::{
@@ -56,7 +57,7 @@ fn a_folder_of_recordings_with_labels_runs_to_its_table() {
 #[test]
 fn a_folder_without_labels_is_learnt_from_and_the_run_says_that_nothing_was_read_out() {
     let (recordings, runs) = (Recordings::new(), root());
-    let mut run = RunOf::create(runs.path(), recordings.unlabelled()).unwrap();
+    let mut run = Run::create(runs.path(), recordings.unlabelled()).unwrap();
     let mut listener = Listener::default();
     execute(&mut run, &mut listener).unwrap();
     let note = "note: nothing is read out, because there are no labels";
@@ -75,7 +76,7 @@ fn what_is_left_out_is_told_before_the_run_and_stands_below_the_table() {
     recordings.write(5, SAMPLES, 8_000); // in no list
     recordings.write(1, 4_000, 16_000); // shorter than a crop
     recordings.relabel(1, &line(1, 23));
-    let mut run = RunOf::create(runs.path(), recordings.config(OnBad::Skip)).unwrap();
+    let mut run = Run::create(runs.path(), recordings.config(OnBad::Skip)).unwrap();
     let mut listener = Listener::default();
     execute(&mut run, &mut listener).unwrap();
     let report = table(run.path());
@@ -135,7 +136,7 @@ fn bad_files_and_lines_stop_a_run_before_it_begins_or_are_left_out_and_counted()
         assert_says(&text, what, named[1]);
         assert!(text.contains(named[0]), "expected {:?} in: {text}", named[0]);
 
-        let data = SoundData::open(&recordings.config(OnBad::Skip), 2).unwrap();
+        let data = Data::open(&recordings.config(OnBad::Skip), 2).unwrap();
         let [train, test] = data.labelled.as_ref().unwrap();
         assert_eq!((train.len(), test.len()), (3, 2), "{what}");
         let counted =
@@ -161,10 +162,10 @@ fn an_utterance_shorter_than_a_crop_stops_a_run_or_is_left_out() {
 fn lists_of_nothing_that_is_there_are_refused_even_if_bad_lines_are_left_out() {
     let recordings = Recordings::new();
     recordings.text("train_split.txt", "t8/a\nt9/a\n");
-    let error = SoundData::open(&recordings.config(OnBad::Skip), 2).unwrap_err().to_string();
+    let error = Data::open(&recordings.config(OnBad::Skip), 2).unwrap_err().to_string();
     assert_says(&error, "split list", "train_split");
     recordings.text("train_split.txt", "t0/a\nt1/a\n");
     recordings.text(LABELS, &line(7, 129));
-    let error = SoundData::open(&recordings.config(OnBad::Skip), 2).unwrap_err().to_string();
+    let error = Data::open(&recordings.config(OnBad::Skip), 2).unwrap_err().to_string();
     assert_says(&error, "labels", "train_split.txt");
 }

@@ -13,10 +13,11 @@ use std::{
 };
 
 use clapp::{
-    ClipPlace, ClipsConfig, RunOf, Video, VideoRunConfig,
+    Run, RunConfig, Video,
     datasets::video::{Faulty, Ffmpeg},
     eval::Report,
-    video_preset,
+    preset,
+    video::{ClipsConfig, Place},
 };
 use clapp_testing::{make_video, skip};
 use common::{finished, program};
@@ -68,35 +69,35 @@ impl Videos {
         fs::write(folder.join(list), text).unwrap();
     }
 
-    fn place(&self) -> ClipPlace {
-        ClipPlace::Ucf101 { root: self.root.path().to_owned(), split: 1 }
+    fn place(&self) -> Place {
+        Place::Ucf101 { root: self.root.path().to_owned(), split: 1 }
     }
 
-    fn folders(&self) -> ClipPlace {
-        ClipPlace::Folders { root: self.root.path().join("UCF-101"), test_share: 0.3 }
+    fn folders(&self) -> Place {
+        Place::Folders { root: self.root.path().join("UCF-101"), test_share: 0.3 }
     }
 }
 
-fn config(place: ClipPlace, on_bad: Faulty, prepared: &Path) -> VideoRunConfig {
+fn config(place: Place, on_bad: OnBad, prepared: &Path) -> RunConfig<Video> {
     let prepared = prepared.to_owned();
     let clips = ClipsConfig { prepared, on_bad, ..ClipsConfig::new(place) };
-    let mut config = video_preset("smoke", "clapp-s", &Video::Clips(clips), &[2]).unwrap();
-    (config.sampling.downsample, config.readout.sampling.downsample) = (1, 1);
-    (config.batch, config.clips, config.readout.batch) = (2, 4, 4);
+    let mut config = preset("smoke", "clapp-s", &Video::Clips(clips), &[2]).unwrap();
+    (config.setup.sampling.downsample, config.setup.readout.sampling.downsample) = (1, 1);
+    (config.batch, config.setup.clips, config.setup.readout.batch) = (2, 4, 4);
     config
 }
 
 /// The error of a run that cannot begin, and begins nothing.
-fn refused(place: ClipPlace) -> String {
+fn refused(place: Place) -> String {
     let runs = tempfile::tempdir().unwrap();
     let config = config(place, Faulty::Stop, &runs.path().join("prepared"));
-    let error = RunOf::create(runs.path().join("runs"), config).unwrap_err();
+    let error = Run::create(runs.path().join("runs"), config).unwrap_err();
     assert!(!runs.path().join("runs").exists(), "no run folder for data that cannot be used");
     error.to_string()
 }
 
 /// Table and reasons of a run that leaves out what cannot be used.
-fn skipping(place: ClipPlace) -> (Report, String) {
+fn skipping(place: Place) -> (Report, String) {
     let runs = tempfile::tempdir().unwrap();
     let config = config(place, Faulty::Skip, &runs.path().join("prepared"));
     let folder = finished(runs.path(), &config);
@@ -168,8 +169,8 @@ fn clips_too_short_for_a_sequence_are_counted() {
     let Some(videos) = Videos::new() else { return };
     let runs = tempfile::tempdir().unwrap();
     let mut config = config(videos.place(), Faulty::Stop, &runs.path().join("prepared"));
-    config.sampling.downsample = 2;
-    let text = RunOf::create(runs.path(), config).unwrap_err().to_string();
+    config.setup.sampling.downsample = 2;
+    let text = Run::create(runs.path(), config).unwrap_err().to_string();
     assert!(text.contains("0 of 16 clips are longer than 72 frames"), "{text}");
 }
 

@@ -8,10 +8,12 @@
 use std::{fs, sync::Arc};
 
 use clapp::{
-    ClipPlace, ClipsConfig, Learner, StepMetrics, Video, VideoData, VideoTrainer,
+    Data, Trainer, Video,
     datasets::video::{ClipList, ClipSource, Faulty, Ffmpeg, Preparation, Short, prepare},
     encoders::VideoConfig,
-    video_preset,
+    preset,
+    run::StepMetrics,
+    video::{ClipsConfig, Place},
 };
 use clapp_testing::{copy_real_videos, count_frames, skip};
 
@@ -39,23 +41,23 @@ fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
         assert_eq!(clips.frames(clip), count_frames(video), "{}", video.display());
     }
 
-    let place = ClipPlace::Folders { root: root.path().join("videos"), test_share: 0.3 };
+    let place = Place::Folders { root: root.path().join("videos"), test_share: 0.3 };
     let clips: Arc<dyn ClipSource> = Arc::new(clips);
     let config = ClipsConfig { prepared, ..ClipsConfig::new(place) };
-    let mut config = video_preset("paper", "clapp-s", &Video::Clips(config), &[2]).unwrap();
-    config.encoder = VideoConfig::vgg5(0.125).unwrap();
-    (config.batch, config.clips, config.sampling.short) = (2, 40, Short::HoldLast);
-    let data = VideoData {
-        unlabelled: clips.clone(),
-        train: clips.clone(),
-        test: clips,
+    let mut config = preset("paper", "clapp-s", &Video::Clips(config), &[2]).unwrap();
+    config.setup.encoder = VideoConfig::vgg5(0.125).unwrap();
+    (config.batch, config.setup.clips, config.setup.sampling.short) = (2, 40, Short::HoldLast);
+    let data = Data {
+        learn: clips.clone(),
+        classes: clips.classes(),
+        labelled: Some([clips.clone(), clips]),
         names: ["real videos".into(), "real videos".into()],
         notes: Vec::new(),
     };
     let device = clapp::device("flex").unwrap();
-    let mut trainer = VideoTrainer::new(&config, 2, &data, &device).unwrap();
+    let mut trainer = Trainer::<Video>::new(&config, 2, data, &device).unwrap();
     let (before, mut peaks) = (peak(), Vec::new());
-    let mut look = |_: &VideoTrainer, metrics: &StepMetrics| {
+    let mut look = |_: &Trainer<Video>, metrics: &StepMetrics| {
         assert!(metrics.loss.iter().all(|loss| loss.is_finite()));
         peaks.push(peak());
         Ok(true)

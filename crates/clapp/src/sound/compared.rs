@@ -6,12 +6,12 @@ use clapp_encoders::{DrawPairs, SoundEncoder};
 use clapp_random::{Purpose, stream};
 use clapp_rules::GridShape;
 
-use super::SoundRunConfig;
-use crate::{Learning, experiment::Numbers};
+use super::Sound;
+use crate::{Learning, RunConfig, run::LayerMetrics};
 
 /// The learner of a method that learns from labels.
 pub(super) fn learner(
-    config: &SoundRunConfig,
+    config: &RunConfig<Sound>,
     encoder: &SoundEncoder,
     seed: u64,
     device: &Device,
@@ -21,33 +21,34 @@ pub(super) fn learner(
         Learning::GreedySupervised => PhoneLearner::greedy,
         _ => return None,
     };
-    // Behind the weights (0) and the lateral weights (1) of the last layer.
-    let address = [config.encoder.layers.len() as u64, 2, 0, 0];
+    // After the weights (0) and the lateral weights (1) of the last layer.
+    let address = [config.setup.encoder.layers.len() as u64, 2, 0, 0];
     let mut random = stream(seed, Purpose::Initialisation, address);
-    Some(start(encoder, config.data.classes(), device, &mut random))
+    Some(start(encoder, config.setup.data.classes(), device, &mut random))
 }
 
 /// One step of a method that contrasts; none if layers learn by their own rules.
 pub(super) fn step(
-    config: &SoundRunConfig,
+    config: &RunConfig<Sound>,
     encoder: &mut SoundEncoder,
     waves: &Tensor<3>,
     draw: &mut DrawPairs<'_>,
-) -> Option<Numbers> {
-    let SoundRunConfig { rule, optimizer, .. } = config;
+) -> Option<LayerMetrics> {
+    let (rule, optimizer) = (&config.setup.rule, &config.optimizer);
     match config.learning {
         Learning::ThroughTime => {
             let watched = step_through_time(encoder, waves.clone(), rule, optimizer, draw);
-            Some(Numbers::watched(&watched))
+            Some(LayerMetrics::watched(&watched))
         }
         Learning::EndToEnd => {
             let [batch, _, samples] = waves.dims();
-            let (layers, frames) = (config.encoder.channels(), config.encoder.frames(samples));
+            let (layers, frames) =
+                (config.setup.encoder.channels(), config.setup.encoder.frames(samples));
             let time = frames.last().copied().unwrap_or_default();
             // The pairs that the last layer draws when it learns alone.
             let draws = draw(layers.len() - 1, GridShape { batch, time, site: 1 });
             let loss = step_end_to_end(encoder, waves, rule, optimizer, draws);
-            Some(Numbers { loss: vec![loss], ..Numbers::default() })
+            Some(LayerMetrics { loss: vec![loss], ..LayerMetrics::default() })
         }
         _ => None,
     }

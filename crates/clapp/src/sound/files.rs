@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use clapp_datasets::{
-    OnBad, Source,
-    sound::{Check, Framing, OpenOptions, PhoneLabels, Rates, SpeechFiles, SplitList},
+use clapp_datasets::sound::{
+    Check, Framing, OnBad, OpenOptions, PhoneLabels, Rates, SpeechFiles, SpeechSource, SplitList,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, data::left_out};
 
 /// Sound files to learn from, and labelled ones for read-outs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +95,7 @@ impl LabelsConfig {
     /// published names in `folder`.
     ///
     /// ```
-    /// use clapp::LabelsConfig;
+    /// use clapp::sound::LabelsConfig;
     /// let labels = LabelsConfig::published("datasets/labels".as_ref());
     /// assert_eq!(labels.classes, 41);
     /// assert!(labels.train.ends_with("train_split.txt"));
@@ -121,7 +120,7 @@ impl FilesConfig {
     /// published results do. Without labels it learns from all of `part`, and nothing is read out.
     ///
     /// ```
-    /// use clapp::FilesConfig;
+    /// use clapp::sound::FilesConfig;
     /// let files = FilesConfig::librispeech("datasets".as_ref(), "train-clean-100", "dev-clean", None);
     /// assert!(files.learn.is_none() && files.labels.is_none());
     /// ```
@@ -203,13 +202,9 @@ impl FilesConfig {
         notes: &mut Vec<String>,
     ) -> Result<SpeechFiles, Error> {
         let part = listed(files, list, notes)?;
-        let bare = (0..part.len()).filter(|&index| part.info(index).labels.is_none());
+        let bare = (0..part.len()).filter(|&index| part.labels(index).is_none());
         let bare: Vec<Error> = bare
-            .map(|index| Error::Unlabelled {
-                id: part.info(index).id.clone(),
-                labels: labels.file.clone(),
-                list: list.to_owned(),
-            })
+            .map(|index| unlabelled(&part.utterance(index).id, labels.file.as_deref(), list))
             .collect();
         if bare.len() < part.len() && self.on_bad == OnBad::Skip {
             left_out(notes, part.name(), bare.iter());
@@ -219,33 +214,20 @@ impl FilesConfig {
     }
 }
 
+/// An utterance for read-outs has no labels.
+fn unlabelled(id: &str, labels: Option<&Path>, list: &Path) -> Error {
+    let place = labels.map_or("the file beside it".into(), |path| path.display().to_string());
+    Error::misfit_of(
+        "labels",
+        format!("labels of every utterance of {}", list.display()),
+        format!("none of {id} in {place}"),
+        "correct the list, or skip such utterances",
+    )
+}
+
 /// The utterances of a list, in its order.
 fn listed(files: &SpeechFiles, list: &Path, notes: &mut Vec<String>) -> Result<SpeechFiles, Error> {
     let part = files.select(&SplitList::read(list)?)?;
     left_out(notes, &list.display().to_string(), part.skipped().iter());
     Ok(part)
-}
-
-/// Reasons that a note gives; the others are counted.
-const REASONS: usize = 3;
-
-/// Notes how many of something were left out, with the first reasons.
-pub(super) fn left_out<E: std::fmt::Display>(
-    notes: &mut Vec<String>,
-    place: &str,
-    errors: impl ExactSizeIterator<Item = E>,
-) {
-    let count = errors.len();
-    if count == 0 {
-        return;
-    }
-    let reasons: Vec<String> = errors.take(REASONS).map(|error| format!("\n  {error}")).collect();
-    let more = match count.saturating_sub(REASONS) {
-        0 => String::new(),
-        more => format!("\n  and {more} more"),
-    };
-    let note = format!("{count} left out of {place}:{}{more}", reasons.concat());
-    if !notes.contains(&note) {
-        notes.push(note);
-    }
 }

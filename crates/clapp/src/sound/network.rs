@@ -1,19 +1,22 @@
 //! What takes the steps of a run on sound: layers by their own rules, or a comparison.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use clapp_datasets::sound::SpeechBatch;
 use clapp_encoders::{DrawPairs, SoundEncoder};
-use clapp_random::{Purpose, stream};
-use clapp_rules::{Draws, GridShape, Rule, State, StateError};
+use clapp_rules::{State, StateError};
 
-use super::SoundRunConfig;
+use super::Sound;
 #[cfg(feature = "baselines")]
 use super::compared;
-use crate::{Error, experiment::Numbers};
+use crate::{
+    Error, RunConfig,
+    run::LayerMetrics,
+    sense::{self, Trial},
+};
 
 /// An encoder of sound with what teaches it.
 #[derive(Debug)]
-pub(super) enum Network {
+pub enum SoundNetwork {
     /// Signals come from a rule.
     Encoder(SoundEncoder),
     /// Signals come from labels.
@@ -21,19 +24,21 @@ pub(super) enum Network {
     Phones(clapp_baselines::sound::PhoneLearner),
 }
 
-impl Network {
+impl SoundNetwork {
     /// The network before its first step.
-    pub(super) fn open(config: &SoundRunConfig, seed: u64, device: &Device) -> Result<Self, Error> {
-        config.learning.check()?;
-        let encoder = config.encoder.init(&config.rule, seed, device)?;
+    pub(super) fn open(trial: &Trial<Sound>) -> Result<Self, Error> {
+        let Trial { config, seed, device } = trial;
+        let encoder = config.setup.encoder.init(&config.setup.rule, *seed, device)?;
         #[cfg(feature = "baselines")]
-        if let Some(learner) = compared::learner(config, &encoder, seed, device) {
+        if let Some(learner) = compared::learner(config, &encoder, *seed, device) {
             return Ok(Self::Phones(learner));
         }
         Ok(Self::Encoder(encoder))
     }
 
-    pub(super) fn encoder(&self) -> &SoundEncoder {
+    /// The encoder.
+    #[must_use]
+    pub fn encoder(&self) -> &SoundEncoder {
         match self {
             Self::Encoder(encoder) => encoder,
             #[cfg(feature = "baselines")]
@@ -41,7 +46,37 @@ impl Network {
         }
     }
 
-    pub(super) fn save(&self, state: &mut State) {
+    /// One step, by the rule or from labels.
+    pub(super) fn step(
+        &mut self,
+        trial: &Trial<Sound>,
+        step: u64,
+        batch: SpeechBatch,
+    ) -> LayerMetrics {
+        let Trial { config, device, .. } = trial;
+        #[cfg(feature = "baselines")]
+        let labels = batch.labels;
+        let waves = Tensor::from_data(TensorData::new(batch.samples, batch.shape), device);
+        match self {
+            Self::Encoder(encoder) => {
+                let rule = &config.setup.rule;
+                let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
+                contrast(config, encoder, waves, draw)
+            }
+            #[cfg(feature = "baselines")]
+            Self::Phones(learner) => {
+                let labels: Vec<usize> =
+                    labels.into_iter().flatten().flatten().map(usize::from).collect();
+                let learnt = learner.step(&waves, &labels, &config.optimizer);
+                let (loss, accuracy) = (learnt.losses, learnt.accuracies);
+                LayerMetrics { loss, accuracy, ..LayerMetrics::default() }
+            }
+        }
+    }
+}
+
+impl sense::Network for SoundNetwork {
+    fn save(&self, state: &mut State) {
         match self {
             Self::Encoder(encoder) => encoder.save(state),
             #[cfg(feature = "baselines")]
@@ -49,56 +84,25 @@ impl Network {
         }
     }
 
-    pub(super) fn load(&mut self, state: &State) -> Result<(), StateError> {
+    fn load(&mut self, state: &State) -> Result<(), StateError> {
         match self {
             Self::Encoder(encoder) => encoder.load(state),
             #[cfg(feature = "baselines")]
             Self::Phones(learner) => learner.load(state),
         }
     }
-
-    /// One step; `step` and `seed` name the streams that pairs are drawn from.
-    pub(super) fn step(
-        &mut self,
-        config: &SoundRunConfig,
-        batch: SpeechBatch,
-        [seed, step]: [u64; 2],
-        device: &Device,
-    ) -> Numbers {
-        #[cfg(feature = "baselines")]
-        let labels = batch.labels;
-        let waves = Tensor::from_data(TensorData::new(batch.values, batch.shape), device);
-        match self {
-            Self::Encoder(encoder) => {
-                let draw = &mut |layer, shape| pairs(&config.rule, [seed, step], layer, shape);
-                contrast(config, encoder, waves, draw)
-            }
-            #[cfg(feature = "baselines")]
-            Self::Phones(learner) => {
-                let labels = labels.into_iter().flatten().flatten();
-                let labels: Vec<usize> = labels.map(|label| label as usize).collect();
-                let step = learner.step(&waves, &labels, &config.optimizer);
-                Numbers { loss: step.losses, accuracy: step.accuracies, ..Numbers::default() }
-            }
-        }
-    }
-}
-
-/// Pairs of one layer in one step.
-fn pairs(rule: &Rule, [seed, step]: [u64; 2], layer: usize, shape: GridShape) -> Vec<Draws> {
-    rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
 }
 
 /// One step from contrasts, without labels.
 fn contrast(
-    config: &SoundRunConfig,
+    config: &RunConfig<Sound>,
     encoder: &mut SoundEncoder,
     waves: Tensor<3>,
     draw: &mut DrawPairs<'_>,
-) -> Numbers {
+) -> LayerMetrics {
     #[cfg(feature = "baselines")]
-    if let Some(numbers) = compared::step(config, encoder, &waves, draw) {
-        return numbers;
+    if let Some(metrics) = compared::step(config, encoder, &waves, draw) {
+        return metrics;
     }
-    Numbers::watched(&encoder.step(waves, &config.rule, &config.optimizer, draw))
+    LayerMetrics::watched(&encoder.step(waves, &config.setup.rule, &config.optimizer, draw))
 }

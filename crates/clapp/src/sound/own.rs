@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use clapp_baselines::sound::PhoneLearner;
 use clapp_datasets::sound::{Framing, Speakers, WholeUtterance, outputs, whole_utterances};
 use clapp_eval::{Labels, PhoneScore, Protocol, Report, Series};
 use ndarray::{ArrayView2, Axis, Slice};
 
-use super::{SoundData, SoundRunConfig};
-use crate::Error;
+use super::Sound;
+use crate::{Error, Trainer, sense::Trial};
 
 /// Scores every read-out of a learner on the labelled utterances that are for testing.
 ///
@@ -19,13 +19,12 @@ use crate::Error;
 /// # Paper
 /// Löwe et al. 2019, `loss_supervised_phones.py`. Deviations: whole utterances in the place of crops.
 pub(super) fn read_out(
-    config: &SoundRunConfig,
-    seed: u64,
-    data: &SoundData,
+    trainer: &Trainer<Sound>,
     learner: &PhoneLearner,
-    device: &Device,
     report: &mut Report,
 ) -> Result<(), Error> {
+    let (Trial { config, seed, device }, data) = (trainer.trial(), trainer.data());
+    let setup = &config.setup;
     let Some([_, test]) = &data.labelled else { return Ok(()) };
     let first = match test.framing() {
         Framing::Windows => 1,
@@ -33,14 +32,14 @@ pub(super) fn read_out(
     };
     let speakers = Speakers::of(test);
     let mut scores: Vec<PhoneScore> = Vec::new();
-    for utterance in whole_utterances(Arc::clone(test), config.pipeline.scaling, 1)? {
+    for utterance in whole_utterances(Arc::clone(test), setup.pipeline.scaling, 1)? {
         let WholeUtterance { index, samples, labels } = utterance?;
         let labels: Vec<u32> = labels.unwrap_or_default().into_iter().map(Into::into).collect();
         let speaker = speakers.number(test, index).unwrap_or(speakers.len());
         let (frames, shape) = (outputs(samples.len()), [1, 1, samples.len()]);
         let waves = Tensor::from_data(TensorData::new(samples, shape), device);
         let logits = learner.logits(&waves, frames);
-        scores.resize_with(logits.len(), || PhoneScore::new(config.data.classes()));
+        scores.resize_with(logits.len(), || PhoneScore::new(data.classes));
         for (score, logits) in scores.iter_mut().zip(logits) {
             let [_, frames, classes] = logits.dims();
             let values: Vec<f64> = logits.into_data().iter::<f64>().collect();
@@ -51,11 +50,11 @@ pub(super) fn read_out(
         }
     }
     // One read-out is that of the last layer, and more are of all of them.
-    let above = config.encoder.channels().len() - scores.len();
+    let above = setup.encoder.channels().len() - scores.len();
     for (place, score) in scores.iter().enumerate() {
-        let spoken = config.data.silence();
+        let spoken = setup.data.silence();
         let spoken = spoken.and_then(|silence| score.accuracy_without(silence.into()));
-        let heard = data.heard.len();
+        let heard = data.learn.len();
         let columns = [
             (Labels::Utterances(heard), Some(score.accuracy())),
             (Labels::UtterancesSpoken(heard), spoken),
@@ -63,7 +62,7 @@ pub(super) fn read_out(
         for (labels, accuracy) in columns {
             let Some(accuracy) = accuracy else { continue };
             let series = Series { protocol: Protocol::Own, labels };
-            report.record(&config.method, above + place + 1, series, seed, accuracy)?;
+            report.record(&config.method, above + place + 1, series, *seed, accuracy)?;
         }
     }
     Ok(())

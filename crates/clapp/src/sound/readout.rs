@@ -1,19 +1,22 @@
 //! Phones read out of frozen layers, with their controls.
 
-use burn::tensor::Device;
-use clapp_encoders::SoundEncoder;
+use clapp_datasets::sound::SpeechSource as _;
 use clapp_eval::{
-    Labels, LinearProbe, PhoneFrames, PhoneScore, Probe, Protocol, Readout, Report, Series,
-    StandardisedProbe, figure, probe::LinearTraining,
+    Labels, PhoneFrames, PhoneProbe, PhoneScore, Protocol, Readout, Report, Series, figure,
+    probe::PhoneTraining,
 };
 
 use super::{
-    SoundData, SoundRunConfig,
-    data::Speech,
+    Setup, Sound, Source,
     features::{self, Encode, Encoded, Part},
     speakers::{SpeakerCrops, SpeakerParts},
 };
-use crate::{Error, RANDOM_ENCODER, experiment::Extra};
+use crate::{
+    Data, Error, RunConfig, Trainer,
+    readout::{RANDOM_ENCODER, probe_of},
+    run::Extra,
+    sense::Trial,
+};
 
 /// Name of the control of logarithmic spectra in mel bands.
 pub const LOG_MEL: &str = "log-mel";
@@ -29,30 +32,25 @@ pub const MFCC: &str = "MFCC";
 /// # Errors
 ///
 /// If sound cannot be read or a read-out does not converge.
-pub(super) fn read_out(
-    config: &SoundRunConfig,
-    seed: u64,
-    data: &SoundData,
-    encoder: &SoundEncoder,
-    device: &Device,
-    report: &mut Report,
-) -> Result<Extra, Error> {
-    let [trained_on, evaluated_on] = data.names.clone();
-    (report.trained_on, report.evaluated_on) = (trained_on, evaluated_on);
+pub(super) fn read_out(trainer: &Trainer<Sound>, report: &mut Report) -> Result<Extra, Error> {
+    let (Trial { config, seed, device }, data) = (trainer.trial(), trainer.data());
+    let seed = *seed;
     let mut extra = Extra::new();
     let Some(parts) = &data.labelled else { return Ok(extra) };
     let speakers = speakers(config, data, parts, report);
     let context = ReadOut { config, seed, parts, speakers: speakers.as_ref() };
-    let random = config.encoder.init(&config.rule, seed, device)?;
-    for (name, encoder) in [(config.method.as_str(), encoder), (RANDOM_ENCODER, &random)] {
+    let random = config.setup.encoder.init(&config.setup.rule, seed, device)?;
+    for (name, encoder) in
+        [(&*config.method, trainer.network().encoder()), (RANDOM_ENCODER, &random)]
+    {
         let encode = |samples: &[f32]| Ok(features::layers(encoder, samples, device));
         let last = context.record(name, 1, &encode, report)?;
-        if name == config.method {
-            let about = format!("{name}, standardised, seed {seed}");
-            draw(&last, &data.names[1], &about, seed, &mut extra);
+        if let (true, Some((protocol, score))) = (name == config.method, last) {
+            let about = format!("{name}, {protocol}, seed {seed}");
+            draw(&score, &data.names[1], &about, seed, &mut extra);
         }
     }
-    let framing = parts[1].info(0).framing;
+    let framing = parts[1].framing();
     let log_mel = |samples: &[f32]| Ok(vec![features::log_mel(samples, framing)?]);
     context.record(LOG_MEL, 0, &log_mel, report)?;
     let mfcc = |samples: &[f32]| Ok(vec![features::mfcc(samples, framing)?]);
@@ -62,13 +60,13 @@ pub(super) fn read_out(
 
 /// Whom to learn from and to test on; what a reader has to know of it goes below the table.
 fn speakers(
-    config: &SoundRunConfig,
-    data: &SoundData,
-    parts: &[Speech; 2],
+    config: &RunConfig<Sound>,
+    data: &Data<Sound>,
+    parts: &[Source; 2],
     report: &mut Report,
 ) -> Option<SpeakerParts> {
-    config.readout.speaker_epochs?;
-    let speakers = SpeakerParts::of(config.pipeline.crop, parts);
+    config.setup.readout.speaker_epochs?;
+    let speakers = SpeakerParts::of(config.setup.pipeline.crop, parts);
     report.note(speakers.as_ref().map_or_else(String::clone, |speakers| speakers.note(data)));
     speakers.ok()
 }
@@ -82,40 +80,44 @@ fn draw(last: &PhoneScore, data: &str, about: &str, seed: u64, extra: &mut Extra
 
 /// What all read-outs of one seed have in common.
 struct ReadOut<'a> {
-    config: &'a SoundRunConfig,
+    config: &'a RunConfig<Sound>,
     seed: u64,
-    parts: &'a [Speech; 2],
+    parts: &'a [Source; 2],
     speakers: Option<&'a SpeakerParts>,
 }
 
-/// The protocols of phones, in the order of read-outs and scores.
-const PROTOCOLS: [Protocol; 2] = [Protocol::Paper, Protocol::Standardised];
+/// The protocols that phones are read out with.
+pub(super) const PROTOCOLS: [Protocol; 3] =
+    [Protocol::Standardised, Protocol::Paper, Protocol::Knn];
 
-/// The read-outs of one layer, by [`PROTOCOLS`].
-type Readouts = [Box<dyn Readout>; 2];
+/// The read-outs of one layer, by protocol.
+type Readouts = Vec<Box<dyn Readout>>;
 
 impl ReadOut<'_> {
-    /// Both protocols for every layer of one encoder; the standardised score of the last.
+    /// All protocols for every layer of one encoder; a score of the last layer, standardised if there is
+    /// such a one.
     fn record(
         &self,
         encoder: &str,
         first_layer: usize,
         encode: &Encode<'_>,
         report: &mut Report,
-    ) -> Result<PhoneScore, Error> {
-        let (scaling, readout) = (self.config.pipeline.scaling, &self.config.readout);
-        let [train, test] = self.parts;
+    ) -> Result<Option<(Protocol, PhoneScore)>, Error> {
+        let Setup { data, pipeline, readout, .. } = &self.config.setup;
+        let ([train, test], scaling) = (self.parts, pipeline.scaling);
         let keep = readout.kept.unwrap_or(train.len()).min(train.len());
         let mut train = Part::new(train, scaling, keep, encode);
         let mut crops = self.speakers.map(SpeakerCrops::new);
         let readouts = self.fit(&mut train, &mut crops)?;
         let mut test = Part::new(test, scaling, 0, encode);
         let scores = self.score(&mut test, &readouts, &mut crops)?;
-        let fitted_on = [self.parts[0].len(), keep];
         for (layer, scores) in scores.iter().enumerate() {
-            let places = PROTOCOLS.iter().zip(scores).zip(fitted_on);
-            for ((&protocol, score), utterances) in places {
-                let spoken = self.config.data.silence();
+            for (&protocol, score) in readout.protocols.iter().zip(scores) {
+                let utterances = match protocol {
+                    Protocol::Paper => self.parts[0].len(),
+                    _ => keep,
+                };
+                let spoken = data.silence();
                 let spoken = spoken.and_then(|silence| score.accuracy_without(silence.into()));
                 let columns = [
                     (Labels::Utterances(utterances), Some(score.accuracy())),
@@ -129,29 +131,32 @@ impl ReadOut<'_> {
                 }
             }
         }
-        let last = scores.into_iter().next_back().map(|[_, standardised]| standardised);
-        Ok(last.unwrap_or_else(|| PhoneScore::new(self.config.data.classes())))
+        let last = scores.into_iter().next_back().unwrap_or_default();
+        let last = readout.protocols.iter().copied().zip(last);
+        Ok(last.min_by_key(|&(protocol, _)| protocol != Protocol::Standardised))
     }
 
-    /// Fits both read-outs of every layer.
+    /// Fits all read-outs of every layer.
     ///
-    /// The paper's hears all utterances in every epoch, and none need stay in memory; the standardised
-    /// one needs all its features at once, and is fitted on those that do.
+    /// The paper's hears all utterances in every epoch, and none need stay in memory; the others need
+    /// all their features at once, and are fitted on those that do.
     fn fit(
         &self,
         train: &mut Part<'_>,
         crops: &mut Option<SpeakerCrops<'_>>,
     ) -> Result<Vec<Readouts>, Error> {
-        let (classes, epochs) = (self.config.data.classes(), self.config.readout.paper_epochs);
-        let probe = LinearProbe { epochs, ..LinearProbe::phones() };
-        let mut learning: Vec<LinearTraining> = Vec::new();
+        let Setup { data, readout, .. } = &self.config.setup;
+        let paper = readout.protocols.contains(&Protocol::Paper);
+        let epochs = if paper { readout.paper_epochs } else { 1 };
+        let probe = PhoneProbe { epochs, ..PhoneProbe::default() };
+        let mut learning: Vec<PhoneTraining> = Vec::new();
         for epoch in 0..epochs {
             train.each(&mut |utterance| {
-                for (layer, frames) in utterance.layers.iter().enumerate() {
+                for (layer, frames) in utterance.layers.iter().enumerate().filter(|_| paper) {
                     if layer == learning.len() {
-                        learning.push(probe.begin(frames.ncols(), classes, self.seed)?);
+                        learning.push(probe.begin(frames.ncols(), data.classes(), self.seed)?);
                     }
-                    learning[layer].step(frames.view(), &utterance.labels, epoch);
+                    learning[layer].step(frames.view(), &utterance.labels);
                 }
                 if let (0, Some(crops)) = (epoch, crops.as_mut()) {
                     crops.hear(0, utterance);
@@ -159,17 +164,23 @@ impl ReadOut<'_> {
                 Ok(())
             })?;
         }
-        let both = |(layer, paper): (usize, LinearTraining)| {
-            let mut frames = PhoneFrames::new(classes);
+        let layers = train.kept().first().map_or(0, |utterance| utterance.layers.len());
+        let fit = |layer: usize| {
+            let mut frames = PhoneFrames::new(data.classes());
             for utterance in train.kept() {
                 let Encoded { speaker, labels, layers, .. } = utterance;
                 frames.push("", *speaker, layers[layer].view(), labels)?;
             }
-            let standardised = StandardisedProbe::default().fit(&frames.features()?, self.seed)?;
-            let paper: Box<dyn Readout> = Box::new(paper.readout());
-            Ok([paper, standardised])
+            let frames = frames.features()?;
+            let fit = |&protocol: &Protocol| -> Result<Box<dyn Readout>, Error> {
+                Ok(match probe_of(protocol) {
+                    Some(probe) => probe.fit(&frames, self.seed)?,
+                    None => Box::new(learning[layer].readout()),
+                })
+            };
+            readout.protocols.iter().map(fit).collect()
         };
-        learning.into_iter().enumerate().map(both).collect()
+        (0..layers).map(fit).collect()
     }
 
     /// Scores all read-outs on utterances that nobody keeps.
@@ -178,9 +189,10 @@ impl ReadOut<'_> {
         test: &mut Part<'_>,
         readouts: &[Readouts],
         crops: &mut Option<SpeakerCrops<'_>>,
-    ) -> Result<Vec<[PhoneScore; 2]>, Error> {
-        let none = || PROTOCOLS.map(|_| PhoneScore::new(self.config.data.classes()));
-        let mut scores: Vec<[PhoneScore; 2]> = readouts.iter().map(|_| none()).collect();
+    ) -> Result<Vec<Vec<PhoneScore>>, Error> {
+        let classes = self.config.setup.data.classes();
+        let none = |layer: &Readouts| layer.iter().map(|_| PhoneScore::new(classes)).collect();
+        let mut scores: Vec<Vec<PhoneScore>> = readouts.iter().map(none).collect();
         test.each(&mut |utterance| {
             let layers = utterance.layers.iter().zip(readouts).zip(&mut scores);
             for ((frames, readouts), scores) in layers {
@@ -208,7 +220,7 @@ impl ReadOut<'_> {
         layer: usize,
         protocol: Protocol,
     ) -> Result<Option<f64>, Error> {
-        let epochs = self.config.readout.speaker_epochs;
+        let epochs = self.config.setup.readout.speaker_epochs;
         let both = crops.zip(epochs);
         both.map(|(crops, epochs)| crops.accuracy(layer, protocol, epochs, self.seed)).transpose()
     }

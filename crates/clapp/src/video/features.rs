@@ -7,10 +7,13 @@ use clapp_eval::Features;
 use clapp_eval::probe::temporal_mean;
 use ndarray::Array2;
 
-use crate::{Error, evaluate::Gathered};
+use crate::{
+    Error,
+    readout::{Gathered, classes, rows},
+};
 
 /// An encoder of videos.
-pub(super) type Film = Stack<LocalConv3d, Uncut<5>>;
+pub type Film = Stack<LocalConv3d, Uncut<5>>;
 
 /// Features of every block for a batch, `[clip, dim]` each.
 pub(super) type Encode<'a> = dyn Fn(&ClipBatch) -> Vec<Array2<f32>> + 'a;
@@ -26,9 +29,7 @@ pub(super) fn blocks(encoder: &Film, batch: &ClipBatch, device: &Device) -> Vec<
     encoder.look(films(batch.clone(), device), &mut |_, grid| {
         let [clips, _, site, channel] = grid.dims();
         let mean = grid.mean_dim(1).reshape([clips, site, channel]).swap_dims(1, 2);
-        let values = mean.into_data().try_to_vec::<f32>().expect("features are computed in f32");
-        let block = Array2::from_shape_vec((clips, channel * site), values);
-        blocks.push(block.expect("a tensor has as many values as its shape says"));
+        blocks.push(rows(mean.reshape([clips, channel * site])));
     });
     blocks
 }
@@ -36,11 +37,6 @@ pub(super) fn blocks(encoder: &Film, batch: &ClipBatch, device: &Device) -> Vec<
 /// The mean over time of the pixels.
 pub(super) fn pixels(batch: &ClipBatch) -> Array2<f32> {
     temporal_mean(&batch.pixels, batch.shape)
-}
-
-/// Classes of a batch; read-outs see labelled clips only.
-pub(super) fn labels(batch: &ClipBatch) -> Vec<u32> {
-    batch.labels.iter().map(|label| label.unwrap_or_default().into()).collect()
 }
 
 /// Features of all clips of a loader in one epoch, one set a block.
@@ -52,7 +48,7 @@ pub(super) fn features(
     let mut gathered = Gathered::default();
     for batch in loader.epoch(epoch)? {
         let batch = batch?;
-        gathered.push(labels(&batch), encode(&batch));
+        gathered.push(classes(&batch.labels), encode(&batch));
     }
     gathered.features(loader.source().classes())
 }

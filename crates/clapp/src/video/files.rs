@@ -17,7 +17,7 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClipsConfig {
     /// The videos, and which of them are for testing.
-    pub place: ClipPlace,
+    pub place: Place,
     /// Folder of the prepared clips.
     pub prepared: PathBuf,
     /// Pixels of the shorter side of a prepared frame.
@@ -35,7 +35,7 @@ fn stop_or_skip<S: Serializer>(on_bad: &OnBad, serializer: S) -> Result<S::Ok, S
 /// A set of videos, one folder a class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "layout")]
-pub enum ClipPlace {
+pub enum Place {
     /// UCF-101 with its official lists.
     Ucf101 {
         /// Folder of videos and lists.
@@ -62,7 +62,7 @@ pub enum ClipPlace {
 /// Seed of a split that belongs to the data and not to the run.
 const SPLIT_SEED: u64 = 0;
 
-impl ClipPlace {
+impl Place {
     /// Its name in reports.
     #[must_use]
     pub fn name(&self) -> String {
@@ -109,13 +109,13 @@ impl ClipsConfig {
     /// that cannot be used is an error.
     ///
     /// ```
-    /// use clapp::{ClipPlace, ClipsConfig};
-    /// let clips = ClipsConfig::new(ClipPlace::Ucf101 { root: "datasets/UCF101".into(), split: 1 });
+    /// use clapp::video::{ClipsConfig, Place};
+    /// let clips = ClipsConfig::new(Place::Ucf101 { root: "datasets/UCF101".into(), split: 1 });
     /// assert_eq!(clips.prepared, std::path::Path::new("datasets/UCF101.prepared"));
     /// assert_eq!(clips.short_side, 240);
     /// ```
     #[must_use]
-    pub fn new(place: ClipPlace) -> Self {
+    pub fn new(place: Place) -> Self {
         let mut prepared = place.root().as_os_str().to_owned();
         prepared.push(".prepared");
         let prepared = prepared.into();

@@ -2,44 +2,41 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use clapp_datasets::video::ClipBatch;
 use clapp_encoders::LocalConv3d;
-use clapp_random::{Purpose, stream};
-use clapp_rules::{Draws, GridShape, State, StateError, Synapses};
+use clapp_rules::{State, StateError, Synapses};
 use clapp_store::Checkpoint;
 
 use super::{
-    VideoRunConfig,
+    Video,
     features::{Film, films},
 };
-use crate::{Error, experiment::Numbers, saved::to_state};
+use crate::{
+    Error,
+    run::{LayerMetrics, to_state},
+    sense::{self, Trial},
+};
 
 /// An encoder of films with what teaches it.
 #[derive(Debug)]
-pub(super) struct Network {
+pub struct VideoNetwork {
     encoder: Film,
     /// The read-out of a method that learns from labels.
     #[cfg(feature = "baselines")]
     head: Option<clapp_baselines::film::ClassifierHead>,
 }
 
-impl Network {
+impl VideoNetwork {
     /// The network before its first step.
-    pub(super) fn open(
-        config: &VideoRunConfig,
-        seed: u64,
-        classes: usize,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        config.learning.check()?;
-        let mut encoder = Film::video(&config.encoder, &config.rule, seed, device)?;
-        if let Some(folder) = &config.start {
+    pub(super) fn open(trial: &Trial<Video>, classes: usize) -> Result<Self, Error> {
+        let Trial { config, seed, device } = trial;
+        let mut encoder = Film::video(&config.setup.encoder, &config.setup.rule, *seed, device)?;
+        if let Some(folder) = &config.setup.start {
             encoder.load(&saved(folder)?)?;
             encoder.layers.iter_mut().for_each(rest);
         }
         #[cfg(feature = "baselines")]
-        let head = compared::head(config, classes, seed, device)?;
+        let head = compared::head(config, classes, *seed, device)?;
         #[cfg(not(feature = "baselines"))]
         let _ = classes;
         Ok(Self {
@@ -49,11 +46,34 @@ impl Network {
         })
     }
 
-    pub(super) fn encoder(&self) -> &Film {
+    /// The encoder.
+    #[must_use]
+    pub fn encoder(&self) -> &Film {
         &self.encoder
     }
 
-    pub(super) fn save(&self, state: &mut State) {
+    /// One step, by the rule or from labels.
+    pub(super) fn step(
+        &mut self,
+        trial: &Trial<Video>,
+        step: u64,
+        batch: ClipBatch,
+    ) -> LayerMetrics {
+        #[cfg(feature = "baselines")]
+        let labels: Vec<usize> = batch.labels.iter().flatten().map(|&l| usize::from(l)).collect();
+        let films = films(batch, &trial.device);
+        #[cfg(feature = "baselines")]
+        if let Some(metrics) = compared::step(self, &films, &labels, trial, step) {
+            return metrics;
+        }
+        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let draw = &mut |block, shape| rule.draw(shape, &mut trial.pairs(step, block));
+        LayerMetrics::watched(&self.encoder.step_all_pairs(films, rule, optimizer, draw))
+    }
+}
+
+impl sense::Network for VideoNetwork {
+    fn save(&self, state: &mut State) {
         self.encoder.save(state);
         #[cfg(feature = "baselines")]
         if let Some(head) = &self.head {
@@ -61,7 +81,7 @@ impl Network {
         }
     }
 
-    pub(super) fn load(&mut self, state: &State) -> Result<(), StateError> {
+    fn load(&mut self, state: &State) -> Result<(), StateError> {
         self.encoder.load(state)?;
         #[cfg(feature = "baselines")]
         if let Some(head) = &mut self.head {
@@ -69,37 +89,6 @@ impl Network {
         }
         Ok(())
     }
-
-    /// One step; `place` is seed and step, which name the streams that are drawn from.
-    pub(super) fn step(
-        &mut self,
-        config: &VideoRunConfig,
-        batch: ClipBatch,
-        place: [u64; 2],
-        device: &Device,
-    ) -> Numbers {
-        #[cfg(feature = "baselines")]
-        let labels: Vec<usize> = batch.labels.iter().flatten().map(|&l| l as usize).collect();
-        let films = films(batch, device);
-        #[cfg(feature = "baselines")]
-        if let Some(numbers) = compared::step(self, config, &films, &labels, place) {
-            return numbers;
-        }
-        let mut draw = |block, shape| coins(config, place, block, shape);
-        let VideoRunConfig { rule, optimizer, .. } = config;
-        Numbers::watched(&self.encoder.step_all_pairs(films, rule, optimizer, &mut draw))
-    }
-}
-
-/// Coins of one block in one step.
-fn coins(
-    config: &VideoRunConfig,
-    [seed, step]: [u64; 2],
-    block: usize,
-    shape: GridShape,
-) -> Vec<Draws> {
-    let address = [step, block as u64, 0, 0];
-    config.rule.draw(shape, &mut stream(seed, Purpose::Negatives, address))
 }
 
 /// The newest state of a run, to begin another with.
@@ -124,15 +113,15 @@ mod compared {
     use clapp_random::{Purpose, stream};
     use clapp_rules::{GridShape, Optimizer};
 
-    use super::{Network, VideoRunConfig, coins};
-    use crate::{Error, Learning, experiment::Numbers};
+    use super::{Video, VideoNetwork};
+    use crate::{Error, Learning, RunConfig, run::LayerMetrics, sense::Trial};
 
-    /// Third index of a head's streams, behind weights (0) and lateral weights (1).
+    /// Third index of a head's streams, after weights (0) and lateral weights (1).
     const HEAD: u64 = 2;
 
     /// The read-out of a method that learns from labels.
     pub(super) fn head(
-        config: &VideoRunConfig,
+        config: &RunConfig<Video>,
         classes: usize,
         seed: u64,
         device: &Device,
@@ -140,7 +129,7 @@ mod compared {
         if !config.learning.needs_labels() {
             return Ok(None);
         }
-        let blocks = config.encoder.shapes()?;
+        let blocks = config.setup.encoder.shapes()?;
         let features = blocks.last().map_or(0, |[channels, _, side]| channels * side * side);
         if classes > features {
             return Err(Error::Head { classes, features });
@@ -152,29 +141,30 @@ mod compared {
 
     /// One step of a comparison; none if blocks learn by their own rules.
     pub(super) fn step(
-        network: &mut Network,
-        config: &VideoRunConfig,
+        network: &mut VideoNetwork,
         films: &Tensor<5>,
         labels: &[usize],
-        [seed, step]: [u64; 2],
-    ) -> Option<Numbers> {
-        let Network { encoder, head } = network;
+        trial: &Trial<Video>,
+        step: u64,
+    ) -> Option<LayerMetrics> {
+        let (VideoNetwork { encoder, head }, config) = (network, &trial.config);
         let loss = match (config.learning, head) {
             (Learning::EndToEnd, _) => {
                 let [batch, ..] = films.dims();
                 let last = encoder.layers.len() - 1;
                 let shape = GridShape { batch, time: 0, site: 0 };
-                let draws = coins(config, [seed, step], last, shape);
-                step_end_to_end(encoder, films, &config.rule, &config.optimizer, draws)
+                let rule = &config.setup.rule;
+                let draws = rule.draw(shape, &mut trial.pairs(step, last));
+                step_end_to_end(encoder, films, rule, &config.optimizer, draws)
             }
             (Learning::Supervised, Some(head)) => {
-                let mut random = stream(seed, Purpose::Probe, [HEAD, step, 0, 0]);
+                let mut random = stream(trial.seed, Purpose::Probe, [HEAD, step, 0, 0]);
                 let rates = rates(config.optimizer);
                 step_supervised(encoder, head, (films, labels), &rates, &mut random)
             }
             _ => return None,
         };
-        Some(Numbers { loss: vec![loss], ..Numbers::default() })
+        Some(LayerMetrics { loss: vec![loss], ..LayerMetrics::default() })
     }
 
     /// Blocks learn at a tenth of the read-out's rate, as in the authors' `finetune.py`.

@@ -5,109 +5,56 @@ use clapp_encoders::VideoConfig;
 use clapp_eval::Protocol;
 use clapp_rules::{AllPairs, Optimizer};
 
-use super::{ClipsConfig, VideoDataConfig, VideoReadoutConfig, VideoRunConfig};
-use crate::{Error, Experiment, Learning, PRESETS};
+use super::{DataConfig, ReadoutConfig, Setup, Video};
+use crate::{
+    Error, RunConfig,
+    preset::{Method, Presets, Size},
+};
 
 /// Names of the methods for video, for messages.
-pub const VIDEO_METHODS: &str = "clapp-s, clapp, gim, cpc, hinge-cpc, supervised, clapp-s-still, \
+pub const METHODS: &str = "clapp-s, clapp, gim, cpc, hinge-cpc, supervised, clapp-s-still, \
     clapp-still, gim-still, cpc-still, hinge-cpc-still, supervised-still";
 
-/// Moving pictures a preset is made for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Video {
-    /// The embedded moving scenes.
-    MovingScenes,
-    /// UCF-101, HMDB-51, or any tree of videos.
-    Clips(ClipsConfig),
-}
+impl Presets for Video {
+    const METHODS: &'static str = METHODS;
+    const ENDINGS: &'static [&'static str] = &["-still"];
 
-/// Builds a configuration from a preset, a method, videos and seeds.
-///
-/// | preset | what it is for |
-/// |---|---|
-/// | `smoke` | seconds; whether everything runs |
-/// | `quick` | minutes on two cores; what the method does |
-/// | `paper` | the published settings; days |
-///
-/// | method | what it is |
-/// |---|---|
-/// | `clapp-s` | every block predicts itself; all other rows of the batch are saccade targets |
-/// | `clapp` | the same local in time: a clip contributes its fixations or its saccades; W_pred and W_retro |
-/// | `gim` | InfoNCE in place of the hinge: Greedy InfoMax layer by layer |
-/// | `cpc`, `hinge-cpc` | one loss at the last block, back-propagated through all blocks \* |
-/// | `supervised` | actions from labels, with a read-out on top; from a run's encoder it is fine-tuning \* |
-/// | …`-still` | the encoder without kernels in time: every frame by itself, in shorter clips |
-///
-/// \* needs the feature `baselines`.
-///
-/// # Errors
-///
-/// If preset or method is unknown, the build lacks what the method needs, or `paper` is asked for with the
-/// embedded scenes.
-///
-/// # Example
-///
-/// ```
-/// use clapp::{Video, video_preset};
-/// let run = video_preset("quick", "clapp-s", &Video::MovingScenes, &[2]).unwrap();
-/// assert_eq!(run.rule.prediction_steps, 3);
-/// let still = video_preset("quick", "clapp-s-still", &Video::MovingScenes, &[2]).unwrap();
-/// assert!(still.encoder.blocks.iter().all(|block| block.kernel[0] == 1));
-/// ```
-pub fn video_preset(
-    name: &str,
-    method: &str,
-    video: &Video,
-    seeds: &[u64],
-) -> Result<VideoRunConfig, Error> {
-    let (rule, time) = match method.strip_suffix("-still") {
-        Some(rule) => (rule, Time::Still),
-        None => (method, Time::Moving),
-    };
-    let mut config = match name {
-        "smoke" => smoke(video, time)?,
-        "quick" => quick(video, time)?,
-        "paper" => paper(video, time)?,
-        _ => return Err(Error::Preset { name: name.to_owned(), known: PRESETS }),
-    };
-    config.method = method.to_owned();
-    (config.rule, config.learning) = match rule {
-        "clapp-s" => (AllPairs::clapp_s(), Learning::Local),
-        "clapp" => (AllPairs::clapp(), Learning::Local),
-        "gim" => (AllPairs::gim(), Learning::Local),
-        "cpc" => (AllPairs::gim(), Learning::EndToEnd),
-        "hinge-cpc" => (AllPairs::clapp_s(), Learning::EndToEnd),
-        "supervised" => (AllPairs::clapp_s(), Learning::Supervised),
-        _ => return Err(Error::Method { name: method.to_owned(), known: VIDEO_METHODS }),
-    };
-    if config.learning.needs_labels() {
-        learn_from_labels(&mut config);
+    fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
+        let mut config = match size {
+            Size::Paper => paper(self, method)?,
+            Size::Quick => quick(self, size, method)?,
+            Size::Smoke => smoke(self, method)?,
+        };
+        config.setup.rule = match method.rule {
+            "clapp" => AllPairs::clapp(),
+            "gim" => AllPairs::gim(),
+            _ => AllPairs::clapp_s(),
+        };
+        if method.learning.needs_labels() {
+            learn_from_labels(&mut config, size);
+        }
+        Ok(config)
     }
-    config.seeds = seeds.to_vec();
-    config.validate()?;
-    Ok(config)
 }
 
 /// What learning from labels sees: the clips, views and rate of the read-outs.
 ///
 /// # Paper
 /// `finetune.py`: 200 epochs, here of the 3,128 clips of UCF-101's split 1 that are long enough.
-fn learn_from_labels(config: &mut VideoRunConfig) {
-    let readout = &config.readout;
-    config.sampling = readout.sampling.clone();
-    config.encoder.frames = config.sampling.length;
-    config.pipeline = readout.training.clone();
-    if config.preset == "paper" {
-        config.clips = 200 * 391 * 8;
+fn learn_from_labels(config: &mut RunConfig<Video>, size: Size) {
+    let Setup { sampling, encoder, pipeline, clips, readout, .. } = &mut config.setup;
+    *sampling = readout.sampling.clone();
+    encoder.frames = sampling.length;
+    *pipeline = readout.training.clone();
+    if size == Size::Paper {
+        *clips = 200 * 391 * 8;
         config.optimizer = adam(1e-4);
     }
 }
 
-/// Whether the encoder has kernels in time.
-#[derive(Clone, Copy)]
-enum Time {
-    Moving,
-    Still,
+/// Whether the encoder has no kernels in time.
+fn still(method: &Method<'_>) -> bool {
+    method.ending == "-still"
 }
 
 /// Adam with the authors' weight decay.
@@ -116,28 +63,25 @@ fn adam(rate: f64) -> Optimizer {
 }
 
 /// The published settings (Illing et al. 2021, appendix; the authors' `commands.txt`).
-fn paper(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
+fn paper(video: &Video, method: &Method<'_>) -> Result<RunConfig<Video>, Error> {
     let Video::Clips(clips) = video else {
-        return Err(Error::PaperVideo);
+        return Err(Error::misfit_of(
+            "preset paper",
+            "videos",
+            "the embedded moving scenes in the configuration",
+            "give a folder, or use the preset quick",
+        ));
     };
-    let mut config = VideoRunConfig {
-        preset: "paper".into(),
-        method: String::new(),
-        data: VideoDataConfig::Clips(clips.clone()),
+    let mut setup = Setup {
+        data: DataConfig::Clips(clips.clone()),
         sampling: Sampling::self_supervised(),
         pipeline: ClipPipeline::self_supervised(),
         encoder: VideoConfig::vgg5(1.0)?,
         rule: AllPairs::clapp_s(),
-        learning: Learning::Local,
         start: None,
-        optimizer: adam(1e-3),
-        batch: 8,
         // 300 epochs of the 5,018 long clips of UCF-101's split 1, what is left of a batch of 8 dropped.
         clips: 300 * 627 * 8,
-        metrics_every: 100,
-        checkpoint_every: 627,
-        checkpoints_kept: 2,
-        readout: VideoReadoutConfig {
+        readout: ReadoutConfig {
             protocols: vec![Protocol::Block, Protocol::BlockAuthors],
             sampling: Sampling::classification(),
             training: ClipPipeline::classification_train(),
@@ -148,15 +92,13 @@ fn paper(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
             batch: 8,
             learning_rate: 1e-4,
         },
-        seeds: vec![2],
     };
-    if let Time::Still = time {
-        config.encoder = VideoConfig::vgg5_still(1.0)?;
-        config.sampling.length = 8;
-        config.readout.sampling.length = 8;
-        config.batch = 16;
+    let mut batch = 8;
+    if still(method) {
+        setup.encoder = VideoConfig::vgg5_still(1.0)?;
+        (setup.sampling.length, setup.readout.sampling.length, batch) = (8, 8, 16);
     }
-    Ok(config)
+    Ok(RunConfig::new(Size::Paper, method, setup, adam(1e-3), batch, 627))
 }
 
 /// Side of the frames that the smaller presets look at: the least that leaves a map for the last pool.
@@ -165,16 +107,16 @@ const SIDE: usize = 67;
 const FRAMES: usize = 36;
 
 /// VGG-5 on small and short clips.
-fn small_encoder(width: f64, time: Time) -> Result<VideoConfig, Error> {
-    let encoder = match time {
-        Time::Moving => VideoConfig { frames: FRAMES, ..VideoConfig::vgg5(width)? },
-        Time::Still => VideoConfig { frames: FRAMES / 3, ..VideoConfig::vgg5_still(width)? },
+fn small_encoder(width: f64, method: &Method<'_>) -> Result<VideoConfig, Error> {
+    let encoder = match still(method) {
+        false => VideoConfig { frames: FRAMES, ..VideoConfig::vgg5(width)? },
+        true => VideoConfig { frames: FRAMES / 3, ..VideoConfig::vgg5_still(width)? },
     };
     Ok(VideoConfig { size: SIDE, ..encoder })
 }
 
-fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
-    let encoder = small_encoder(0.125, time)?;
+fn quick(video: &Video, size: Size, method: &Method<'_>) -> Result<RunConfig<Video>, Error> {
+    let encoder = small_encoder(0.125, method)?;
     // Every third frame, as in the paper. Slower scenes move by less than the first blocks resolve.
     let length = encoder.frames;
     let sampling = Sampling { downsample: 3, length, start: Start::Random, short: Short::Drop };
@@ -182,30 +124,22 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
         Video::MovingScenes => {
             let (unlabelled, train, test) = (3_200, 400, 400);
             let (frames, side) = (3 * length + 4, SIDE);
-            let scenes = VideoDataConfig::MovingScenes { unlabelled, train, test, frames, side };
+            let scenes = DataConfig::MovingScenes { unlabelled, train, test, frames, side };
             (scenes, std::array::from_fn(|_| moving_scenes()))
         }
-        Video::Clips(clips) => (VideoDataConfig::Clips(clips.clone()), videos()),
+        Video::Clips(clips) => (DataConfig::Clips(clips.clone()), videos()),
     };
     // Of still clips as many as make the same number of frames.
     let batch = 8 * FRAMES / encoder.frames;
-    Ok(VideoRunConfig {
-        preset: "quick".into(),
-        method: String::new(),
+    let setup = Setup {
         data,
         sampling: sampling.clone(),
         pipeline,
         encoder,
         rule: AllPairs::clapp_s(),
-        learning: Learning::Local,
         start: None,
-        optimizer: adam(1e-3),
-        batch,
         clips: 1_600,
-        metrics_every: 10,
-        checkpoint_every: 100,
-        checkpoints_kept: 2,
-        readout: VideoReadoutConfig {
+        readout: ReadoutConfig {
             protocols: vec![Protocol::Standardised, Protocol::Block, Protocol::BlockAuthors],
             sampling,
             training,
@@ -216,8 +150,8 @@ fn quick(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
             batch: 8,
             learning_rate: 3e-3,
         },
-        seeds: vec![2],
-    })
+    };
+    Ok(RunConfig::new(size, method, setup, adam(1e-3), batch, 100))
 }
 
 /// Moving scenes as they are. Every scene is drawn in a random pose, so that a crop would add nothing; a
@@ -245,17 +179,15 @@ fn videos() -> [ClipPipeline; 4] {
     .map(smaller)
 }
 
-fn smoke(video: &Video, time: Time) -> Result<VideoRunConfig, Error> {
-    let mut config = quick(video, time)?;
-    config.preset = "smoke".into();
-    let frames = config.encoder.frames;
-    config.encoder = VideoConfig { frames, ..small_encoder(1.0 / 32.0, time)? };
-    if let VideoDataConfig::MovingScenes { unlabelled, train, test, .. } = &mut config.data {
+fn smoke(video: &Video, method: &Method<'_>) -> Result<RunConfig<Video>, Error> {
+    let mut config = quick(video, Size::Smoke, method)?;
+    (config.batch, config.checkpoint_every) = (4, 5);
+    let Setup { data, encoder, clips, readout, .. } = &mut config.setup;
+    *encoder = VideoConfig { frames: encoder.frames, ..small_encoder(1.0 / 32.0, method)? };
+    if let DataConfig::MovingScenes { unlabelled, train, test, .. } = data {
         (*unlabelled, *train, *test) = (16, 20, 30);
     }
-    config.batch = 4;
-    config.clips = 40;
-    (config.checkpoint_every, config.metrics_every) = (5, 1);
-    (config.readout.epochs, config.readout.views) = (2, Some(1));
+    *clips = 40;
+    (readout.epochs, readout.views) = (2, Some(1));
     Ok(config)
 }

@@ -2,22 +2,29 @@
 
 use std::borrow::Cow;
 
-use burn::tensor::Device;
 use clapp_datasets::{
-    LastBatch, LoaderConfig, Order,
-    video::{ClipBatch, ClipPipeline, Sampling},
+    LastBatch, Order,
+    video::{ClipBatch, ClipLoader, ClipLoaderConfig, ClipPipeline, Sampling},
 };
 use clapp_eval::{
-    Features, Labels, LinearProbe, Protocol, Readout, Report, Series, StandardisedProbe, metrics,
-    probe::{self, Batches, LinearReadout, LinearTraining, TestClips},
+    Features, Labels, Protocol, Readout, Report, Series, metrics,
+    probe::{BlockClassifier, BlockProbe, LinearReadout, TestClips},
 };
 
 use super::{
-    VideoData, VideoReadoutConfig, VideoRunConfig,
-    data::{ClipLoader, Clips, View, centred},
+    ReadoutConfig, Source, Video,
+    data::{View, centred},
     features::{self, Encode, Film},
 };
-use crate::{Error, RANDOM_ENCODER, RAW_PIXELS, experiment::Extra};
+use crate::{
+    Error, Trainer,
+    readout::{RANDOM_ENCODER, RAW_PIXELS, accuracies, classes, probe_of},
+    sense::Trial,
+};
+
+/// The protocols that blocks are read out with.
+pub(super) const PROTOCOLS: [Protocol; 4] =
+    [Protocol::Standardised, Protocol::Knn, Protocol::Block, Protocol::BlockAuthors];
 
 /// Reads actions out of a trained encoder and its controls into `report`.
 ///
@@ -27,38 +34,32 @@ use crate::{Error, RANDOM_ENCODER, RAW_PIXELS, experiment::Extra};
 /// # Errors
 ///
 /// If clips cannot be read or a read-out does not converge.
-pub(super) fn read_out(
-    config: &VideoRunConfig,
-    seed: u64,
-    data: &VideoData,
-    encoder: &Film,
-    device: &Device,
-    report: &mut Report,
-) -> Result<Extra, Error> {
-    let [trained_on, evaluated_on] = data.names.clone();
-    (report.trained_on, report.evaluated_on) = (trained_on, evaluated_on);
-    report.classes = data.test.classes();
-    let random = Film::video(&config.encoder, &config.rule, seed, device)?.frozen();
-    let trained = encoder.frozen();
+pub(super) fn read_out(trainer: &Trainer<Video>, report: &mut Report) -> Result<(), Error> {
+    let Trial { config, seed, device } = trainer.trial();
+    let Some(parts) = &trainer.data().labelled else { return Ok(()) };
+    let seed = *seed;
+    let setup = &config.setup;
+    let random = Film::video(&setup.encoder, &setup.rule, seed, device)?.frozen();
+    let trained = trainer.network().encoder().frozen();
     let encode = |batch: &ClipBatch| {
         let mut columns = features::blocks(&trained, batch, device);
         columns.extend(features::blocks(&random, batch, device));
         columns.push(features::pixels(batch));
         columns
     };
-    let blocks = 1..=encoder.layers.len();
+    let blocks = 1..=trained.layers.len();
     let mut columns: Vec<Column> = Vec::new();
     columns.extend(blocks.clone().map(|block| (config.method.as_str(), block)));
     columns.extend(blocks.map(|block| (RANDOM_ENCODER, block)));
     columns.push((RAW_PIXELS, 0));
-    let context = ReadOut { readout: &config.readout, seed, data, encode: &encode };
+    let context = ReadOut { readout: &setup.readout, seed, parts, encode: &encode };
     for (protocol, accuracies) in context.accuracies()? {
         let series = Series { protocol, labels: Labels::All(context.clips()?) };
         for (&(encoder, block), accuracy) in columns.iter().zip(accuracies) {
             report.record(encoder, block, series, seed, accuracy)?;
         }
     }
-    Ok(Extra::new())
+    Ok(())
 }
 
 /// Encoder and block of a set of features.
@@ -67,32 +68,37 @@ type Column<'a> = (&'a str, usize);
 /// What all read-outs of one seed have in common. The blocks of all encoders are read out together, so
 /// that every clip is decoded once for them all.
 struct ReadOut<'a> {
-    readout: &'a VideoReadoutConfig,
+    readout: &'a ReadoutConfig,
     seed: u64,
-    data: &'a VideoData,
+    parts: &'a [Source; 2],
     encode: &'a Encode<'a>,
 }
 
 impl ReadOut<'_> {
     /// Accuracies of every block of every encoder, in the protocols that are asked for.
     fn accuracies(&self) -> Result<Vec<(Protocol, Vec<f64>)>, Error> {
-        let (readout, data) = (self.readout, self.data);
+        let (readout, [train, test]) = (self.readout, self.parts);
         let middle = centred(&readout.sampling);
-        let test = self.features(&data.test, &middle, &readout.plain)?;
+        let tested = self.features(test, &middle, &readout.plain)?;
         let mut all = Vec::new();
-        if readout.has(Protocol::Standardised) {
-            let train = self.features(&data.train, &middle, &readout.plain)?;
-            all.push((Protocol::Standardised, self.standardised(&train, &test)?));
+        let mut fitted = None;
+        for &protocol in &readout.protocols {
+            let Some(probe) = probe_of(protocol) else { continue };
+            let fitted = match &mut fitted {
+                Some(fitted) => fitted,
+                none => none.insert(self.features(train, &middle, &readout.plain)?),
+            };
+            all.push((protocol, accuracies(probe.as_ref(), fitted, &tested, self.seed)?));
         }
         if !readout.has(Protocol::Block) && !readout.has(Protocol::BlockAuthors) {
             return Ok(all);
         }
         let readouts = self.train()?;
         if readout.has(Protocol::Block) {
-            all.push((Protocol::Block, scores(&readouts, &test)));
+            all.push((Protocol::Block, scores(&readouts, &tested)));
         }
         if readout.has(Protocol::BlockAuthors) {
-            let random = self.features(&data.test, &readout.sampling, &readout.authors)?;
+            let random = self.features(test, &readout.sampling, &readout.authors)?;
             let mode = TestClips::Authors { seed: self.seed, batch: readout.batch };
             let part = mode.indices(random[0].len());
             // A set of a few clips has no such part.
@@ -106,21 +112,14 @@ impl ReadOut<'_> {
 
     /// Training clips that are long enough.
     fn clips(&self) -> Result<usize, Error> {
-        let VideoReadoutConfig { sampling, plain, .. } = self.readout;
-        Ok(self.loader(&self.data.train, sampling, plain)?.kept().len())
-    }
-
-    fn standardised(&self, train: &[Features], test: &[Features]) -> Result<Vec<f64>, Error> {
-        let probe = StandardisedProbe::default();
-        let accuracy = |(train, test)| Ok(probe::accuracy(&probe, train, test, self.seed)?);
-        train.iter().zip(test).map(accuracy).collect()
+        let ReadoutConfig { sampling, plain, .. } = self.readout;
+        Ok(self.loader(&self.parts[0], sampling, plain)?.selection().kept.len())
     }
 
     /// The authors' classifier of every block.
     fn train(&self) -> Result<Vec<LinearReadout>, Error> {
-        let VideoReadoutConfig { epochs, batch, learning_rate, views, .. } = *self.readout;
-        let batches = Batches::Whole(batch);
-        let probe = LinearProbe { epochs, batches, learning_rate, ..LinearProbe::block() };
+        let ReadoutConfig { epochs, batch, learning_rate, views, .. } = *self.readout;
+        let probe = BlockProbe { epochs, batch, learning_rate, ..BlockProbe::default() };
         match views {
             Some(views) => self.train_on_views(&probe, views.min(epochs)),
             None => self.train_anew(&probe),
@@ -130,11 +129,11 @@ impl ReadOut<'_> {
     /// Some views, kept: the encoder works once for each.
     fn train_on_views(
         &self,
-        probe: &LinearProbe,
+        probe: &BlockProbe,
         views: usize,
     ) -> Result<Vec<LinearReadout>, Error> {
-        let VideoReadoutConfig { sampling, training, .. } = self.readout;
-        let loader = self.loader(&self.data.train, sampling, training)?;
+        let ReadoutConfig { sampling, training, .. } = self.readout;
+        let loader = self.loader(&self.parts[0], sampling, training)?;
         let views = (0..views as u64)
             .map(|view| features::features(&loader, view, self.encode))
             .collect::<Result<Vec<_>, Error>>()?;
@@ -146,36 +145,39 @@ impl ReadOut<'_> {
     }
 
     /// A view of its own for every epoch: all blocks learn from a batch, which is then forgotten.
-    fn train_anew(&self, probe: &LinearProbe) -> Result<Vec<LinearReadout>, Error> {
-        let VideoReadoutConfig { sampling, training, .. } = self.readout;
-        let settings =
-            LoaderConfig { order: Order::Shuffled, last_batch: LastBatch::Drop, ..self.settings() };
-        let loader = View { sampling, pipeline: training, settings }.of(&self.data.train)?;
-        let mut classifiers: Vec<LinearTraining> = Vec::new();
+    fn train_anew(&self, probe: &BlockProbe) -> Result<Vec<LinearReadout>, Error> {
+        let ReadoutConfig { sampling, training, .. } = self.readout;
+        let settings = ClipLoaderConfig {
+            order: Order::Shuffled,
+            last_batch: LastBatch::Drop,
+            ..self.settings()
+        };
+        let loader = View { sampling, pipeline: training, settings }.of(&self.parts[0])?;
+        let mut classifiers: Vec<BlockClassifier> = Vec::new();
         for epoch in 0..probe.epochs {
             for batch in loader.epoch(epoch as u64)? {
                 let batch = batch?;
-                let labels = features::labels(&batch);
+                let labels = classes(&batch.labels);
                 for (block, features) in (self.encode)(&batch).into_iter().enumerate() {
                     if classifiers.len() <= block {
-                        let classes = self.data.train.classes();
-                        classifiers.push(probe.begin(features.ncols(), classes, self.seed)?);
+                        let classes = self.parts[0].classes();
+                        classifiers.push(probe.classifier(features.ncols(), classes, self.seed)?);
                     }
                     classifiers[block].step(features.view(), &labels, epoch);
                 }
             }
         }
-        Ok(classifiers.iter().map(LinearTraining::readout).collect())
+        Ok(classifiers.iter().map(BlockClassifier::readout).collect())
     }
 
-    fn settings(&self) -> LoaderConfig {
+    fn settings(&self) -> ClipLoaderConfig {
         let (batch_size, seed) = (self.readout.batch, self.seed);
-        LoaderConfig { batch_size, seed, ..LoaderConfig::clips_in_order() }
+        ClipLoaderConfig { batch_size, seed, ..ClipLoaderConfig::evaluation() }
     }
 
     fn loader(
         &self,
-        clips: &Clips,
+        clips: &Source,
         sampling: &Sampling,
         pipeline: &ClipPipeline,
     ) -> Result<ClipLoader, Error> {
@@ -184,7 +186,7 @@ impl ReadOut<'_> {
 
     fn features(
         &self,
-        clips: &Clips,
+        clips: &Source,
         sampling: &Sampling,
         pipeline: &ClipPipeline,
     ) -> Result<Vec<Features>, Error> {

@@ -12,12 +12,13 @@ use std::{
 };
 
 use clapp::{
-    Error, Experiment, Images, Observer, Outcome, Run, RunConfig, RunOf, Silent, Sound,
-    SoundDataConfig, SoundRunConfig, StepMetrics, Video, VideoDataConfig, VideoRunConfig,
-    config::{DataConfig, ReadoutConfig, SizesConfig},
-    preset, sound_preset,
+    Error, Images, Observer, Run, RunConfig, RunEnd, Sense, Silent, Sound, Video,
+    image::{DataConfig, SizesConfig},
+    preset,
+    run::StepMetrics,
+    sound,
     store::Checkpoint,
-    video_preset,
+    video,
 };
 
 /// Steps of a seed of [`tiny`].
@@ -26,44 +27,46 @@ pub const STEPS: u64 = 12;
 pub const EPOCH: u64 = 6;
 
 /// The preset `smoke`, smaller: 12 steps a seed, 6 of them an epoch, read-outs on a few images.
-pub fn tiny(method: &str, seeds: &[u64]) -> RunConfig {
+pub fn tiny(method: &str, seeds: &[u64]) -> RunConfig<Images> {
     let mut config = preset("smoke", method, &Images::Synthetic, seeds).unwrap();
-    config.data = DataConfig::Synthetic { unlabelled: 48, train: 40, test: 20 };
-    (config.batch, config.images) = (8, 8 * STEPS);
+    config.setup.data = DataConfig::Synthetic { unlabelled: 48, train: 40, test: 20 };
+    (config.batch, config.setup.images) = (8, 8 * STEPS);
     (config.metrics_every, config.checkpoint_every) = (2, 5);
-    config.readout = ReadoutConfig { few: 2, few_draws: 2, paper_epochs: 2, paper_views: 2 };
+    let readout = &mut config.setup.readout;
+    (readout.few, readout.few_draws, readout.paper_epochs, readout.paper_views) = (2, 2, 2, 2);
     config
 }
 
 /// [`tiny`] on images in STL-10's layout.
-pub fn tiny_stl10(root: &Path) -> RunConfig {
-    let images = Images::Stl10(root, SizesConfig::Any);
+pub fn tiny_stl10(root: &Path) -> RunConfig<Images> {
+    let images = Images::Stl10(root.to_owned(), SizesConfig::Any);
     let mut config = preset("smoke", "clapp-s", &images, &[2]).unwrap();
     let tiny = tiny("clapp-s", &[2]);
-    (config.batch, config.images) = (tiny.batch, tiny.images);
+    (config.batch, config.setup.images) = (tiny.batch, tiny.setup.images);
     (config.metrics_every, config.checkpoint_every) = (tiny.metrics_every, tiny.checkpoint_every);
-    config.readout = tiny.readout;
+    config.setup.readout = tiny.setup.readout;
     config
 }
 
 /// The preset `smoke` for sound, smaller: 12 steps a seed, 6 of them an epoch.
-pub fn tiny_sound(method: &str, seeds: &[u64]) -> SoundRunConfig {
-    let mut config = sound_preset("smoke", method, &Sound::Synthetic, seeds).unwrap();
-    config.data = SoundDataConfig::Synthetic { unlabelled: 12, train: 3, test: 3 };
-    (config.batch, config.crops) = (2, 2 * STEPS);
+pub fn tiny_sound(method: &str, seeds: &[u64]) -> RunConfig<Sound> {
+    let mut config = preset("smoke", method, &Sound::Synthetic, seeds).unwrap();
+    config.setup.data = sound::DataConfig::Synthetic { unlabelled: 12, train: 3, test: 3 };
+    (config.batch, config.setup.crops) = (2, 2 * STEPS);
     (config.metrics_every, config.checkpoint_every) = (2, 5);
     // 320 ms: 32 outputs of the last layers.
-    (config.encoder.samples, config.pipeline.crop) = (5_120, 5_120);
+    (config.setup.encoder.samples, config.setup.pipeline.crop) = (5_120, 5_120);
     config
 }
 
 /// The preset `smoke` for video, smaller: 12 steps a seed, 6 of them an epoch.
-pub fn tiny_video(method: &str, seeds: &[u64]) -> VideoRunConfig {
-    let mut config = video_preset("smoke", method, &Video::MovingScenes, seeds).unwrap();
-    if let VideoDataConfig::MovingScenes { unlabelled, train, test, .. } = &mut config.data {
+pub fn tiny_video(method: &str, seeds: &[u64]) -> RunConfig<Video> {
+    let mut config = preset("smoke", method, &Video::MovingScenes, seeds).unwrap();
+    if let video::DataConfig::MovingScenes { unlabelled, train, test, .. } = &mut config.setup.data
+    {
         (*unlabelled, *train, *test) = (12, 20, 10);
     }
-    (config.batch, config.clips) = (2, 2 * STEPS);
+    (config.batch, config.setup.clips) = (2, 2 * STEPS);
     (config.metrics_every, config.checkpoint_every) = (2, 5);
     config
 }
@@ -93,37 +96,62 @@ impl Observer for StopAt {
     }
 }
 
-pub fn execute<E: Experiment>(
-    run: &mut RunOf<E>,
-    observer: &mut dyn Observer,
-) -> Result<Outcome, Error> {
+pub fn execute<S: Sense>(run: &mut Run<S>, observer: &mut dyn Observer) -> Result<RunEnd, Error> {
     run.execute(&clapp::device("flex").unwrap(), observer)
 }
 
 /// Starts a run and goes on to its end; the folder.
-pub fn finished<E: Experiment + Clone>(parent: &Path, config: &E) -> PathBuf {
-    let mut run = RunOf::create(parent, config.clone()).unwrap();
-    assert!(matches!(execute(&mut run, &mut Silent), Ok(Outcome::Finished(_))));
+pub fn finished<S: Sense>(parent: &Path, config: &RunConfig<S>) -> PathBuf {
+    let mut run = Run::create(parent, config.clone()).unwrap();
+    assert!(matches!(execute(&mut run, &mut Silent), Ok(RunEnd::Finished(_))));
     run.path().to_owned()
 }
 
 /// Starts a run and stops it behind a step; the folder.
-pub fn stopped<E: Experiment + Clone>(parent: &Path, config: &E, step: u64) -> PathBuf {
-    let mut run = RunOf::create(parent, config.clone()).unwrap();
+pub fn stopped<S: Sense>(parent: &Path, config: &RunConfig<S>, step: u64) -> PathBuf {
+    let mut run = Run::create(parent, config.clone()).unwrap();
     assert_stops(&mut run, step);
     run.path().to_owned()
 }
 
-pub fn assert_stops<E: Experiment>(run: &mut RunOf<E>, at: u64) {
+pub fn assert_stops<S: Sense>(run: &mut Run<S>, at: u64) {
     match execute(run, &mut StopAt(at)).unwrap() {
-        Outcome::Stopped { step } => assert_eq!(step, at),
-        Outcome::Finished(_) => panic!("expected a stop at step {at}, got the end"),
+        RunEnd::Stopped { step } => assert_eq!(step, at),
+        RunEnd::Finished(_) => panic!("expected a stop at step {at}, got the end"),
     }
 }
 
 /// Goes on with a run to its end.
-pub fn resume(folder: &Path) -> Result<Outcome, Error> {
-    execute(&mut Run::resume(folder)?, &mut Silent)
+pub fn resume<S: Sense>(folder: &Path) -> Result<RunEnd, Error> {
+    execute(&mut Run::<S>::resume(folder)?, &mut Silent)
+}
+
+/// One run that is stopped behind every one of `steps`, then goes on to its end; the folder.
+pub fn stopped_at_each<S: Sense>(parent: &Path, config: &RunConfig<S>, steps: &[u64]) -> PathBuf {
+    let folder = stopped(parent, config, steps[0]);
+    for &step in &steps[1..] {
+        assert_stops(&mut Run::<S>::resume(&folder).unwrap(), step);
+    }
+    resume::<S>(&folder).unwrap();
+    folder
+}
+
+/// Stops at the borders of two epochs and of two seeds leave no trace.
+pub fn assert_stops_leave_no_trace<S: Sense>(config: &RunConfig<S>) {
+    let root = tempfile::tempdir().unwrap();
+    let expected = results(&finished(root.path(), config));
+    let steps = [1, EPOCH, EPOCH + 1, STEPS, STEPS + 1, 2 * STEPS];
+    let folder = stopped_at_each(root.path(), config, &steps);
+    assert_same(&results(&folder), &expected, &config.method);
+}
+
+/// A run on images is refused by another sense.
+pub fn assert_images_are_refused_by<S: Sense>() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = stopped(root.path(), &tiny("clapp-s", &[2]), 3);
+    let text = Run::<S>::resume(&folder).unwrap_err().to_string();
+    assert_says(&text, "configuration", &folder.join("config.json").to_string_lossy());
+    assert!(fs::read_to_string(folder.join("config.json")).unwrap().contains("smoke"));
 }
 
 /// All files of a folder by their path in it, except the lock, which holds a process number.

@@ -3,8 +3,10 @@
 use std::{fs, path::PathBuf};
 
 use clapp::{
-    FilesConfig, LabelsConfig, RunOf, Sound, SoundDataConfig, SoundRunConfig, datasets::OnBad,
-    sound_preset,
+    Run, RunConfig, Sound,
+    datasets::OnBad,
+    preset,
+    sound::{DataConfig, FilesConfig, LabelsConfig},
 };
 
 use super::{files, tiny_sound};
@@ -66,34 +68,33 @@ impl Recordings {
     }
 
     /// A run of seconds on these files.
-    pub fn config(&self, on_bad: OnBad) -> SoundRunConfig {
+    pub fn config(&self, on_bad: OnBad) -> RunConfig<Sound> {
         self.config_of("clapp-s", on_bad)
     }
 
-    pub fn config_of(&self, method: &str, on_bad: OnBad) -> SoundRunConfig {
+    pub fn config_of(&self, method: &str, on_bad: OnBad) -> RunConfig<Sound> {
         let labels = LabelsConfig { classes: 4, ..LabelsConfig::published(self.root.path()) };
         let files = FilesConfig::folder(&self.path("sound"), labels);
         let sound = Sound::Files(FilesConfig { on_bad, ..files });
-        let config = sound_preset("smoke", method, &sound, &[2]).unwrap();
-        let tiny = tiny_sound("clapp-s", &[2]);
-        SoundRunConfig {
-            data: config.data,
-            method: config.method,
-            learning: config.learning,
-            ..tiny
-        }
+        let config = preset("smoke", method, &sound, &[2]).unwrap();
+        let mut tiny = tiny_sound("clapp-s", &[2]);
+        tiny.setup.data = config.setup.data;
+        (tiny.method, tiny.learning) = (config.method, config.learning);
+        tiny
     }
 
     /// The same files without labels.
-    pub fn unlabelled(&self) -> SoundRunConfig {
+    pub fn unlabelled(&self) -> RunConfig<Sound> {
         let files = FilesConfig::folder(&self.path("sound"), None);
-        SoundRunConfig { data: SoundDataConfig::Files(files), ..self.config(OnBad::Refuse) }
+        let mut config = self.config(OnBad::Refuse);
+        config.setup.data = DataConfig::Files(files);
+        config
     }
 
     /// The error of a run that cannot begin, and begins nothing.
     pub fn refused(&self) -> String {
         let runs = tempfile::tempdir().unwrap();
-        let error = RunOf::create(runs.path(), self.config(OnBad::Refuse)).unwrap_err();
+        let error = Run::create(runs.path(), self.config(OnBad::Refuse)).unwrap_err();
         assert!(files(runs.path()).is_empty(), "no run folder for data that cannot be used");
         error.to_string()
     }

@@ -1,6 +1,10 @@
 //! A run from its first batch to its table, in a folder that survives a crash.
 
+mod metrics;
+mod saved;
+
 use std::{
+    collections::BTreeMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -8,18 +12,19 @@ use std::{
 use burn::tensor::Device;
 use clapp_eval::{Report, figure};
 use clapp_rules::State;
-use clapp_store::{Checkpoints, MetricsLog, RunFolder};
+use clapp_store::{Checkpoint, Checkpoints, MetricsLog, RunFolder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    Error, Experiment, Learner, RunConfig, SoundRunConfig, StepMetrics, VideoRunConfig,
-    saved::{check_finite, from_state, to_state},
-};
+use crate::{Data, Error, RunConfig, Sense, Trainer};
+use saved::{check_finite, from_state};
+
+pub use metrics::{LayerMetrics, StepMetrics};
+pub(crate) use saved::to_state;
 
 /// What a caller hears of a run, and whether it goes on.
 pub trait Observer {
-    /// Called after every step; `false` stops the run behind a checkpoint.
+    /// Called after every step; `false` stops the run after a checkpoint.
     fn step(&mut self, steps: u64, metrics: &StepMetrics) -> bool;
 
     /// Called before something that takes a while.
@@ -40,62 +45,20 @@ impl Observer for Silent {
 
 /// How a run ended.
 #[derive(Clone, Debug)]
-pub enum Outcome {
-    /// At its end, with this table.
+pub enum RunEnd {
+    /// At its last step, with this table.
     Finished(Box<Report>),
-    /// Before, behind a checkpoint from which it can go on.
+    /// Before, after a checkpoint from which it can go on.
     Stopped {
         /// Steps taken.
         step: u64,
     },
 }
 
-/// A run on images.
-///
-/// # Example
-///
-/// ```no_run
-/// use clapp::{Images, Outcome, Run, Silent, preset};
-/// let config = preset("quick", "clapp-s", &Images::Synthetic, &[2])?;
-/// let mut run = Run::create("runs", config)?;
-/// if let Outcome::Finished(report) = run.execute(&clapp::device("flex")?, &mut Silent)? {
-///     println!("{report}");
-/// }
-/// # Ok::<(), clapp::Error>(())
-/// ```
-pub type Run = RunOf<RunConfig>;
+/// More files for the folder of a run: name and text.
+pub type Extra = BTreeMap<String, String>;
 
-/// A run on sound.
-///
-/// # Example
-///
-/// ```no_run
-/// use clapp::{Outcome, Silent, Sound, SoundRun, sound_preset};
-/// let config = sound_preset("quick", "clapp-s", &Sound::Synthetic, &[2])?;
-/// let mut run = SoundRun::create("runs", config)?;
-/// if let Outcome::Finished(report) = run.execute(&clapp::device("flex")?, &mut Silent)? {
-///     println!("{report}");
-/// }
-/// # Ok::<(), clapp::Error>(())
-/// ```
-pub type SoundRun = RunOf<SoundRunConfig>;
-
-/// A run on video.
-///
-/// # Example
-///
-/// ```no_run
-/// use clapp::{Outcome, Silent, Video, VideoRun, video_preset};
-/// let config = video_preset("quick", "clapp-s", &Video::MovingScenes, &[2])?;
-/// let mut run = VideoRun::create("runs", config)?;
-/// if let Outcome::Finished(report) = run.execute(&clapp::device("flex")?, &mut Silent)? {
-///     println!("{report}");
-/// }
-/// # Ok::<(), clapp::Error>(())
-/// ```
-pub type VideoRun = RunOf<VideoRunConfig>;
-
-/// A run of an experiment, and its folder.
+/// A run and its folder.
 ///
 /// ```text
 /// <folder>/config.json                configuration
@@ -105,17 +68,28 @@ pub type VideoRun = RunOf<VideoRunConfig>;
 /// ```
 ///
 /// Stopping at any moment, even by kill, and resuming gives the same files as never stopping, byte for
-/// byte on the CPU. [`Run`], [`SoundRun`] and [`VideoRun`] are those of this crate; an [`Experiment`]
-/// of your own gets the same folder.
+/// byte on the CPU.
+///
+/// # Example
+///
+/// ```no_run
+/// use clapp::{Run, RunEnd, Silent, Sound, preset};
+/// let config = preset("quick", "clapp-s", &Sound::Synthetic, &[2])?;
+/// let mut run = Run::create("runs", config)?;
+/// if let RunEnd::Finished(report) = run.execute(&clapp::device("flex")?, &mut Silent)? {
+///     println!("{report}");
+/// }
+/// # Ok::<(), clapp::Error>(())
+/// ```
 #[derive(Debug)]
-pub struct RunOf<E> {
+pub struct Run<S: Sense> {
     folder: RunFolder,
-    config: E,
+    config: RunConfig<S>,
 }
 
 /// What a checkpoint remembers beside weights.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Progress {
+struct Position {
     /// Which of the seeds is being trained.
     seed_index: usize,
     /// Steps taken with it.
@@ -127,16 +101,16 @@ struct Progress {
 const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
 
-impl<E: Experiment> RunOf<E> {
+impl<S: Sense> Run<S> {
     /// Starts a new run in a new folder of `parent`.
     ///
     /// # Errors
     ///
     /// If the configuration does not fit together, its data are missing or damaged, or the folder cannot
     /// be written.
-    pub fn create(parent: impl AsRef<Path>, config: E) -> Result<Self, Error> {
+    pub fn create(parent: impl AsRef<Path>, config: RunConfig<S>) -> Result<Self, Error> {
         config.validate()?;
-        config.check_data()?;
+        S::check(&config)?;
         let folder = RunFolder::create(parent, &config.name())?;
         folder.write_json(CONFIG, &config)?;
         Ok(Self { folder, config })
@@ -157,7 +131,7 @@ impl<E: Experiment> RunOf<E> {
         let folder = RunFolder::open(folder)?;
         let path = folder.path().join(CONFIG);
         let text = std::fs::read_to_string(&path).map_err(|_| no_run(folder.path()))?;
-        let config: E = serde_json::from_str(&text).map_err(|source| Error::Json {
+        let config: RunConfig<S> = serde_json::from_str(&text).map_err(|source| Error::Json {
             what: "configuration",
             path,
             source,
@@ -168,7 +142,7 @@ impl<E: Experiment> RunOf<E> {
 
     /// The configuration.
     #[must_use]
-    pub fn config(&self) -> &E {
+    pub fn config(&self) -> &RunConfig<S> {
         &self.config
     }
 
@@ -187,87 +161,87 @@ impl<E: Experiment> RunOf<E> {
         &mut self,
         device: &Device,
         observer: &mut dyn Observer,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<RunEnd, Error> {
         let checkpoints = Checkpoints::open(&self.folder)?;
-        let config_value = self.json(&self.config, "configuration")?;
         let newest = checkpoints.load_newest()?;
         let newest_step = newest.as_ref().map(|checkpoint| checkpoint.step);
-        // Opened when everything else is known to be sound, because opening it cuts off what lies
-        // behind the checkpoint.
-        let mut log = None;
-        let (mut progress, mut state) = match newest {
-            None => (Progress::default(), None),
-            Some(checkpoint) => {
-                if checkpoint.config != config_value {
-                    return Err(Error::Resume { folder: self.path().to_owned() });
-                }
-                let path = checkpoint.path.clone();
-                let progress = serde_json::from_value(checkpoint.progress.clone())
-                    .map_err(|source| Error::Json { what: "progress", path, source })?;
-                (progress, Some(to_state(checkpoint.tensors)))
-            }
+        let (mut position, mut state) = match newest {
+            None => (Position::default(), None),
+            Some(checkpoint) => (self.position(&checkpoint)?, Some(to_state(checkpoint.tensors))),
         };
-        let mut report = progress.report.take().unwrap_or_else(|| self.config.report());
-        let seeds = self.config.schedule().seeds.iter().enumerate();
-        for (index, seed) in seeds.skip(progress.seed_index) {
+        let mut report = position.report.take().unwrap_or_else(|| self.config.report());
+        // Opened when everything else is known to be sound, because opening it cuts off what lies
+        // after the checkpoint.
+        let mut log = None;
+        for (index, &seed) in self.config.seeds.iter().enumerate().skip(position.seed_index) {
             observer.stage(&format!("seed {seed}: opening {}", report.trained_on));
-            let mut learner = self.config.open(*seed, device)?;
-            for note in learner.notes() {
-                observer.stage(&format!("note: {note}"));
-                report.note(note);
-            }
+            let mut trainer = self.config.open(seed, device)?;
+            describe(trainer.data(), &mut report, observer);
             if let Some(state) = state.take() {
-                learner.restore(&state, progress.seed_step)?;
+                trainer.restore(&state, position.seed_step)?;
             }
             let log = match &mut log {
                 Some(log) => log,
                 none => none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?),
             };
-            let save = |learner: &E::Learner| {
-                self.save(&checkpoints, &config_value, index, learner, &report)
-            };
-            if !self.train(&mut learner, index, log, &save, observer)? {
-                let step = index as u64 * learner.steps() + learner.step();
-                return Ok(Outcome::Stopped { step });
+            let save = |trainer: &Trainer<S>| self.save(&checkpoints, index, trainer, &report);
+            if !self.train(&mut trainer, index, log, &save, observer)? {
+                let step = index as u64 * trainer.steps() + trainer.step();
+                return Ok(RunEnd::Stopped { step });
             }
             observer.stage(&format!("seed {seed}: reading out"));
-            let extra = learner.read_out(&mut report)?;
+            let extra = trainer.read_out(&mut report)?;
             self.write_tables(&report)?;
             for (name, text) in extra {
                 self.folder.write_text(&name, &text)?;
             }
         }
-        Ok(Outcome::Finished(Box::new(report)))
+        Ok(RunEnd::Finished(Box::new(report)))
+    }
+
+    /// Where a checkpoint was taken.
+    fn position(&self, checkpoint: &Checkpoint) -> Result<Position, Error> {
+        let Checkpoint { config, progress, path, .. } = checkpoint;
+        // Compared as this version reads them: a setting that a later version added has its default.
+        match serde_json::from_value::<RunConfig<S>>(config.clone()) {
+            Ok(config) if config == self.config => {}
+            _ => return Err(Error::Resume { folder: self.path().to_owned() }),
+        }
+        serde_json::from_value(progress.clone()).map_err(|source| Error::Json {
+            what: "progress",
+            path: path.clone(),
+            source,
+        })
     }
 
     /// Trains one seed; `false` if the observer stopped it.
     fn train(
         &self,
-        learner: &mut E::Learner,
+        trainer: &mut Trainer<S>,
         index: usize,
         log: &mut MetricsLog,
-        save: &dyn Fn(&E::Learner) -> Result<(), Error>,
+        save: &dyn Fn(&Trainer<S>) -> Result<(), Error>,
         observer: &mut dyn Observer,
     ) -> Result<bool, Error> {
-        let (steps, schedule) = (learner.steps(), self.config.schedule());
+        let (steps, config) = (trainer.steps(), &self.config);
         let before = index as u64 * steps;
-        let total = steps * schedule.seeds.len() as u64;
+        let total = steps * config.seeds.len() as u64;
         let mut go_on = true;
-        let each = &mut |learner: &E::Learner, metrics: &StepMetrics| {
-            let step = learner.step();
+        let each = &mut |trainer: &Trainer<S>, metrics: &StepMetrics| {
+            let step = trainer.step();
             let metrics = StepMetrics { step: before + step, ..metrics.clone() };
             let last = step == steps;
-            if last || step == 1 || step.is_multiple_of(schedule.metrics_every) {
+            if last || step == 1 || step.is_multiple_of(config.metrics_every) {
                 log.append(&metrics)?;
             }
             go_on = observer.step(total, &metrics);
-            if last || !go_on || step.is_multiple_of(schedule.checkpoint_every) {
+            if last || !go_on || step.is_multiple_of(config.checkpoint_every) {
                 log.sync()?;
-                save(learner)?;
+                save(trainer)?;
             }
             Ok(go_on)
         };
-        learner.run(each).map_err(|error| match error {
+        trainer.run(each).map_err(|error| match error {
             // Steps of the run, as in metrics and checkpoints, not of the seed.
             Error::NotFinite { layer, step, loss } => {
                 Error::NotFinite { layer, step: before + step, loss }
@@ -280,21 +254,20 @@ impl<E: Experiment> RunOf<E> {
     fn save(
         &self,
         checkpoints: &Checkpoints,
-        config: &Value,
         index: usize,
-        learner: &E::Learner,
+        trainer: &Trainer<S>,
         report: &Report,
     ) -> Result<(), Error> {
         let mut state = State::default();
-        learner.save(&mut state);
-        let step = index as u64 * learner.steps() + learner.step();
+        trainer.save(&mut state);
+        let step = index as u64 * trainer.steps() + trainer.step();
         check_finite(&state, step)?;
         let report = (index > 0).then(|| report.clone());
-        let progress = Progress { seed_index: index, seed_step: learner.step(), report };
-        let progress = self.json(&progress, "progress")?;
-        checkpoints.save(step, &from_state(state), &progress, config)?;
-        let kept =
-            NonZeroUsize::new(self.config.schedule().checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
+        let position = Position { seed_index: index, seed_step: trainer.step(), report };
+        let progress = self.json(&position, "progress")?;
+        let config = self.json(&self.config, "configuration")?;
+        checkpoints.save(step, &from_state(state), &progress, &config)?;
+        let kept = NonZeroUsize::new(self.config.checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
         checkpoints.prune(kept, &[])?;
         Ok(())
     }
@@ -309,5 +282,15 @@ impl<E: Experiment> RunOf<E> {
     fn json<T: Serialize>(&self, value: &T, what: &'static str) -> Result<Value, Error> {
         let path: PathBuf = self.path().to_owned();
         serde_json::to_value(value).map_err(|source| Error::Json { what, path, source })
+    }
+}
+
+/// Says what the data are, now that they are open.
+fn describe<S: Sense>(data: &Data<S>, report: &mut Report, observer: &mut dyn Observer) {
+    [report.trained_on, report.evaluated_on] = data.names.clone();
+    report.classes = data.classes;
+    for note in &data.notes {
+        observer.stage(&format!("note: {note}"));
+        report.note(note);
     }
 }

@@ -8,7 +8,7 @@ use clapp_store::{Dtype, TensorFile};
 
 use crate::Error;
 
-/// The last change of a step can spoil weights behind a loss that was still finite: such a state is no
+/// The last change of a step can spoil weights after a loss that was still finite: such a state is no
 /// good checkpoint.
 pub(crate) fn check_finite(state: &State, step: u64) -> Result<(), Error> {
     for (name, data) in &state.tensors {

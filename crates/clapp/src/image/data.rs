@@ -1,0 +1,180 @@
+//! From a configuration to images: without labels, for read-outs, for testing.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clapp_datasets::{
+    Cifar, LastBatch, Loader, LoaderConfig, Sizes, Stl10, Subset, cifar, split, stl10,
+    synthetic::{self, Part},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Images, Source};
+use crate::{Data, Error, RunConfig};
+
+/// Where images come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum DataConfig {
+    /// The embedded synthetic scenes: nothing to download.
+    Synthetic {
+        /// Images without labels.
+        unlabelled: usize,
+        /// Labelled images for read-outs.
+        train: usize,
+        /// Images for testing them.
+        test: usize,
+    },
+    /// STL-10 in its binary layout.
+    Stl10 {
+        /// Folder with the `.bin` files, or one above it.
+        root: PathBuf,
+        /// Whether other than the official numbers of images are accepted.
+        sizes: SizesConfig,
+    },
+    /// CIFAR-10 in its binary layout: the training part serves without labels and with them.
+    Cifar10 {
+        /// Folder with the `.bin` files, or one above it.
+        root: PathBuf,
+        /// Whether other than the official numbers of images are accepted.
+        sizes: SizesConfig,
+        /// Training images used without labels; the rest is for read-outs.
+        unlabelled: usize,
+        /// What read-outs are tested on.
+        tested_on: Held,
+    },
+}
+
+/// Whether a data set must have its official size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SizesConfig {
+    /// It must.
+    #[default]
+    Official,
+    /// Any whole number of images will do.
+    Any,
+}
+
+/// Images that read-outs are tested on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// A part of the labelled training images, held out: for choosing settings.
+    Validation,
+    /// The test images: for reporting.
+    #[default]
+    Test,
+}
+
+impl DataConfig {
+    /// Chooses what read-outs are tested on, where the data have a part for choosing settings.
+    pub fn test_on(&mut self, held: Held) {
+        if let Self::Cifar10 { tested_on, .. } = self {
+            *tested_on = held;
+        }
+    }
+
+    /// Name of the data, as it stands in every report.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Synthetic { .. } => "synthetic scenes",
+            Self::Stl10 { sizes: SizesConfig::Official, .. } => "STL-10",
+            Self::Stl10 { sizes: SizesConfig::Any, .. } => "images in STL-10's layout",
+            Self::Cifar10 { sizes: SizesConfig::Official, .. } => "CIFAR-10",
+            Self::Cifar10 { sizes: SizesConfig::Any, .. } => "images in CIFAR-10's layout",
+        }
+    }
+}
+
+/// Share of CIFAR-10's labelled training images that is held out for choosing settings.
+const VALIDATION: usize = 4;
+
+/// Opens or generates the images.
+pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error> {
+    let (learn, train, test): (Source, Source, Source) = match config {
+        &DataConfig::Synthetic { unlabelled, train, test } => (
+            Arc::new(synthetic::scenes(seed, Part::Unlabelled, unlabelled)?),
+            Arc::new(synthetic::scenes(seed, Part::Train, train)?),
+            Arc::new(synthetic::scenes(seed, Part::Test, test)?),
+        ),
+        DataConfig::Stl10 { root, sizes } => {
+            let open = |split| Stl10::open(root, split, (*sizes).into());
+            (
+                Arc::new(open(stl10::Split::Unlabeled)?),
+                Arc::new(open(stl10::Split::Train)?),
+                Arc::new(open(stl10::Split::Test)?),
+            )
+        }
+        DataConfig::Cifar10 { root, sizes, unlabelled, tested_on } => {
+            let open = |part| Cifar::open(root, cifar::Kind::Cifar10, part, (*sizes).into());
+            let all: Source = Arc::new(open(cifar::Split::Train)?);
+            // A split of the data, not of the run: the same for every seed.
+            let held = all.len().saturating_sub(*unlabelled);
+            let (first, rest) = split::hold_out(&all, held, SPLIT_SEED)?;
+            let free: Source = Arc::new(Subset::new(all.clone(), first)?);
+            match tested_on {
+                Held::Test => {
+                    let labelled = Arc::new(Subset::new(all, rest)?);
+                    (free, labelled, Arc::new(open(cifar::Split::Test)?))
+                }
+                Held::Validation => {
+                    let border = rest.len() - rest.len() / VALIDATION;
+                    let (train, test) = rest.split_at(border);
+                    let train = Subset::new(all.clone(), train.to_vec())?;
+                    let test = Subset::new(all, test.to_vec())?;
+                    (free, Arc::new(train), Arc::new(test))
+                }
+            }
+        }
+    };
+    let (name, classes) = (config.name().to_owned(), test.classes());
+    let names = [name.clone(), name];
+    Ok(Data { learn, labelled: Some([train, test]), classes, names, notes: Vec::new() })
+}
+
+/// Batches for learning.
+pub(super) fn loader(
+    config: &RunConfig<Images>,
+    seed: u64,
+    data: &Data<Images>,
+) -> Result<Loader, Error> {
+    let (batch_size, images) = (config.batch, data.learn.len());
+    if images < batch_size {
+        return Err(Error::misfit_of(
+            "data",
+            format!("at least {batch_size} images for one batch"),
+            format!("{images} in {}", data.names[0]),
+            "lower the batch or add images",
+        ));
+    }
+    let last_batch = LastBatch::Drop;
+    let settings =
+        LoaderConfig { batch_size, seed, last_batch, workers: 1, ..LoaderConfig::training() };
+    Ok(Loader::new(data.learn.clone(), config.setup.pipeline.clone(), settings)?)
+}
+
+/// The embedded scenes always suffice and are not generated for this.
+pub(super) fn check(config: &RunConfig<Images>) -> Result<(), Error> {
+    if matches!(config.setup.data, DataConfig::Synthetic { .. }) {
+        return Ok(());
+    }
+    let seed = config.seeds.first().copied().unwrap_or_default();
+    let data = open(&config.setup.data, seed)?;
+    loader(config, seed, &data)?;
+    let [train, _] = data.labelled.as_ref().expect("all sets of images have labels");
+    split::few_labels(train, config.setup.readout.few, 0)?;
+    Ok(())
+}
+
+/// Seed of splits that belong to the data.
+const SPLIT_SEED: u64 = 0;
+
+impl From<SizesConfig> for Sizes {
+    fn from(sizes: SizesConfig) -> Self {
+        match sizes {
+            SizesConfig::Official => Self::Official,
+            SizesConfig::Any => Self::Any,
+        }
+    }
+}

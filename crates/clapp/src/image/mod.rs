@@ -1,0 +1,165 @@
+//! Runs on images: pictures without labels in, classes read out of every layer.
+//!
+//! # Methods
+//!
+//! | method | what it is |
+//! |---|---|
+//! | `clapp-s` | fixation and saccades of every image in one step, symmetric weights |
+//! | `clapp` | one of the two at a time, W_pred and W_retro: the rule that a brain could run |
+//! | `clapp-symmetric`, `clapp-s-retro` | the two between them |
+//! | `clapp-s-blocked` | only predicted neurons learn |
+//! | `clapp-s-above` | the context comes from the layer above |
+//! | `gim` | Greedy InfoMax, layer by layer, as a local rule |
+//!
+//! The presets `smoke`, `quick` and `paper` have widths of 1/16, 1/4 (1/8 on embedded scenes and CIFAR-10)
+//! and 1.
+
+mod data;
+mod preset;
+mod readout;
+
+use std::{path::PathBuf, sync::Arc};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use clapp_datasets::{Batch, ImagePipeline, ImageSource, Loader};
+use clapp_encoders::{Context, EncoderConfig, EncoderError, Stack};
+use clapp_eval::{Protocol, Report};
+use clapp_rules::Rule;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Data, Error, Learning, RunConfig, Sense, Trainer,
+    config::{at_least_one, check_pool},
+    readout::check_protocols,
+    run::{Extra, LayerMetrics},
+    sense::Trial,
+};
+
+/// Images that several loaders share.
+pub type Source = Arc<dyn ImageSource>;
+
+pub use data::{DataConfig, Held, SizesConfig};
+pub use preset::METHODS;
+
+/// Images: the sense of runs on them, and the pictures that a preset is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Images {
+    /// The embedded scenes.
+    Synthetic,
+    /// STL-10 in this folder.
+    Stl10(PathBuf, SizesConfig),
+    /// CIFAR-10 in this folder.
+    Cifar10(PathBuf, SizesConfig),
+}
+
+/// How features are read out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadoutConfig {
+    /// Which protocols: any of `standardised`, `paper` and `knn`.
+    #[serde(default = "protocols")]
+    pub protocols: Vec<Protocol>,
+    /// Labels a class of the few-label columns.
+    pub few: usize,
+    /// Draws of the few labels whose accuracies are averaged.
+    pub few_draws: usize,
+    /// Epochs of the paper's read-out.
+    pub paper_epochs: usize,
+    /// Different random views of the training images that the paper's read-out sees; epoch e sees
+    /// view e mod views. With `paper_epochs` views every epoch has its own, as in the paper.
+    pub paper_views: usize,
+}
+
+/// The protocols of runs that were made before they could be chosen.
+fn protocols() -> Vec<Protocol> {
+    vec![Protocol::Standardised, Protocol::Paper]
+}
+
+/// The part of a run's configuration that is about images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Data.
+    pub data: DataConfig,
+    /// Crop, flip, colour, normalisation.
+    pub pipeline: ImagePipeline,
+    /// Encoder.
+    pub encoder: EncoderConfig,
+    /// Plasticity rule.
+    pub rule: Rule,
+    /// Where contexts come from.
+    pub context: Context,
+    /// Images to see without labels; a multiple of what fits into whole batches is seen.
+    pub images: u64,
+    /// Read-outs at the end.
+    pub readout: ReadoutConfig,
+}
+
+impl Sense for Images {
+    type Setup = Setup;
+    type Source = Source;
+    type Loader = Loader;
+    type Network = Stack;
+
+    const UNIT: &'static str = "images";
+    const PREFIX: &'static str = "";
+
+    fn validate(config: &RunConfig<Self>) -> Result<(), Error> {
+        let Setup { encoder, rule, pipeline, readout, .. } = &config.setup;
+        if config.learning != Learning::Local {
+            let (expected, got) = ("local rules for images", config.learning);
+            return Err(Error::misfit(expected, got, "choose another method"));
+        }
+        encoder.validate()?;
+        rule.validate(encoder.time()).map_err(EncoderError::from)?;
+        let [colours, side, _] = pipeline.output_dims();
+        Error::unless_same_pixels([encoder.colours, encoder.image], [colours, side])?;
+        check_protocols("images", &readout.protocols, &readout::PROTOCOLS)?;
+        at_least_one(&[
+            ("few", readout.few as u64),
+            ("few_draws", readout.few_draws as u64),
+            ("paper_epochs", readout.paper_epochs as u64),
+            ("paper_views", readout.paper_views as u64),
+        ])?;
+        check_pool(rule.negatives.pool, config.batch)
+    }
+
+    fn data_name(setup: &Setup) -> String {
+        setup.data.name().to_owned()
+    }
+
+    fn amount(setup: &Setup) -> u64 {
+        setup.images
+    }
+
+    fn open(config: &RunConfig<Self>, seed: u64) -> Result<Data<Self>, Error> {
+        data::open(&config.setup.data, seed)
+    }
+
+    fn loader(config: &RunConfig<Self>, seed: u64, data: &mut Data<Self>) -> Result<Loader, Error> {
+        data::loader(config, seed, data)
+    }
+
+    fn check(config: &RunConfig<Self>) -> Result<(), Error> {
+        data::check(config)
+    }
+
+    fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<Stack, Error> {
+        let Setup { encoder, rule, context, .. } = &trial.config.setup;
+        Ok(Stack::init(encoder, rule, *context, trial.seed, &trial.device)?)
+    }
+
+    fn step(trial: &Trial<Self>, step: u64, network: &mut Stack, batch: Batch) -> LayerMetrics {
+        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
+        LayerMetrics::watched(&network.step(tensor(batch, &trial.device), rule, optimizer, draw))
+    }
+
+    fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
+        readout::read_out(trainer, report)
+    }
+}
+
+/// Moves a batch to a device.
+fn tensor(batch: Batch, device: &Device) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(batch.pixels, batch.shape), device)
+}

@@ -1,0 +1,70 @@
+//! What a run says of every step.
+
+use std::collections::BTreeMap;
+
+use clapp_rules::Watched;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Metrics of one step, as they stand in `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepMetrics {
+    /// Step of the run, from 1; seeds follow each other.
+    pub step: u64,
+    /// Seed.
+    pub seed: u64,
+    /// How many samples this seed has seen, by what they are: `images`, `crops`, `clips`.
+    #[serde(flatten)]
+    pub seen: BTreeMap<String, u64>,
+    /// Loss of every layer, or of the one loss that all layers learn from.
+    pub loss: Vec<f64>,
+    /// Fraction of open gates of every layer; empty where there are no gates.
+    pub open_gates: Vec<f64>,
+    /// Contrastive accuracy of every layer, or with labels that of its read-out; may be empty.
+    pub accuracy: Vec<f64>,
+}
+
+impl StepMetrics {
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] if a loss is no number.
+    pub(crate) fn new(
+        layers: LayerMetrics,
+        step: u64,
+        seed: u64,
+        (unit, seen): (&str, u64),
+    ) -> Result<Self, Error> {
+        let LayerMetrics { loss, open_gates, accuracy } = layers;
+        if let Some(layer) = loss.iter().position(|loss| !loss.is_finite()) {
+            let (layer, loss) = (layer + 1, loss[layer]);
+            return Err(Error::NotFinite { layer, step, loss });
+        }
+        let seen = BTreeMap::from([(unit.to_owned(), seen)]);
+        Ok(Self { step, seed, seen, loss, open_gates, accuracy })
+    }
+}
+
+/// What a step says of every layer that has a loss; what a method does not have stays empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerMetrics {
+    /// Losses.
+    pub loss: Vec<f64>,
+    /// Fractions of open gates.
+    pub open_gates: Vec<f64>,
+    /// Accuracies, as fractions.
+    pub accuracy: Vec<f64>,
+}
+
+impl LayerMetrics {
+    /// The metrics of layers that learnt by a rule, from the input up.
+    #[must_use]
+    pub fn watched(layers: &[Watched]) -> Self {
+        let monitors: Vec<_> = layers.iter().map(Watched::monitor).collect();
+        Self {
+            loss: monitors.iter().map(|monitor| monitor.loss).collect(),
+            open_gates: monitors.iter().map(|monitor| monitor.open_gates).collect(),
+            accuracy: monitors.iter().map(|monitor| monitor.accuracy).collect(),
+        }
+    }
+}
