@@ -152,23 +152,24 @@ impl Optimizer {
         Self::Adam { rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, decay: 0.0 }
     }
 
-    /// The same with its learning rate multiplied.
+    /// The learning rate, to change it.
     ///
     /// ```
     /// use clapp_rules::Optimizer;
-    /// assert_eq!(Optimizer::Plain { rate: 0.5 }.scaled(2.0), Optimizer::Plain { rate: 1.0 });
+    /// let mut slower = Optimizer::Plain { rate: 0.5 };
+    /// *slower.rate_mut() /= 2.0;
+    /// assert_eq!(slower, Optimizer::Plain { rate: 0.25 });
     /// ```
     #[must_use]
-    pub fn scaled(mut self, factor: f64) -> Self {
-        match &mut self {
+    pub fn rate_mut(&mut self) -> &mut f64 {
+        match self {
             Self::Plain { rate }
             | Self::Adam { rate, .. }
             | Self::AdamW { rate, .. }
             | Self::Sgd { rate, .. }
             | Self::Lars { rate, .. }
-            | Self::UnitNorm { rate, .. } => *rate *= factor,
+            | Self::UnitNorm { rate, .. } => rate,
         }
-        self
     }
 }
 

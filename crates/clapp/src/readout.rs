@@ -70,7 +70,7 @@ pub fn rows(features: Tensor<2>) -> Array2<f32> {
 }
 
 /// The class of every sample of a batch; read-outs see labelled samples only.
-pub(crate) fn classes(labels: &[Option<u8>]) -> Vec<u8> {
+pub(crate) fn classes(labels: &[Option<u32>]) -> Vec<u32> {
     labels.iter().map(|label| label.unwrap_or_default()).collect()
 }
 
@@ -78,12 +78,12 @@ pub(crate) fn classes(labels: &[Option<u8>]) -> Vec<u8> {
 #[derive(Default)]
 pub(crate) struct Gathered {
     layers: Vec<Vec<f32>>,
-    labels: Vec<u8>,
+    labels: Vec<u32>,
 }
 
 impl Gathered {
     /// Adds a batch: the label of every sample, `[sample, dim]` of every layer.
-    pub(crate) fn push(&mut self, labels: Vec<u8>, layers: Vec<Array2<f32>>) {
+    pub(crate) fn push(&mut self, labels: Vec<u32>, layers: Vec<Array2<f32>>) {
         self.labels.extend(labels);
         self.layers.resize_with(layers.len(), Vec::new);
         for (all, chunk) in self.layers.iter_mut().zip(layers) {

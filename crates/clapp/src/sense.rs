@@ -3,11 +3,7 @@
 use std::fmt::Debug;
 
 use burn::tensor::Device;
-use clapp_datasets::{
-    Batch, Loader,
-    sound::{SpeechBatch, SpeechLoader},
-    video::{ClipBatch, ClipLoader},
-};
+use clapp_datasets::{BatchOf, Batcher, Loader};
 use clapp_encoders::{Persist, Stack};
 use clapp_eval::Report;
 use clapp_random::{Purpose, Stream, stream};
@@ -147,22 +143,17 @@ pub trait Batches: Debug {
 /// Batches of an epoch.
 pub type Epoch<B> = Box<dyn Iterator<Item = Result<B, clapp_datasets::Error>>>;
 
-macro_rules! batches {
-    ($($loader:ident => $batch:ident),*) => {$(
-        impl Batches for $loader {
-            type Batch = $batch;
+impl<B: Batcher> Batches for Loader<B> {
+    type Batch = BatchOf<B>;
 
-            fn per_epoch(&self) -> usize {
-                self.batches_per_epoch()
-            }
+    fn per_epoch(&self) -> usize {
+        self.batches_per_epoch()
+    }
 
-            fn epoch(&self, epoch: u64, first: usize) -> Result<Epoch<$batch>, Error> {
-                Ok(Box::new(self.resume(epoch, first)?))
-            }
-        }
-    )*};
+    fn epoch(&self, epoch: u64, first: usize) -> Result<Epoch<BatchOf<B>>, Error> {
+        Ok(Box::new(self.resume(epoch, first)?))
+    }
 }
-batches!(Loader => Batch, SpeechLoader => SpeechBatch, ClipLoader => ClipBatch);
 
 /// What learns, as a checkpoint sees it.
 pub trait Network: Debug {

@@ -21,10 +21,10 @@ mod readout;
 use std::{path::PathBuf, sync::Arc};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clapp_datasets::{Batch, ImagePipeline, ImageSource, Loader};
+use clapp_datasets::{Batch, Image, ImagePipeline, Loader};
 use clapp_encoders::{Context, EncoderConfig, EncoderError, Stack};
 use clapp_eval::{Protocol, Report};
-use clapp_rules::Rule;
+use clapp_rules::{Plasticity, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Images that several loaders share.
-pub type Source = Arc<dyn ImageSource>;
+pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
 pub use preset::METHODS;
@@ -150,8 +150,8 @@ impl Sense for Images {
 
     fn step(trial: &Trial<Self>, step: u64, network: &mut Stack, batch: Batch) -> LayerMetrics {
         let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
-        let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
-        LayerMetrics::watched(&network.step(tensor(batch, &trial.device), rule, optimizer, draw))
+        let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
+        LayerMetrics::of(&network.step(tensor(batch, &trial.device), rule, optimizer, draw))
     }
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
@@ -161,5 +161,5 @@ impl Sense for Images {
 
 /// Moves a batch to a device.
 fn tensor(batch: Batch, device: &Device) -> Tensor<4> {
-    Tensor::from_data(TensorData::new(batch.pixels, batch.shape), device)
+    Tensor::from_data(TensorData::new(batch.values, batch.shape), device)
 }

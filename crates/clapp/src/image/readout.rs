@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use clapp_datasets::{Augment, Batch, Loader, LoaderConfig, Order};
 use clapp_encoders::Stack;
-use clapp_eval::{Features, Labels, PaperProbe, Protocol, Readout, Report, Series, metrics, probe};
+use clapp_eval::{
+    Features, Labels, LinearProbe, Protocol, Readout, Report, Series, metrics, probe,
+};
 use ndarray::Array2;
 
 use super::{Images, Source, tensor};
@@ -49,8 +51,8 @@ type Encode<'a> = dyn Fn(Batch) -> Vec<Array2<f32>> + 'a;
 
 fn flat(batch: Batch) -> Array2<f32> {
     let [count, ..] = batch.shape;
-    let dim = batch.pixels.len() / count.max(1);
-    Array2::from_shape_vec((count, dim), batch.pixels).expect("a batch has whole images")
+    let dim = batch.values.len() / count.max(1);
+    Array2::from_shape_vec((count, dim), batch.values).expect("a batch has whole images")
 }
 
 /// What all read-outs of one seed have in common.
@@ -121,7 +123,7 @@ impl ReadOut<'_> {
             .map(|view| chosen(view, labels, draw))
             .collect::<Result<Vec<_>, Error>>()?;
         let view = |epoch: usize| Cow::Borrowed(subsets[epoch % subsets.len()].as_ref());
-        let probe = PaperProbe { epochs, ..PaperProbe::default() };
+        let probe = LinearProbe { epochs, ..LinearProbe::paper() };
         let scores = probe.train(self.trial.seed, view)?.readout.scores(test.values());
         Ok(metrics::top1(scores.view(), test.labels()))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clapp_rules::Watched;
+use clapp_rules::{Metrics, Monitor};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -59,12 +59,13 @@ pub struct LayerMetrics {
 impl LayerMetrics {
     /// The metrics of layers that learnt by a rule, from the input up.
     #[must_use]
-    pub fn watched(layers: &[Watched]) -> Self {
-        let monitors: Vec<_> = layers.iter().map(Watched::monitor).collect();
+    pub fn of(layers: &[Metrics]) -> Self {
+        let monitors: Vec<_> = layers.iter().map(Metrics::monitor).collect();
+        let all = |of: fn(&Monitor) -> f64| monitors.iter().map(of).collect();
         Self {
-            loss: monitors.iter().map(|monitor| monitor.loss).collect(),
-            open_gates: monitors.iter().map(|monitor| monitor.open_gates).collect(),
-            accuracy: monitors.iter().map(|monitor| monitor.accuracy).collect(),
+            loss: all(|monitor| monitor.loss),
+            open_gates: all(|monitor| monitor.open_gates),
+            accuracy: all(|monitor| monitor.accuracy),
         }
     }
 }

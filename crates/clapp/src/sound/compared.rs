@@ -37,8 +37,8 @@ pub(super) fn step(
     let (rule, optimizer) = (&config.setup.rule, &config.optimizer);
     match config.learning {
         Learning::ThroughTime => {
-            let watched = step_through_time(encoder, waves.clone(), rule, optimizer, draw);
-            Some(LayerMetrics::watched(&watched))
+            let metrics = step_through_time(encoder, waves.clone(), rule, optimizer, draw);
+            Some(LayerMetrics::of(&metrics))
         }
         Learning::EndToEnd => {
             let [batch, _, samples] = waves.dims();

@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use clapp_datasets::{
-    Augment, LoaderConfig,
-    sound::{
-        OnBad, SpeechFiles, SpeechLoader, SpeechPipeline, SpeechSource, SpeechSubset, crop_labels,
-        synthetic,
-    },
+    Augment, Loader, LoaderConfig, OnBad, Source as _, Subset,
+    sound::{SpeechFiles, SpeechPipeline, crop_labels, synthetic},
 };
 
 use super::{DataConfig, FilesConfig, Sound, Source};
@@ -66,11 +63,10 @@ pub(super) fn loader(
     config: &RunConfig<Sound>,
     seed: u64,
     data: &mut Data<Sound>,
-) -> Result<SpeechLoader, Error> {
-    let settings =
-        LoaderConfig { batch_size: config.batch, seed, workers: 1, ..SpeechLoader::training() };
-    let (pipeline, on_short) = (config.setup.pipeline, config.setup.data.on_bad());
-    let loader = SpeechLoader::new(data.learn.clone(), pipeline, settings, on_short)?;
+) -> Result<Loader<SpeechPipeline>, Error> {
+    let (batch_size, on_bad) = (config.batch, config.setup.data.on_bad());
+    let settings = LoaderConfig { batch_size, seed, on_bad, workers: 1, ..LoaderConfig::speech() };
+    let loader = Loader::new(data.learn.clone(), config.setup.pipeline, settings)?;
     left_out(&mut data.notes, "crops", loader.skipped().iter());
     Ok(loader)
 }
@@ -92,7 +88,7 @@ fn counted(files: &SpeechFiles) -> String {
 /// The first `count` utterances.
 fn first(speech: Source, count: Option<usize>) -> Result<Source, Error> {
     let count = count.unwrap_or(usize::MAX).min(speech.len());
-    Ok(Arc::new(SpeechSubset::new(speech, (0..count).collect())?))
+    Ok(Arc::new(Subset::new(speech, (0..count).collect())?))
 }
 
 /// The utterances whose crops have a label for every output.
@@ -105,15 +101,15 @@ fn covered(
     let crop = pipeline.crop;
     let (mut covered, mut others) = (Vec::new(), Vec::new());
     for index in 0..speech.len() {
-        let samples = speech.utterance(index).samples;
+        let utterance = speech.info(index);
+        let samples = utterance.samples;
         // Every crop that begins on the grid has all its labels; the first samples have not.
         let start =
             (samples >= crop).then(|| pipeline.start(samples, Augment::Evaluation, 0, 0, 0));
-        if start.and_then(|start| crop_labels(start, crop, samples, speech.framing())).is_some() {
+        if start.and_then(|start| crop_labels(start, crop, samples, utterance.framing)).is_some() {
             covered.push(index);
         } else {
-            let id = &speech.utterance(index).id;
-            others.push(uncovered(id, samples, crop, speech.name()));
+            others.push(uncovered(&utterance.id, samples, crop, speech.name()));
         }
     }
     if on_bad == OnBad::Skip {
@@ -122,7 +118,7 @@ fn covered(
     }
     match others.into_iter().next() {
         Some(error) => Err(error),
-        None => Ok(Arc::new(SpeechSubset::new(speech.clone(), covered)?)),
+        None => Ok(Arc::new(Subset::new(speech.clone(), covered)?)),
     }
 }
 

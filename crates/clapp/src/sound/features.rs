@@ -1,17 +1,15 @@
 //! Features of whole utterances at the rate of their labels.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clapp_datasets::sound::{
-    Framing, Scaling, Speakers, SpeechSource, WholeUtterance, whole_utterances,
-};
+use clapp_datasets::sound::{Framing, Scaling, Speakers, SpeechBatch, whole_utterances};
 use clapp_encoders::SoundEncoder;
 use clapp_eval::{
     phones,
     sound::{Edges, LogMel, Mfcc},
 };
 use ndarray::{Array2, ArrayView2, Axis, Slice};
-use std::sync::Arc;
 
+use super::Source;
 use crate::Error;
 
 /// Features of every layer for the samples of an utterance, `[output, dim]` each.
@@ -86,7 +84,7 @@ pub(super) struct Encoded {
 
 /// Labelled utterances, encoded one after the other.
 pub(super) struct Part<'a> {
-    source: Arc<dyn SpeechSource>,
+    source: Source,
     scaling: Scaling,
     encode: &'a Encode<'a>,
     speakers: Speakers,
@@ -98,7 +96,7 @@ pub(super) struct Part<'a> {
 impl<'a> Part<'a> {
     /// `keep` of its first utterances will stay in memory.
     pub(super) fn new(
-        source: &Arc<dyn SpeechSource>,
+        source: &Source,
         scaling: Scaling,
         keep: usize,
         encode: &'a Encode<'a>,
@@ -130,13 +128,13 @@ impl<'a> Part<'a> {
         Ok(())
     }
 
-    fn encoded(&self, utterance: WholeUtterance) -> Result<Encoded, Error> {
-        let WholeUtterance { index, samples, labels } = utterance;
-        let id = &self.source.utterance(index).id;
+    fn encoded(&self, mut utterance: SpeechBatch) -> Result<Encoded, Error> {
+        let index = utterance.indices[0];
+        let id = &self.source.info(index).id;
         // One more number for all whose speaker is not known.
         let speaker = self.speakers.number(&self.source, index).unwrap_or(self.speakers.len());
-        let labels: Vec<u32> = labels.unwrap_or_default().into_iter().map(Into::into).collect();
-        let layers = (self.encode)(&samples)?;
+        let labels = utterance.labels.pop().flatten().unwrap_or_default().to_vec();
+        let layers = (self.encode)(&utterance.values)?;
         let aligned =
             |outputs: &Array2<f32>| Ok(phones::labelled(id, outputs.view(), &labels)?.to_owned());
         let layers = layers.iter().map(aligned).collect::<Result<_, Error>>()?;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clapp_datasets::sound::{
-    Check, Framing, OnBad, OpenOptions, PhoneLabels, Rates, SpeechFiles, SpeechSource, SplitList,
+use clapp_datasets::{
+    OnBad, Source,
+    sound::{Check, Framing, OpenOptions, PhoneLabels, Rates, SpeechFiles, SplitList},
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,7 @@ pub struct LabelsConfig {
     /// Classes that they count.
     pub classes: usize,
     /// The class of silence, if there is one.
-    pub silence: Option<u8>,
+    pub silence: Option<u32>,
     /// Which samples a label describes.
     pub framing: Framing,
     /// List of the utterances that read-outs are fitted on.
@@ -202,9 +203,9 @@ impl FilesConfig {
         notes: &mut Vec<String>,
     ) -> Result<SpeechFiles, Error> {
         let part = listed(files, list, notes)?;
-        let bare = (0..part.len()).filter(|&index| part.labels(index).is_none());
+        let bare = (0..part.len()).filter(|&index| part.info(index).labels.is_none());
         let bare: Vec<Error> = bare
-            .map(|index| unlabelled(&part.utterance(index).id, labels.file.as_deref(), list))
+            .map(|index| unlabelled(&part.info(index).id, labels.file.as_deref(), list))
             .collect();
         if bare.len() < part.len() && self.on_bad == OnBad::Skip {
             left_out(notes, part.name(), bare.iter());

@@ -31,7 +31,10 @@ mod speakers;
 
 use std::sync::Arc;
 
-use clapp_datasets::sound::{HOP, SpeechBatch, SpeechLoader, SpeechSource};
+use clapp_datasets::{
+    Loader,
+    sound::{HOP, Recording, SpeechBatch, SpeechPipeline},
+};
 use clapp_eval::Report;
 
 use crate::{
@@ -50,7 +53,7 @@ use setup::protocols;
 pub use setup::{DataConfig, ReadoutConfig, Setup};
 
 /// Utterances that several readers share.
-pub type Source = Arc<dyn SpeechSource>;
+pub type Source = Arc<dyn clapp_datasets::Source<Item = Recording>>;
 
 /// Sound: the sense of runs on it, and the sound that a preset is made for.
 #[expect(
@@ -69,7 +72,7 @@ pub enum Sound {
 impl Sense for Sound {
     type Setup = Setup;
     type Source = Source;
-    type Loader = SpeechLoader;
+    type Loader = Loader<SpeechPipeline>;
     type Network = SoundNetwork;
 
     const UNIT: &'static str = "crops";
@@ -93,7 +96,8 @@ impl Sense for Sound {
                 "change the strides",
             ));
         }
-        let (classes, silence) = (data.classes(), data.silence().map_or(0, usize::from));
+        let (classes, silence) =
+            (data.classes(), data.silence().map_or(0, |silence| silence as usize));
         if data.labelled() && silence >= classes {
             return Err(Error::misfit(
                 "at least one class of labels, with silence among them",
@@ -136,7 +140,7 @@ impl Sense for Sound {
         config: &RunConfig<Self>,
         seed: u64,
         data: &mut Data<Self>,
-    ) -> Result<SpeechLoader, Error> {
+    ) -> Result<Loader<SpeechPipeline>, Error> {
         data::loader(config, seed, data)
     }
 

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use clapp_datasets::sound::SpeechBatch;
 use clapp_encoders::{DrawPairs, SoundEncoder};
-use clapp_rules::{State, StateError};
+use clapp_rules::{Plasticity, State, StateError};
 
 use super::Sound;
 #[cfg(feature = "baselines")]
@@ -56,17 +56,17 @@ impl SoundNetwork {
         let Trial { config, device, .. } = trial;
         #[cfg(feature = "baselines")]
         let labels = batch.labels;
-        let waves = Tensor::from_data(TensorData::new(batch.samples, batch.shape), device);
+        let waves = Tensor::from_data(TensorData::new(batch.values, batch.shape), device);
         match self {
             Self::Encoder(encoder) => {
                 let rule = &config.setup.rule;
-                let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
+                let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
                 contrast(config, encoder, waves, draw)
             }
             #[cfg(feature = "baselines")]
             Self::Phones(learner) => {
-                let labels: Vec<usize> =
-                    labels.into_iter().flatten().flatten().map(usize::from).collect();
+                let labels = labels.into_iter().flatten().flatten();
+                let labels: Vec<usize> = labels.map(|label| label as usize).collect();
                 let learnt = learner.step(&waves, &labels, &config.optimizer);
                 let (loss, accuracy) = (learnt.losses, learnt.accuracies);
                 LayerMetrics { loss, accuracy, ..LayerMetrics::default() }
@@ -104,5 +104,5 @@ fn contrast(
     if let Some(metrics) = compared::step(config, encoder, &waves, draw) {
         return metrics;
     }
-    LayerMetrics::watched(&encoder.step(waves, &config.setup.rule, &config.optimizer, draw))
+    LayerMetrics::of(&encoder.step(waves, &config.setup.rule, &config.optimizer, draw))
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 use clapp_baselines::sound::PhoneLearner;
-use clapp_datasets::sound::{Framing, Speakers, WholeUtterance, outputs, whole_utterances};
+use clapp_datasets::{
+    Source as _,
+    sound::{Framing, Speakers, outputs, whole_utterances},
+};
 use clapp_eval::{Labels, PhoneScore, Protocol, Report, Series};
 use ndarray::{ArrayView2, Axis, Slice};
 
@@ -26,18 +29,19 @@ pub(super) fn read_out(
     let (Trial { config, seed, device }, data) = (trainer.trial(), trainer.data());
     let setup = &config.setup;
     let Some([_, test]) = &data.labelled else { return Ok(()) };
-    let first = match test.framing() {
+    let first = match test.info(0).framing {
         Framing::Windows => 1,
         Framing::Hops => 0,
     };
     let speakers = Speakers::of(test);
     let mut scores: Vec<PhoneScore> = Vec::new();
     for utterance in whole_utterances(Arc::clone(test), setup.pipeline.scaling, 1)? {
-        let WholeUtterance { index, samples, labels } = utterance?;
-        let labels: Vec<u32> = labels.unwrap_or_default().into_iter().map(Into::into).collect();
+        let mut utterance = utterance?;
+        let (index, samples) = (utterance.indices[0], utterance.values);
+        let labels = utterance.labels.pop().flatten().unwrap_or_default();
         let speaker = speakers.number(test, index).unwrap_or(speakers.len());
-        let (frames, shape) = (outputs(samples.len()), [1, 1, samples.len()]);
-        let waves = Tensor::from_data(TensorData::new(samples, shape), device);
+        let frames = outputs(samples.len());
+        let waves = Tensor::from_data(TensorData::new(samples, utterance.shape), device);
         let logits = learner.logits(&waves, frames);
         scores.resize_with(logits.len(), || PhoneScore::new(data.classes));
         for (score, logits) in scores.iter_mut().zip(logits) {
@@ -53,7 +57,7 @@ pub(super) fn read_out(
     let above = setup.encoder.channels().len() - scores.len();
     for (place, score) in scores.iter().enumerate() {
         let spoken = setup.data.silence();
-        let spoken = spoken.and_then(|silence| score.accuracy_without(silence.into()));
+        let spoken = spoken.and_then(|silence| score.accuracy_without(silence as usize));
         let heard = data.learn.len();
         let columns = [
             (Labels::Utterances(heard), Some(score.accuracy())),

@@ -1,9 +1,9 @@
 //! Phones read out of frozen layers, with their controls.
 
-use clapp_datasets::sound::SpeechSource as _;
+use clapp_datasets::Source as _;
 use clapp_eval::{
-    Labels, PhoneFrames, PhoneProbe, PhoneScore, Protocol, Readout, Report, Series, figure,
-    probe::PhoneTraining,
+    Labels, LinearProbe, PhoneFrames, PhoneScore, Protocol, Readout, Report, Series, figure,
+    probe::LinearTraining,
 };
 
 use super::{
@@ -50,7 +50,7 @@ pub(super) fn read_out(trainer: &Trainer<Sound>, report: &mut Report) -> Result<
             draw(&score, &data.names[1], &about, seed, &mut extra);
         }
     }
-    let framing = parts[1].framing();
+    let framing = parts[1].info(0).framing;
     let log_mel = |samples: &[f32]| Ok(vec![features::log_mel(samples, framing)?]);
     context.record(LOG_MEL, 0, &log_mel, report)?;
     let mfcc = |samples: &[f32]| Ok(vec![features::mfcc(samples, framing)?]);
@@ -118,7 +118,7 @@ impl ReadOut<'_> {
                     _ => keep,
                 };
                 let spoken = data.silence();
-                let spoken = spoken.and_then(|silence| score.accuracy_without(silence.into()));
+                let spoken = spoken.and_then(|silence| score.accuracy_without(silence as usize));
                 let columns = [
                     (Labels::Utterances(utterances), Some(score.accuracy())),
                     (Labels::UtterancesSpoken(utterances), spoken),
@@ -148,15 +148,15 @@ impl ReadOut<'_> {
         let Setup { data, readout, .. } = &self.config.setup;
         let paper = readout.protocols.contains(&Protocol::Paper);
         let epochs = if paper { readout.paper_epochs } else { 1 };
-        let probe = PhoneProbe { epochs, ..PhoneProbe::default() };
-        let mut learning: Vec<PhoneTraining> = Vec::new();
+        let probe = LinearProbe { epochs, ..LinearProbe::phones() };
+        let mut learning: Vec<LinearTraining> = Vec::new();
         for epoch in 0..epochs {
             train.each(&mut |utterance| {
                 for (layer, frames) in utterance.layers.iter().enumerate().filter(|_| paper) {
                     if layer == learning.len() {
                         learning.push(probe.begin(frames.ncols(), data.classes(), self.seed)?);
                     }
-                    learning[layer].step(frames.view(), &utterance.labels);
+                    learning[layer].step(frames.view(), &utterance.labels, epoch);
                 }
                 if let (0, Some(crops)) = (epoch, crops.as_mut()) {
                     crops.hear(0, utterance);

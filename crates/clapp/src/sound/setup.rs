@@ -1,6 +1,9 @@
 //! The part of a run's configuration that is about sound.
 
-use clapp_datasets::sound::{OnBad, SpeechPipeline, synthetic};
+use clapp_datasets::{
+    OnBad,
+    sound::{SpeechPipeline, synthetic},
+};
 use clapp_encoders::SoundConfig;
 use clapp_eval::Protocol;
 use clapp_rules::Rule;
@@ -52,7 +55,7 @@ impl DataConfig {
 
     /// The class of silence, without which accuracies are reported too.
     #[must_use]
-    pub fn silence(&self) -> Option<u8> {
+    pub fn silence(&self) -> Option<u32> {
         match self {
             Self::Synthetic { .. } => Some(synthetic::SILENCE),
             Self::Files(files) => files.labels.as_ref()?.silence,

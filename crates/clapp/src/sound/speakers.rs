@@ -3,11 +3,14 @@
 //! Löwe et al. 2019 draw a new crop of every utterance in every epoch and encode it alone. Here an
 //! utterance is encoded once, whole, for phones and speakers alike, and its crops lie side by side.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
-use clapp_datasets::sound::{HOP, SpeechSource};
+use clapp_datasets::{
+    Source,
+    sound::{HOP, Recording},
+};
 use clapp_eval::{
-    Features, Protocol, SpeakerProbe,
+    Features, LinearProbe, Protocol,
     phones::MOST_SURPLUS,
     probe::{self, mean_over_time},
 };
@@ -15,9 +18,6 @@ use ndarray::Array2;
 
 use super::{Sound, features::Encoded};
 use crate::{Data, Error, readout::probe_of};
-
-/// The most speakers that labels of features can count.
-const MOST: usize = 256;
 
 /// Which utterances speakers are learnt from, and which they are told apart on.
 ///
@@ -28,21 +28,24 @@ pub(super) struct SpeakerParts {
     speakers: usize,
     /// Of every utterance of the two parts: its speaker, and whether it is one to fit on (0) or to
     /// test on (1).
-    places: [Vec<Option<(u8, usize)>>; 2],
+    places: [Vec<Option<(u32, usize)>>; 2],
     /// Outputs of a crop.
     crop: usize,
 }
 
 impl SpeakerParts {
     /// Divides the utterances that have `crop` samples; or says why speakers cannot be read out.
-    pub(super) fn of(crop: usize, parts: &[impl SpeechSource; 2]) -> Result<Self, String> {
+    pub(super) fn of(
+        crop: usize,
+        parts: &[impl Source<Item = Recording>; 2],
+    ) -> Result<Self, String> {
         // Frames at the rate of labels are up to three fewer than outputs.
         let enough = crop + MOST_SURPLUS * HOP;
         // By name: utterances of both parts, in order.
         let mut spoken: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
         for (part, source) in parts.iter().enumerate() {
             for index in 0..source.len() {
-                let utterance = source.utterance(index);
+                let utterance = source.info(index);
                 let Some(speaker) = &utterance.speaker else { continue };
                 if utterance.samples >= enough {
                     spoken.entry(speaker).or_default().push((part, index));
@@ -56,16 +59,16 @@ impl SpeakerParts {
             |_, utterances| if shared { in_both(utterances) } else { utterances.len() >= 2 },
         );
         let speakers = spoken.len();
-        if !(2..=MOST).contains(&speakers) {
+        if speakers < 2 {
             return Err(format!(
-                "speakers were not read out: expected 2 to {MOST} who have two labelled utterances of a crop or more, got {speakers}"
+                "speakers were not read out: expected at least 2 who have two labelled utterances of a crop or more, got {speakers}"
             ));
         }
         let mut places = parts.each_ref().map(|part| vec![None; part.len()]);
         for (speaker, utterances) in spoken.values().enumerate() {
             for (turn, &(part, index)) in utterances.iter().enumerate() {
                 let role = if shared { part } else { turn % 2 };
-                places[part][index] = Some((speaker as u8, role));
+                places[part][index] = Some((speaker as u32, role));
             }
         }
         Ok(Self { speakers, places, crop: crop / HOP })
@@ -96,7 +99,7 @@ impl SpeakerParts {
 pub(super) struct SpeakerCrops<'a> {
     parts: &'a SpeakerParts,
     /// By role: speakers of all crops.
-    labels: [Vec<u8>; 2],
+    labels: [Vec<u32>; 2],
     /// By layer and role: means one after the other.
     layers: Vec<[Vec<f32>; 2]>,
 }
@@ -128,12 +131,9 @@ impl<'a> SpeakerCrops<'a> {
         seed: u64,
     ) -> Result<f64, Error> {
         let [fit, test] = [self.features(layer, 0)?, self.features(layer, 1)?];
-        if let Some(probe) = probe_of(protocol) {
-            return Ok(probe::accuracy(probe.as_ref(), &fit, &test, seed)?);
-        }
-        let probe = SpeakerProbe { epochs, ..SpeakerProbe::default() };
-        let trained = probe.train(seed, |_| Cow::Borrowed(&fit))?;
-        Ok(probe.accuracy(&trained.readout, &test))
+        let own = || Box::new(LinearProbe { epochs, ..LinearProbe::speakers() }) as _;
+        let probe = probe_of(protocol).unwrap_or_else(own);
+        Ok(probe::accuracy(probe.as_ref(), &fit, &test, seed)?)
     }
 
     fn features(&self, layer: usize, role: usize) -> Result<Features, Error> {
@@ -148,18 +148,18 @@ impl<'a> SpeakerCrops<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clapp_datasets::sound::{InMemory, Recording, Utterance};
+    use clapp_datasets::{InMemory, sound::Utterance};
     use ndarray::Array2;
 
     const CROP: usize = 4 * HOP;
 
     /// Utterances by speaker; those in capitals are a sample too short.
-    fn part(speakers: &str) -> InMemory {
+    fn part(speakers: &str) -> InMemory<Recording> {
         let recording = |(index, speaker): (usize, char)| {
             let samples = CROP + 3 * HOP - usize::from(speaker.is_uppercase());
             let speaker = Some(speaker.to_lowercase().to_string());
-            let utterance = Utterance { id: index.to_string(), speaker, chapter: None, samples: 0 };
-            Recording { utterance, samples: vec![0.1; samples], labels: None }
+            let utterance = Utterance { speaker, ..Utterance::named(index.to_string()) };
+            Recording { utterance, samples: vec![0.1; samples] }
         };
         let recordings = speakers.chars().enumerate().map(recording).collect();
         InMemory::new("speakers", recordings, 0).unwrap()
@@ -192,7 +192,7 @@ mod tests {
     fn fewer_than_two_speakers_are_not_told_apart() {
         for (train, test) in [("abc", "def"), ("aab", "c"), ("AABB", "ab")] {
             let note = parts(train, test).err().expect("there is nobody to tell apart");
-            assert!(note.contains("expected 2 to 256 who have two"), "{note}");
+            assert!(note.contains("expected at least 2 who have two"), "{note}");
         }
     }
 

@@ -3,27 +3,27 @@
 use std::sync::Arc;
 
 use clapp_datasets::{
-    LastBatch,
+    LastBatch, Loader, LoaderConfig, Source as _,
     video::{
-        ClipLoader, ClipLoaderConfig, ClipPipeline, ClipSource as _, Sampling, Start,
+        ClipPipeline, Sampling, Start,
         moving::{MovingScenes, Part},
     },
 };
 
-use super::{ClipsConfig, DataConfig, Setup, Source, Video};
+use super::{ClipLoader, ClipsConfig, DataConfig, Setup, Source, Video};
 use crate::{Data, Error, RunConfig};
 
 /// Which views of a source a loader makes.
 pub(super) struct View<'a> {
     pub sampling: &'a Sampling,
     pub pipeline: &'a ClipPipeline,
-    pub settings: ClipLoaderConfig,
+    pub settings: LoaderConfig,
 }
 
 impl View<'_> {
     pub(super) fn of(&self, clips: &Source) -> Result<ClipLoader, Error> {
-        let (sampling, pipeline) = (self.sampling.clone(), self.pipeline.clone());
-        Ok(ClipLoader::new(clips.clone(), sampling, pipeline, self.settings.clone())?)
+        let views = (self.sampling.clone(), self.pipeline.clone());
+        Ok(Loader::new(clips.clone(), views, self.settings.clone())?)
     }
 }
 
@@ -86,8 +86,7 @@ pub(super) fn loader(
     seed: u64,
     data: &Data<Video>,
 ) -> Result<ClipLoader, Error> {
-    let settings =
-        ClipLoaderConfig { batch_size: config.batch, seed, ..ClipLoaderConfig::training() };
+    let settings = LoaderConfig { batch_size: config.batch, seed, ..LoaderConfig::clips() };
     let Setup { sampling, pipeline, .. } = &config.setup;
     let loader = View { sampling, pipeline, settings }.of(&data.learn)?;
     check_side(&loader, config)?;
@@ -107,8 +106,7 @@ pub(super) fn check(config: &RunConfig<Video>) -> Result<(), Error> {
         (test, &readout.authors, LastBatch::Keep),
         (test, &readout.plain, LastBatch::Keep),
     ] {
-        let settings =
-            ClipLoaderConfig { batch_size, last_batch, ..ClipLoaderConfig::evaluation() };
+        let settings = LoaderConfig { batch_size, last_batch, ..LoaderConfig::clips_in_order() };
         let loader = View { sampling: &readout.sampling, pipeline, settings }.of(clips)?;
         check_side(&loader, config)?;
     }
@@ -121,6 +119,6 @@ pub(super) fn centred(sampling: &Sampling) -> Sampling {
 }
 
 fn check_side(loader: &ClipLoader, config: &RunConfig<Video>) -> Result<(), Error> {
-    let ([colours, _, side, _], encoder) = (loader.clip_dims(), &config.setup.encoder);
+    let ([_, colours, _, side, _], encoder) = (loader.shape(), &config.setup.encoder);
     Error::unless_same_pixels([encoder.colours, encoder.size], [colours, side])
 }

@@ -1,12 +1,13 @@
 //! Features of clips: maps of every block, averaged over time.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clapp_datasets::video::{ClipBatch, ClipLoader};
+use clapp_datasets::video::ClipBatch;
 use clapp_encoders::{LocalConv3d, Stack, Uncut};
 use clapp_eval::Features;
 use clapp_eval::probe::temporal_mean;
 use ndarray::Array2;
 
+use super::ClipLoader;
 use crate::{
     Error,
     readout::{Gathered, classes, rows},
@@ -20,7 +21,7 @@ pub(super) type Encode<'a> = dyn Fn(&ClipBatch) -> Vec<Array2<f32>> + 'a;
 
 /// Moves a batch to a device.
 pub(super) fn films(batch: ClipBatch, device: &Device) -> Tensor<5> {
-    Tensor::from_data(TensorData::new(batch.pixels, batch.shape), device)
+    Tensor::from_data(TensorData::new(batch.values, batch.shape), device)
 }
 
 /// The mean over time of every block's map, channels first, as PyTorch flattens.
@@ -36,7 +37,7 @@ pub(super) fn blocks(encoder: &Film, batch: &ClipBatch, device: &Device) -> Vec<
 
 /// The mean over time of the pixels.
 pub(super) fn pixels(batch: &ClipBatch) -> Array2<f32> {
-    temporal_mean(&batch.pixels, batch.shape)
+    temporal_mean(&batch.values, batch.shape)
 }
 
 /// Features of all clips of a loader in one epoch, one set a block.

@@ -24,7 +24,10 @@ mod setup;
 
 use std::sync::Arc;
 
-use clapp_datasets::video::{ClipBatch, ClipLoader, ClipSource};
+use clapp_datasets::{
+    Loader,
+    video::{Clip, ClipBatch, ClipPipeline, Sampling},
+};
 use clapp_eval::Report;
 
 use crate::{
@@ -42,7 +45,10 @@ pub use preset::METHODS;
 pub use setup::{DataConfig, ReadoutConfig, Setup};
 
 /// Clips that several loaders share.
-pub type Source = Arc<dyn ClipSource>;
+pub type Source = Arc<dyn clapp_datasets::Source<Item = Clip>>;
+
+/// A loader of clips.
+pub(crate) type ClipLoader = Loader<(Sampling, ClipPipeline)>;
 
 /// Video: the sense of runs on it, and the moving pictures that a preset is made for.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clapp_datasets::video::ClipBatch;
 use clapp_encoders::LocalConv3d;
-use clapp_rules::{State, StateError, Synapses};
+use clapp_rules::{Plasticity, State, StateError, Synapses};
 use clapp_store::Checkpoint;
 
 use super::{
@@ -60,15 +60,15 @@ impl VideoNetwork {
         batch: ClipBatch,
     ) -> LayerMetrics {
         #[cfg(feature = "baselines")]
-        let labels: Vec<usize> = batch.labels.iter().flatten().map(|&l| usize::from(l)).collect();
+        let labels: Vec<usize> = batch.labels.iter().flatten().map(|&l| l as usize).collect();
         let films = films(batch, &trial.device);
         #[cfg(feature = "baselines")]
         if let Some(metrics) = compared::step(self, &films, &labels, trial, step) {
             return metrics;
         }
         let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
-        let draw = &mut |block, shape| rule.draw(shape, &mut trial.pairs(step, block));
-        LayerMetrics::watched(&self.encoder.step_all_pairs(films, rule, optimizer, draw))
+        let draw = &mut |block, shape| rule.pairs(shape, &mut trial.pairs(step, block));
+        LayerMetrics::of(&self.encoder.step(films, rule, optimizer, draw))
     }
 }
 
@@ -111,7 +111,7 @@ mod compared {
     use burn::tensor::{Device, Tensor};
     use clapp_baselines::film::{ClassifierHead, Rates, step_end_to_end, step_supervised};
     use clapp_random::{Purpose, stream};
-    use clapp_rules::{GridShape, Optimizer};
+    use clapp_rules::{GridShape, Optimizer, Plasticity};
 
     use super::{Video, VideoNetwork};
     use crate::{Error, Learning, RunConfig, run::LayerMetrics, sense::Trial};
@@ -152,9 +152,11 @@ mod compared {
             (Learning::EndToEnd, _) => {
                 let [batch, ..] = films.dims();
                 let last = encoder.layers.len() - 1;
-                let shape = GridShape { batch, time: 0, site: 0 };
+                let shapes = config.setup.encoder.shapes().ok()?;
+                let &[_, time, side] = shapes.last()?;
+                let shape = GridShape { batch, time, site: side * side };
                 let rule = &config.setup.rule;
-                let draws = rule.draw(shape, &mut trial.pairs(step, last));
+                let draws = rule.pairs(shape, &mut trial.pairs(step, last));
                 step_end_to_end(encoder, films, rule, &config.optimizer, draws)
             }
             (Learning::Supervised, Some(head)) => {
@@ -169,12 +171,8 @@ mod compared {
 
     /// Blocks learn at a tenth of the read-out's rate, as in the authors' `finetune.py`.
     fn rates(head: Optimizer) -> Rates {
-        let encoder = match head {
-            Optimizer::Plain { rate } => Optimizer::Plain { rate: rate / 10.0 },
-            Optimizer::Adam { rate, beta_1, beta_2, epsilon, decay } => {
-                Optimizer::Adam { rate: rate / 10.0, beta_1, beta_2, epsilon, decay }
-            }
-        };
+        let mut encoder = head;
+        *encoder.rate_mut() /= 10.0;
         Rates { encoder, head }
     }
 }

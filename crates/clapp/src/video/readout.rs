@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use clapp_datasets::{
-    LastBatch, Order,
-    video::{ClipBatch, ClipLoader, ClipLoaderConfig, ClipPipeline, Sampling},
+    LastBatch, LoaderConfig, Order, Source as _,
+    video::{ClipBatch, ClipPipeline, Sampling},
 };
 use clapp_eval::{
-    Features, Labels, Protocol, Readout, Report, Series, metrics,
-    probe::{BlockClassifier, BlockProbe, LinearReadout, TestClips},
+    Features, Labels, LinearProbe, Protocol, Readout, Report, Series, metrics,
+    probe::{Batches, LinearReadout, LinearTraining, TestClips},
 };
 
 use super::{
-    ReadoutConfig, Source, Video,
+    ClipLoader, ReadoutConfig, Source, Video,
     data::{View, centred},
     features::{self, Encode, Film},
 };
@@ -113,13 +113,14 @@ impl ReadOut<'_> {
     /// Training clips that are long enough.
     fn clips(&self) -> Result<usize, Error> {
         let ReadoutConfig { sampling, plain, .. } = self.readout;
-        Ok(self.loader(&self.parts[0], sampling, plain)?.selection().kept.len())
+        Ok(self.loader(&self.parts[0], sampling, plain)?.kept().len())
     }
 
     /// The authors' classifier of every block.
     fn train(&self) -> Result<Vec<LinearReadout>, Error> {
         let ReadoutConfig { epochs, batch, learning_rate, views, .. } = *self.readout;
-        let probe = BlockProbe { epochs, batch, learning_rate, ..BlockProbe::default() };
+        let batches = Batches::Whole(batch);
+        let probe = LinearProbe { epochs, batches, learning_rate, ..LinearProbe::block() };
         match views {
             Some(views) => self.train_on_views(&probe, views.min(epochs)),
             None => self.train_anew(&probe),
@@ -129,7 +130,7 @@ impl ReadOut<'_> {
     /// Some views, kept: the encoder works once for each.
     fn train_on_views(
         &self,
-        probe: &BlockProbe,
+        probe: &LinearProbe,
         views: usize,
     ) -> Result<Vec<LinearReadout>, Error> {
         let ReadoutConfig { sampling, training, .. } = self.readout;
@@ -145,15 +146,12 @@ impl ReadOut<'_> {
     }
 
     /// A view of its own for every epoch: all blocks learn from a batch, which is then forgotten.
-    fn train_anew(&self, probe: &BlockProbe) -> Result<Vec<LinearReadout>, Error> {
+    fn train_anew(&self, probe: &LinearProbe) -> Result<Vec<LinearReadout>, Error> {
         let ReadoutConfig { sampling, training, .. } = self.readout;
-        let settings = ClipLoaderConfig {
-            order: Order::Shuffled,
-            last_batch: LastBatch::Drop,
-            ..self.settings()
-        };
+        let settings =
+            LoaderConfig { order: Order::Shuffled, last_batch: LastBatch::Drop, ..self.settings() };
         let loader = View { sampling, pipeline: training, settings }.of(&self.parts[0])?;
-        let mut classifiers: Vec<BlockClassifier> = Vec::new();
+        let mut classifiers: Vec<LinearTraining> = Vec::new();
         for epoch in 0..probe.epochs {
             for batch in loader.epoch(epoch as u64)? {
                 let batch = batch?;
@@ -161,18 +159,18 @@ impl ReadOut<'_> {
                 for (block, features) in (self.encode)(&batch).into_iter().enumerate() {
                     if classifiers.len() <= block {
                         let classes = self.parts[0].classes();
-                        classifiers.push(probe.classifier(features.ncols(), classes, self.seed)?);
+                        classifiers.push(probe.begin(features.ncols(), classes, self.seed)?);
                     }
                     classifiers[block].step(features.view(), &labels, epoch);
                 }
             }
         }
-        Ok(classifiers.iter().map(BlockClassifier::readout).collect())
+        Ok(classifiers.iter().map(LinearTraining::readout).collect())
     }
 
-    fn settings(&self) -> ClipLoaderConfig {
+    fn settings(&self) -> LoaderConfig {
         let (batch_size, seed) = (self.readout.batch, self.seed);
-        ClipLoaderConfig { batch_size, seed, ..ClipLoaderConfig::evaluation() }
+        LoaderConfig { batch_size, seed, ..LoaderConfig::clips_in_order() }
     }
 
     fn loader(
