@@ -24,7 +24,7 @@ pub enum DeviceError {
         /// The cargo feature that brings it.
         backend: &'static str,
     },
-    /// The index behind the colon is no number.
+    /// The index after the colon is no number.
     #[error(
         "device: expected a number after the colon, got {index:?} in {name:?}; 0 is the first one"
     )]
@@ -62,53 +62,29 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
                 .map_err(|_| DeviceError::Index { name: name.to_owned(), index: index.to_owned() })
         })
         .transpose()?;
-    match backend {
-        "flex" if index.is_none() => flex(name),
-        "ndarray" if index.is_none() => ndarray(name),
-        "wgpu" => wgpu(name, index),
-        "cuda" => cuda(name, index),
-        _ => Err(DeviceError::Unknown { name: name.to_owned() }),
+    match (backend, index) {
+        #[cfg(feature = "flex")]
+        ("flex", None) => Ok(Device::flex()),
+        #[cfg(feature = "ndarray")]
+        ("ndarray", None) => Ok(Device::ndarray()),
+        #[cfg(feature = "wgpu")]
+        ("wgpu", index) => {
+            use burn::tensor::DeviceKind::{DefaultDevice, DiscreteGpu};
+            Ok(Device::wgpu(index.map_or(DefaultDevice, DiscreteGpu)))
+        }
+        #[cfg(feature = "cuda")]
+        ("cuda", index) => Ok(Device::cuda(index.unwrap_or(0))),
+        _ => Err(missing(name, backend, index)),
     }
 }
 
-#[allow(dead_code)] // used by whichever backends a build leaves out
-fn not_built(name: &str, backend: &'static str) -> Result<Device, DeviceError> {
-    Err(DeviceError::NotBuilt { name: name.to_owned(), backend })
-}
-
-#[cfg(feature = "flex")]
-fn flex(_: &str) -> Result<Device, DeviceError> {
-    Ok(Device::flex())
-}
-#[cfg(not(feature = "flex"))]
-fn flex(name: &str) -> Result<Device, DeviceError> {
-    not_built(name, "flex")
-}
-
-#[cfg(feature = "ndarray")]
-fn ndarray(_: &str) -> Result<Device, DeviceError> {
-    Ok(Device::ndarray())
-}
-#[cfg(not(feature = "ndarray"))]
-fn ndarray(name: &str) -> Result<Device, DeviceError> {
-    not_built(name, "ndarray")
-}
-
-#[cfg(feature = "wgpu")]
-fn wgpu(_: &str, index: Option<usize>) -> Result<Device, DeviceError> {
-    use burn::tensor::DeviceKind;
-    Ok(Device::wgpu(index.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu)))
-}
-#[cfg(not(feature = "wgpu"))]
-fn wgpu(name: &str, _: Option<usize>) -> Result<Device, DeviceError> {
-    not_built(name, "wgpu")
-}
-
-#[cfg(feature = "cuda")]
-fn cuda(_: &str, index: Option<usize>) -> Result<Device, DeviceError> {
-    Ok(Device::cuda(index.unwrap_or(0)))
-}
-#[cfg(not(feature = "cuda"))]
-fn cuda(name: &str, _: Option<usize>) -> Result<Device, DeviceError> {
-    not_built(name, "cuda")
+/// Why there is no such device.
+fn missing(name: &str, backend: &str, index: Option<usize>) -> DeviceError {
+    let name = name.to_owned();
+    match ["flex", "ndarray", "wgpu", "cuda"].into_iter().find(|&known| known == backend) {
+        // A processor has no index.
+        Some("flex" | "ndarray") if index.is_some() => DeviceError::Unknown { name },
+        Some(backend) => DeviceError::NotBuilt { name, backend },
+        None => DeviceError::Unknown { name },
+    }
 }

@@ -32,7 +32,7 @@ single_precision! {
 
         fn conv2d_local_hebbian(
             input: FlexTensor,
-            _output: FlexTensor,
+            output: FlexTensor,
             winners: FlexTensor,
             modulation: FlexTensor,
             weight: FlexTensor,

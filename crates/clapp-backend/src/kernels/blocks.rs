@@ -141,12 +141,7 @@ impl Kernel for Product<'_> {
         let (depth, panels) = (rows.channels, outputs.div_ceil(PANEL));
         let packed_len = 2 * depth * panels;
         with_shared(blocks.len() * packed_len, |packed| {
-            // Without depth there is nothing to pack, and every result is zero.
-            let matrices =
-                packed.chunks_mut(packed_len.max(1)).zip(weight.chunks((depth * outputs).max(1)));
-            for (packed, weight) in matrices {
-                pack_panels(simd, weight, contract, [outputs, depth], packed);
-            }
+            pack_matrices(simd, weight, contract, [outputs, depth], packed);
             let mut tasks = vec![];
             let mut rest = y;
             for (k, block) in starts(blocks).enumerate() {
@@ -186,11 +181,7 @@ impl ProductTask<'_> {
         with_scratch(|scratch| {
             let tiles = (end - first).div_ceil(TILE_ROWS);
             let packed = grown(&mut scratch.input, tiles * tile_len);
-            for (tile, lines) in packed.chunks_mut(tile_len.max(1)).enumerate() {
-                let row = first + tile * TILE_ROWS;
-                let range = row..(row + TILE_ROWS).min(end);
-                simd.vectorize(PackTile { rows, range, tile: lines });
-            }
+            pack_tiles(simd, rows, first..end, packed);
             let packed = &*packed;
             for panel in 0..outputs.div_ceil(PANEL) {
                 let b = &weight[2 * rows.channels * panel..][..2 * rows.channels];
@@ -213,10 +204,10 @@ impl ProductTask<'_> {
 }
 
 /// Rows of one tile, as [`TileProduct`] wants them.
-pub(super) struct PackTile<'a> {
-    pub rows: IndexedRows<'a>,
-    pub range: Range<usize>,
-    pub tile: &'a mut [Line],
+struct PackTile<'a> {
+    rows: IndexedRows<'a>,
+    range: Range<usize>,
+    tile: &'a mut [Line],
 }
 
 impl Kernel for PackTile<'_> {
@@ -244,8 +235,8 @@ struct PanelWeights<'a> {
     panel: usize,
 }
 
-/// Packs all panels of one matrix, `[panel][depth]` pairs of lines; `sizes` are outputs and depth.
-pub(super) fn pack_panels<S: Simd>(
+/// Packs all matrices, `[matrix][panel][depth]` pairs of lines; `sizes` are outputs and depth.
+pub(super) fn pack_matrices<S: Simd>(
     simd: S,
     weight: &[f32],
     contract: Contract,
@@ -253,10 +244,29 @@ pub(super) fn pack_panels<S: Simd>(
     packed: &mut [Line],
 ) {
     let [outputs, depth] = sizes;
-    packed.par_chunks_mut((2 * depth).max(1)).enumerate().for_each(|(panel, b)| {
-        let weights = PanelWeights { weight, contract, outputs, depth, panel };
-        simd.vectorize(PackPanel { weights, b });
-    });
+    // Without depth there is nothing to pack, and every result is zero.
+    let packed = packed.chunks_mut((2 * depth * outputs.div_ceil(PANEL)).max(1));
+    for (packed, weight) in packed.zip(weight.chunks((depth * outputs).max(1))) {
+        packed.par_chunks_mut((2 * depth).max(1)).enumerate().for_each(|(panel, b)| {
+            let weights = PanelWeights { weight, contract, outputs, depth, panel };
+            simd.vectorize(PackPanel { weights, b });
+        });
+    }
+}
+
+/// Packs the rows at `range` of the index in tiles.
+pub(super) fn pack_tiles<S: Simd>(
+    simd: S,
+    rows: IndexedRows<'_>,
+    range: Range<usize>,
+    tiles: &mut [Line],
+) {
+    let tile_len = (rows.lines() * TILE_ROWS).max(1);
+    for (tile, lines) in tiles.chunks_mut(tile_len).enumerate() {
+        let row = range.start + tile * TILE_ROWS;
+        let range = row..(row + TILE_ROWS).min(range.end);
+        simd.vectorize(PackTile { rows, range, tile: lines });
+    }
 }
 
 /// `b[d]` = the 32 weights of depth d.

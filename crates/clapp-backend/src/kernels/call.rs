@@ -60,7 +60,7 @@ impl ConvPlan {
     /// ```
     /// A mean over the map is the caller's: divide the modulation by h'·w'. Both results are
     /// written, not added. Patches whose modulation is zero everywhere cost nothing; of
-    /// [`Modulation::Rows`] without Winograd, rows that are.
+    /// `Modulation::Rows` without Winograd, rows that are.
     ///
     /// # Shapes
     /// - `x`: `[n, c_in, h, w]` in the input layout; `dw`: `[c_out, c_in, kh, kw]`; `db`: `[c_out]`

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::blocks::pack_panels;
+use super::blocks::pack_matrices;
 use super::function::{sigmoid, tanh};
 use super::instruction::InstructionSet;
 use super::line::{Line, grown, with_scratch, with_shared};
@@ -88,7 +88,7 @@ impl Kernel for Run<'_> {
         let units = shape.units;
         let panels = (3 * units).div_ceil(PANEL);
         with_shared(panels * 2 * units, |packed| {
-            pack_panels(simd, weight, Contract::Inner, [3 * units, units], packed);
+            pack_matrices(simd, weight, Contract::Inner, [3 * units, units], packed);
             let packed = &*packed;
             let share = STREAMS * shape.time * units;
             let streams = out

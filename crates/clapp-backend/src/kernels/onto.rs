@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{IndexedRows, PackTile, pack_panels, starts};
+use super::blocks::{IndexedRows, pack_matrices, pack_tiles, starts};
 use super::instruction::InstructionSet;
 use super::line::{Line, grown, with_scratch, with_shared};
 use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
@@ -80,11 +80,7 @@ impl Kernel for Onto<'_> {
         let depth = rows.channels;
         let packed_len = 2 * depth * outputs.div_ceil(PANEL);
         with_shared(blocks.len() * packed_len, |packed| {
-            for (packed, weight) in
-                packed.chunks_mut(packed_len).zip(weight.chunks(depth * outputs))
-            {
-                pack_panels(simd, weight, contract, [outputs, depth], packed);
-            }
+            pack_matrices(simd, weight, contract, [outputs, depth], packed);
             let packed = &*packed;
             // Every task owns the sums between two places.
             let longest = starts(blocks).max_by_key(ExactSizeIterator::len).unwrap_or(0..0);
@@ -130,11 +126,7 @@ impl Task<'_> {
             let tile_len = rows.lines() * TILE_ROWS;
             with_scratch(|scratch| {
                 let tiles = grown(&mut scratch.input, range.len().div_ceil(TILE_ROWS) * tile_len);
-                for (tile, lines) in tiles.chunks_mut(tile_len).enumerate() {
-                    let row = range.start + tile * TILE_ROWS;
-                    let range = row..(row + TILE_ROWS).min(range.end);
-                    simd.vectorize(PackTile { rows, range, tile: lines });
-                }
+                pack_tiles(simd, rows, range.clone(), tiles);
                 let tiles = &*tiles;
                 for (panel, b) in matrix.chunks(panel_len).enumerate() {
                     let columns = panel * PANEL..((panel + 1) * PANEL).min(outputs);

@@ -15,3 +15,8 @@ mod pairs;
 fn sets() -> impl Iterator<Item = InstructionSet> {
     InstructionSet::ALL.into_iter().filter(|set| set.is_available())
 }
+
+/// Runs `task` on so many threads.
+fn on_threads<R: Send>(threads: usize, task: impl FnOnce() -> R + Send) -> R {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(task)
+}

@@ -1,8 +1,8 @@
 //! Products of blocks against plain loops in f64.
 
 use super::super::{IndexedRows, block_outer, block_product, block_product_onto};
-use super::oracle::Numbers;
-use super::sets;
+use super::oracle::{Numbers, distance};
+use super::{on_threads, sets};
 use crate::Contract;
 
 /// Blocks that fill tiles and blocks that do not; channels that fill lines and panels and do not.
@@ -16,13 +16,6 @@ const SHAPES: [(&[usize], usize, usize, usize); 5] = [
 
 fn index(rows: usize, of: usize) -> Vec<i32> {
     (0..rows).map(|r| ((r * 7 + 3) % of) as i32).collect()
-}
-
-/// Norm of the difference over the norm of the expected values.
-fn error(got: &[f32], expected: &[f64]) -> f64 {
-    let norm = expected.iter().map(|e| e * e).sum::<f64>().sqrt();
-    let off: f64 = got.iter().zip(expected).map(|(&g, e)| (f64::from(g) - e).powi(2)).sum();
-    off.sqrt() / norm.max(f64::MIN_POSITIVE)
 }
 
 /// f32 products of depth up to 100: √100 roundings of 6e-8 at most.
@@ -57,7 +50,7 @@ fn block_products_are_those_of_plain_loops() {
                 let mut y = vec![f32::NAN; count * outputs];
                 let rows = IndexedRows { values: &x, channels: depth, index: &index };
                 block_product(set, rows, &w, blocks, contract, &mut y);
-                let error = error(&y, &expected);
+                let error = distance(&y, &expected);
                 assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner} {contract:?}: {error}");
             }
         }
@@ -97,15 +90,13 @@ fn block_products_add_up_where_they_belong() {
             for set in sets() {
                 let run = |threads| {
                     let mut sums = start.clone();
-                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-                    pool.unwrap().install(|| {
-                        block_product_onto(set, rows, &w, blocks, contract, (&places, &mut sums));
-                    });
+                    let to = (&places[..], &mut sums[..]);
+                    on_threads(threads, || block_product_onto(set, rows, &w, blocks, contract, to));
                     sums
                 };
                 let sums = run(1);
                 assert!(sums == run(2), "{set} {blocks:?}: threads");
-                let error = error(&sums, &expected);
+                let error = distance(&sums, &expected);
                 assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner} {contract:?}: {error}");
             }
         }
@@ -147,7 +138,7 @@ fn block_outer_products_are_those_of_plain_loops() {
             let a = IndexedRows { values: &a, channels: outer, index: &own };
             let b = IndexedRows { values: &b, channels: inner, index: &index };
             block_outer(set, a, b, blocks, &mut w);
-            let error = error(&w, &expected);
+            let error = distance(&w, &expected);
             assert!(error < BOUND, "{set} {blocks:?} {outer}×{inner}: {error}");
         }
     }

@@ -276,9 +276,7 @@ fn frames_without_modulation_change_nothing() {
             let got = hebbian(&case, &plan, &winners, &m);
             let errors = [distance(&got.0, &expected.0), distance(&got.1, &expected.1)];
             assert!(errors.iter().all(|&e| e <= UPDATE), "{plan:?}: {errors:?}");
-            let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let on =
-                |threads| pool(threads).unwrap().install(|| hebbian(&case, &plan, &winners, &m));
+            let on = |threads| on_threads(threads, || hebbian(&case, &plan, &winners, &m));
             assert!(on(1) == on(2), "{plan:?}");
         }
     }
@@ -294,8 +292,6 @@ fn an_empty_batch_gives_no_update() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let (one, two, three) = (pool(1), pool(2), pool(3));
     for size in [8, 2] {
         let case = Case::new(ConvShape::three_by_three(37, 48, 64, size, size), Pool::Max2);
         let m = Numbers::new(5).vec(37 * 64);
@@ -306,9 +302,9 @@ fn results_do_not_depend_on_the_number_of_threads() {
                 let update = hebbian(&case, &plan, &step.winners, &m);
                 (step.y, step.winners, step.mean, update)
             };
-            let alone = one.install(run);
+            let alone = on_threads(1, run);
             assert!(
-                alone == two.install(run) && alone == three.install(run),
+                alone == on_threads(2, run) && alone == on_threads(3, run),
                 "{arithmetic:?} {size}"
             );
         }

@@ -287,12 +287,11 @@ fn rows_hold_what_maps_held() {
 
 #[test]
 fn films_do_not_depend_on_the_number_of_threads() {
-    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let set = InstructionSet::best();
     for shape in shapes() {
         let case = Case::new(shape);
         let run = || (case.forward(set, Response::Rectified), case.hebbian(set));
-        assert!(pool(1).install(run) == pool(2).install(run), "{shape:?}");
+        assert!(on_threads(1, run) == on_threads(2, run), "{shape:?}");
     }
     let frames = Frames::new(POOL_OF_SEVEN);
     let run = || {
@@ -301,7 +300,7 @@ fn films_do_not_depend_on_the_number_of_threads() {
         let moments = channel_moments(set, &frames.map, 7, POOL.channels);
         (y, sums, moments, frames.post(set, &winners, Response::Rectified))
     };
-    assert!(pool(1).install(run) == pool(2).install(run));
+    assert!(on_threads(1, run) == on_threads(2, run));
 }
 
 const POOL_OF_SEVEN: FramePool = FramePool { frames: 7, ..POOL };

@@ -2,7 +2,7 @@
 
 use super::super::{GruShape, gru_credit, gru_states};
 use super::oracle::{Numbers, distance};
-use super::sets;
+use super::{on_threads, sets};
 use crate::{GruStates, Reach};
 
 /// Streams and units that fill tasks, panels and lines, and that do not.
@@ -128,10 +128,6 @@ fn a_recurrent_layer_is_that_of_plain_loops() {
             }
         }
     }
-}
-
-fn on_threads<R: Send>(threads: usize, task: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(task)
 }
 
 fn states_of(set: super::InstructionSet, shape: GruShape, run: &Run) -> [Vec<f32>; 4] {
