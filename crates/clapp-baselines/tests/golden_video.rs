@@ -7,7 +7,7 @@ use clapp_rules::Draws;
 use clapp_testing::golden::{Bounds, F32, F64, Golden, Report, Video, compare_files};
 
 /// Tensors of the files of `clapp-encoders`, in both precisions.
-const COMPARED: usize = 0;
+const COMPARED: usize = 34;
 
 #[test]
 fn end_to_end_gradients_equal_the_authors() {
