@@ -62,12 +62,13 @@ fn compare(name: &str, rule: &Rule, context: Context, device: &Device) {
     let mut draw = |l: usize, _| draws[l].clone();
     let contrast = rule.contrast();
     stack.visit(contrast.as_ref(), images, rule, &mut draw, &mut |layer, _, learnt| {
-        let (delta, g) = (layer.delta(&learnt.activity, learnt.modulation), &gradients[l]);
-        let d_w = disagreement(&delta.weight, &g.layers[0].weight);
-        let d_b = disagreement(&delta.bias, &g.layers[0].bias);
+        let (delta, g) = (layer.delta(&learnt.activity, learnt.modulation), &gradients[l].module);
+        let d_w = disagreement(&delta.weight, &g.layers[0].weight.weight());
+        let d_b = disagreement(&delta.bias, &g.layers[0].bias.weight());
         let lateral = learnt.update.predictors.clone();
-        let d_pred = disagreement(&lateral.w_pred, &g.w_pred);
-        let d_retro = lateral.w_retro.zip(g.w_retro.as_ref()).map(|(w, g)| disagreement(&w, g));
+        let d_pred = disagreement(&lateral.w_pred, &g.predictors.w_pred.weight());
+        let d_retro = lateral.w_retro.zip(g.predictors.w_retro.as_ref());
+        let d_retro = d_retro.map(|(w, g)| disagreement(&w, &g.weight()));
         let d_retro = d_retro.map_or("–".to_owned(), |d| format!("{d:.1e}"));
         let monitor = learnt.update.monitor();
         let (loss, open) = (monitor.loss, 100.0 * monitor.open_gates);

@@ -6,16 +6,14 @@
 //!
 //! | equation | meaning | function |
 //! |---|---|---|
-//! | u = cᵀ (W_predᵀ z) | score of a pair | [`oracle::scores`] |
-//! | L = Σ_k (⟨max(0, 1 − u⁺)⟩ + ⟨max(0, 1 + u⁻)⟩) / K | hinge over a patch grid | [`oracle::loss_of_scores`] |
-//! | L = −⟨log(π₀ + ε)⟩ | InfoNCE over a patch grid | [`oracle::loss_of_scores`] |
-//! | ∂L/∂W, ∂L/∂b, ∂L/∂W_pred, ∂L/∂W_retro | gradients of every module | [`Oracle::gradients`] |
-//! | L(z = h_L, c = gru(h_L)), end to end | CPC and Hinge Loss CPC for sound | [`sound::SoundNetwork`], [`sound::step_end_to_end`] |
+//! | u = cᵀ (W_predᵀ z); S_ij = ⟨W_k c_i, z_j⟩ | score of a pair that was drawn; of all pairs of a batch | [`Loss::scores`] |
+//! | L = scale/K Σ_k (⟨max(0, 1 − u⁺)⟩ + ⟨max(0, 1 + u⁻)⟩) | hinge over a grid | [`Loss::of_scores`] |
+//! | L = −⟨log(π₀ + ε)⟩ | InfoNCE over a grid | [`Loss::of_scores`] |
+//! | ∂L/∂W, ∂L/∂b, ∂L/∂W_pred, ∂L/∂W_retro, batch normalisation included | gradients of every module | [`Oracle::gradients`] |
+//! | one L at the last layer, end to end | CPC and Hinge Loss CPC | [`sound::step_end_to_end`], [`film::step_end_to_end`] |
 //! | ΔW = Σ_t m_t dh_t/dW | back-propagation through time, from the rule's own modulation | [`sound::through_time`] |
 //! | −⟨log softmax(W c + b)⟩ | supervised and greedy supervised phones | [`sound::PhoneLearner`] |
-//! | L = scale/K Σ_k L(S_k), S_k = ⟨W_k c_i, z_j⟩ | hinge or cross-entropy over all pairs of a batch of clips | [`film::all_pairs_loss`] |
-//! | ∂L/∂ of W, b, g, s and W_pred | the same for video, batch normalisation included; CPC end to end | [`film::FilmOracle`], [`film::FilmTrainer`] |
-//! | −⟨log softmax(W f + b)⟩ | supervised learning and fine-tuning on video | [`film::FilmClassifier`] |
+//! | −⟨log softmax(W f + b)⟩ | supervised learning and fine-tuning on video | [`film::step_supervised`] |
 //! | d = ‖ΔW + g‖ / (‖ΔW‖ + ‖g‖) | how far an update is from a descent | [`disagreement`] |
 //!
 //! # Quick start
@@ -44,7 +42,8 @@
 //! let mut draw = |l: usize, _| draws(l as u64);
 //! stack.visit(contrast.as_ref(), images, &rule, &mut draw, &mut |layer, _, learnt| {
 //!     let delta = layer.delta(&learnt.activity, learnt.modulation);
-//!     assert!(disagreement(&delta.weight, &gradients[l].layers[0].weight) < 1e-5);
+//!     let gradient = &gradients[l].module.layers[0];
+//!     assert!(disagreement(&delta.weight, &gradient.weight.weight()) < 1e-5);
 //!     l += 1;
 //! });
 //! assert_eq!(l, 6);
@@ -52,9 +51,9 @@
 //!
 //! # Extending
 //!
-//! A module of several layers is a [`Module`](oracle::Module) with several convolutions: the gradient
-//! then passes through all of them, and stops where the module begins. A loss of your own takes
-//! [`scores`](oracle::scores) and returns one number.
+//! A module of several layers is several modules [joined](Oracle::joined): the gradient then passes
+//! through all of them, and stops where the module begins. Layers of another kind implement
+//! [`Differentiable`].
 //!
 //! # Features
 //!
@@ -70,8 +69,14 @@
 
 mod disagreement;
 pub mod film;
-pub mod oracle;
+mod images;
+mod labels;
+mod loss;
+mod oracle;
+mod parts;
 pub mod sound;
 
 pub use disagreement::disagreement;
-pub use oracle::Oracle;
+pub use loss::Loss;
+pub use oracle::{Differentiable, Gradients, Module, Oracle, Seen};
+pub use parts::{Parts, Visit};

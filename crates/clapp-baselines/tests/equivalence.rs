@@ -8,8 +8,8 @@ mod common;
 
 use burn::tensor::{Device, FloatDType};
 use clapp_backend::Arithmetic;
-use clapp_baselines::{Oracle, disagreement, oracle::ModuleGradients};
-use clapp_encoders::{Context, Stack};
+use clapp_baselines::{Gradients, Module, Oracle, disagreement};
+use clapp_encoders::{Context, LocalConv2d, Stack};
 use clapp_rules::{Draws, Feedback, Negatives, Objective, Outcome, Rule, SelfHits, Timing, Update};
 use common::{Case, clapp, clapp_s, encoders, gim, same_position};
 
@@ -73,7 +73,7 @@ fn written(
 }
 
 /// Gradients in double precision.
-fn differentiated(case: &Case, draws: &[Vec<Draws>]) -> Vec<ModuleGradients> {
+fn differentiated(case: &Case, draws: &[Vec<Draws>]) -> Vec<Gradients<Module<LocalConv2d>>> {
     let device = Device::flex();
     let stack = case.stack(&device, FloatDType::F64, Arithmetic::Exact);
     Oracle::of(&stack, &case.rule).gradients(&case.images(&device, FloatDType::F64), draws)
@@ -96,15 +96,15 @@ fn excesses(case: &Case, draws: &[Vec<Draws>]) -> Vec<String> {
                     excesses.push(format!("{at} {what}: {d:.1e}, expected below {bound:.0e}"));
                 }
             };
-            let conv = &gradients.layers[0];
+            let (conv, lateral) = (&gradients.module.layers[0], &gradients.module.predictors);
             let update = &written.update;
-            check("W", disagreement(&written.conv.weight, &conv.weight), bounds.weights);
-            check("b", disagreement(&written.conv.bias, &conv.bias), bounds.biases);
+            check("W", disagreement(&written.conv.weight, &conv.weight.weight()), bounds.weights);
+            check("b", disagreement(&written.conv.bias, &conv.bias.weight()), bounds.biases);
             let w_pred = &update.predictors.w_pred;
-            check("W_pred", disagreement(w_pred, &gradients.w_pred), bounds.weights);
-            assert_eq!(update.predictors.w_retro.is_some(), gradients.w_retro.is_some());
-            if let (Some(delta), Some(g)) = (&update.predictors.w_retro, &gradients.w_retro) {
-                check("W_retro", disagreement(delta, g), bounds.weights);
+            check("W_pred", disagreement(w_pred, &lateral.w_pred.weight()), bounds.weights);
+            assert_eq!(update.predictors.w_retro.is_some(), lateral.w_retro.is_some());
+            if let (Some(delta), Some(g)) = (&update.predictors.w_retro, &lateral.w_retro) {
+                check("W_retro", disagreement(delta, &g.weight()), bounds.weights);
             }
             let monitor = update.monitor();
             let loss = (monitor.loss - gradients.loss).abs() / gradients.loss;
@@ -226,7 +226,8 @@ fn an_update_from_other_pairs_does_not_pass() {
     let mut stack = case.stack(&Device::flex(), FloatDType::F64, Arithmetic::Exact);
     let updates = written(&mut stack, &case, &others, FloatDType::F64);
     for (written, gradients) in updates.iter().zip(&gradients) {
-        let d = disagreement(&written.conv.weight, &gradients.layers[0].weight);
+        let conv = &gradients.module.layers[0];
+        let d = disagreement(&written.conv.weight, &conv.weight.weight());
         assert!(d > 1e-2, "expected a difference, got {d:.1e}");
     }
 }

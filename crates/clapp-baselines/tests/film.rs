@@ -3,11 +3,12 @@
 
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use clapp_baselines::{
-    disagreement,
-    film::{ClassifierHead, FilmClassifier, FilmGradients, FilmOracle, FilmTrainer, Rates},
+    Gradients, Module, Oracle, disagreement,
+    film::{ClassifierHead, Rates, step_supervised},
 };
 use clapp_encoders::{
-    BlockPlan, FilmPool, LocalConv3d, NormOrder, Stack, Statistics, Uncut, VideoConfig,
+    BlockPlan, FilmPool, LocalActivity, LocalConv3d, LocalLayer, NormOrder, Stack, Statistics,
+    Uncut, VideoConfig,
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
@@ -23,6 +24,8 @@ const SINGLE: f64 = 1e-5;
 const SINGLE_BIASES: f64 = 1e-3;
 
 const BATCH: usize = 3;
+
+type Video = Stack<LocalConv3d, Uncut<5>>;
 
 /// Odd sides, strides in time and space, with and without pools.
 fn config(order: NormOrder) -> VideoConfig {
@@ -65,7 +68,7 @@ impl Case {
 
     /// Weights of which every term of the update can be seen: biases, gains of both signs, shifts, and running
     /// statistics that are not those of the start.
-    fn stack(&self, dtype: FloatDType) -> Stack<LocalConv3d, Uncut<5>> {
+    fn stack(&self, dtype: FloatDType) -> Video {
         let mut stack = Stack::video(&config(self.order), &self.rule, 3, &Device::flex())
             .expect("the encoder fits its clips");
         for (l, layer) in stack.layers.iter_mut().enumerate() {
@@ -123,7 +126,7 @@ fn clips(dtype: FloatDType) -> Tensor<5> {
 }
 
 fn assert_equal(case: Case) {
-    let gradients = FilmOracle::of(&case.stack(FloatDType::F64), &case.rule)
+    let gradients = Oracle::of(&case.stack(FloatDType::F64), &case.rule)
         .gradients(&clips(FloatDType::F64), &case.draws());
     for (dtype, bound, biases) in
         [(FloatDType::F64, EXACT, EXACT), (FloatDType::F32, SINGLE, SINGLE_BIASES)]
@@ -139,8 +142,8 @@ fn assert_equal(case: Case) {
             &case.rule,
             &mut draw,
             &mut |layer, _, learnt| {
-                let FilmGradients { loss, blocks, w_pred, w_retro, .. } = &gradients[l];
-                let expected = &blocks[0];
+                let Gradients { loss, module: Module { layers, predictors }, .. } = &gradients[l];
+                let expected = &layers[0];
                 let update = &learnt.update;
                 let delta = layer.delta(&learnt.activity, learnt.modulation.clone());
                 let check = |what: &str, d: f64, bound: f64| {
@@ -150,15 +153,17 @@ fn assert_equal(case: Case) {
                         l + 1
                     );
                 };
-                check("W", disagreement(&delta.weight, &expected.weight), bound);
+                check("W", disagreement(&delta.weight, &expected.weight.weight()), bound);
                 if !vanishes(case) {
-                    check("b", disagreement(&delta.bias, &expected.bias), biases);
+                    check("b", disagreement(&delta.bias, &expected.bias.weight()), biases);
                 }
-                check("g", disagreement(&delta.norm.gain, &expected.gain), biases);
-                check("s", disagreement(&delta.norm.shift, &expected.shift), biases);
-                check("W_pred", disagreement(&update.predictors.w_pred, w_pred), bound);
-                if let (Some(delta), Some(g)) = (&update.predictors.w_retro, w_retro) {
-                    check("W_retro", disagreement(delta, g), bound);
+                let norm = &expected.norm;
+                check("g", disagreement(&delta.norm.gain, &norm.gain.weight()), biases);
+                check("s", disagreement(&delta.norm.shift, &norm.shift.weight()), biases);
+                let w_pred = predictors.w_pred.weight();
+                check("W_pred", disagreement(&update.predictors.w_pred, &w_pred), bound);
+                if let (Some(delta), Some(g)) = (&update.predictors.w_retro, &predictors.w_retro) {
+                    check("W_retro", disagreement(delta, &g.weight()), bound);
                 }
                 let monitor = update.monitor();
                 check("loss", (monitor.loss - loss).abs() / loss, bound);
@@ -228,17 +233,15 @@ fn a_bias_before_batch_normalisation_does_not_learn() {
     );
 }
 
-/// The trainer's layers in double precision.
-fn trainer(modules: &[usize], rule: AllPairs) -> FilmTrainer {
-    let device = Device::flex();
-    let config = config(NormOrder::AfterRelu);
-    let mut trainer = FilmTrainer::init(&config, modules, rule, 3, &device).expect("it fits");
-    trainer.layers = Case::new(rule).stack(FloatDType::F64).layers;
-    for predictors in &mut trainer.predictors {
-        let w_pred = predictors.w_pred.weight() * 0.2;
-        predictors.w_pred = Synapses::new(w_pred.cast(FloatDType::F64));
+/// An encoder in double precision with small lateral weights, whose gates are open and closed.
+fn encoder(rule: AllPairs) -> Video {
+    let mut encoder = Case::new(rule).stack(FloatDType::F64);
+    let start = Stack::video(&config(NormOrder::AfterRelu), &rule, 3, &Device::flex());
+    encoder.predictors = start.expect("it fits").predictors;
+    for predictors in &mut encoder.predictors {
+        predictors.w_pred = scaled(&predictors.w_pred, 0.2, FloatDType::F64);
     }
-    trainer
+    encoder
 }
 
 fn synchronous(modules: usize) -> Vec<Vec<Draws>> {
@@ -250,15 +253,15 @@ fn end_to_end_gradients_are_differences_of_the_loss() {
     // Half of a step of a central difference, small enough that hardly a neuron crosses its threshold.
     const HALF_STEP: f64 = 1e-7;
     for rule in [rule(), AllPairs { prediction_steps: 2, ..AllPairs::gim() }] {
-        let trainer = trainer(&[3], rule);
+        let oracle = Oracle::of(&encoder(rule), &rule).joined(&[3]);
         let clips = clips(FloatDType::F64);
-        let gradients = trainer.oracle().gradients(&clips, &synchronous(1)).remove(0);
-        for (l, block) in gradients.blocks.iter().enumerate() {
+        let gradients = oracle.gradients(&clips, &synchronous(1)).remove(0);
+        for (l, block) in gradients.module.layers.iter().enumerate() {
             let difference = |change: &dyn Fn(&mut LocalConv3d, f64)| {
                 let loss = |step| {
-                    let mut changed = trainer.clone();
-                    change(&mut changed.layers[l], step);
-                    changed.oracle().gradients(&clips, &synchronous(1))[0].loss
+                    let mut changed = oracle.clone();
+                    change(&mut changed.modules[0].layers[l], step);
+                    changed.gradients(&clips, &synchronous(1))[0].loss
                 };
                 (loss(HALF_STEP) - loss(-HALF_STEP)) / (2.0 * HALF_STEP)
             };
@@ -271,8 +274,8 @@ fn end_to_end_gradients_are_differences_of_the_loss() {
             let expected = [
                 value(&block.weight, 3),
                 value(&block.bias, 2),
-                value(&block.gain, 1),
-                value(&block.shift, 0),
+                value(&block.norm.gain, 1),
+                value(&block.norm.shift, 0),
             ];
             for (found, expected) in found.iter().zip(expected) {
                 let d = (found - expected).abs();
@@ -290,24 +293,24 @@ fn nudge<const D: usize>(synapses: &mut Synapses<D>, at: usize, step: f64) {
     *synapses = Synapses::new(Tensor::from_data(data, (&weight.device(), DType::F64)));
 }
 
-fn value<const D: usize>(tensor: &Tensor<D>, at: usize) -> f64 {
-    tensor.to_data().try_to_vec::<f64>().expect("double precision")[at]
+fn value<const D: usize>(synapses: &Synapses<D>, at: usize) -> f64 {
+    synapses.weight().to_data().try_to_vec::<f64>().expect("double precision")[at]
 }
 
 #[test]
 fn modules_of_one_block_learn_as_the_local_layers_do() {
     let (rule, optimizer) = (rule(), Optimizer::Plain { rate: 0.1 });
-    let mut trainer = trainer(&[1, 1, 1], rule);
-    let mut stack = Case::new(rule).stack(FloatDType::F64);
-    stack.predictors.clone_from(&trainer.predictors);
-    trainer.step(&clips(FloatDType::F64), &optimizer, &synchronous(3));
+    let mut stack = encoder(rule);
+    let mut oracle = Oracle::of(&stack, &rule);
+    oracle.step(&clips(FloatDType::F64), &synchronous(3), &optimizer);
     let draws = synchronous(3);
     let mut draw = |l: usize, _| draws[l].clone();
     stack.step_all_pairs(clips(FloatDType::F64), &rule, &optimizer, &mut draw);
     let mut local = State::default();
     stack.save(&mut local);
-    stack.layers.clone_from(&trainer.layers);
-    stack.predictors.clone_from(&trainer.predictors);
+    for (l, Module { layers, predictors }) in oracle.modules.into_iter().enumerate() {
+        (stack.layers[l], stack.predictors[l]) = (layers[0].clone(), predictors);
+    }
     let mut differentiated = State::default();
     stack.save(&mut differentiated);
     assert_eq!(local.tensors.len(), differentiated.tensors.len());
@@ -322,9 +325,9 @@ fn modules_of_one_block_learn_as_the_local_layers_do() {
 #[test]
 fn an_end_to_end_loss_goes_down() {
     for rule in [rule(), AllPairs { prediction_steps: 2, ..AllPairs::gim() }] {
-        let mut trainer = trainer(&[3], rule);
+        let mut oracle = Oracle::of(&encoder(rule), &rule).joined(&[3]);
         let clips = clips(FloatDType::F64);
-        let mut step = || trainer.step(&clips, &Optimizer::adam(1e-2), &synchronous(1))[0];
+        let mut step = || oracle.step(&clips, &synchronous(1), &Optimizer::adam(1e-2))[0];
         let first = step();
         let last = (0..20).map(|_| step()).last().expect("there were steps");
         assert!(last < 0.7 * first, "{rule:?}: {first} became {last}");
@@ -333,15 +336,8 @@ fn an_end_to_end_loss_goes_down() {
 
 #[test]
 fn a_classifier_learns_the_labels_of_its_clips() {
-    let device = Device::flex();
-    let layers = Case::new(rule()).stack(FloatDType::F32).layers;
-    let mut random = stream(5, Purpose::Probe, [0; 4]);
-    let features = {
-        let shapes = config(NormOrder::AfterRelu).shapes().expect("it fits");
-        let [channels, _, side] = shapes[2];
-        channels * side * side
-    };
-    let head = ClassifierHead::init(features, 3, &device, &mut random);
+    let mut stack = Case::new(rule()).stack(FloatDType::F32);
+    let (mut head, mut random) = head(3);
     let rows = head.weight.weight();
     let identity =
         rows.clone().matmul(rows.transpose()).into_data().try_to_vec::<f32>().expect("f32");
@@ -349,27 +345,40 @@ fn a_classifier_learns_the_labels_of_its_clips() {
         let expected = if at % 4 == 0 { 1.0 } else { 0.0 };
         assert!((value - expected).abs() < 1e-6, "rows are orthonormal: {identity:?}");
     }
-    let before = layers[0].weight.weight().into_data();
-    let mut classifier = FilmClassifier::new(layers, head);
+    let before = stack.layers[0].weight.weight().into_data();
     let (clips, labels) = (clips(FloatDType::F32), [2, 0, 1]);
     for _ in 0..60 {
-        let loss = classifier.step(&clips, &labels, &Rates::paper(1e-2), &mut random);
+        let labelled = (&clips, &labels[..]);
+        let loss = step_supervised(&mut stack, &mut head, labelled, &rates(1e-2), &mut random);
         assert!(loss.is_finite());
     }
-    let scores = classifier.scores(clips);
+    let seen = |map: Tensor<5>, layer: &LocalConv3d| layer.forward(&map).output();
+    let scores = head.scores(stack.frozen().layers.iter().fold(clips, seen));
     let found = scores.argmax(1).into_data().iter::<i64>().collect::<Vec<_>>();
     assert_eq!(found, labels.map(|label| label as i64));
-    assert_ne!(before, classifier.layers[0].weight.weight().into_data(), "all blocks learn");
+    assert_ne!(before, stack.layers[0].weight.weight().into_data(), "all blocks learn");
+}
+
+/// A read-out of the encoder's last block, and what it drops features by.
+fn head(classes: usize) -> (ClassifierHead, clapp_random::Stream) {
+    let mut random = stream(5, Purpose::Probe, [0; 4]);
+    let [channels, _, side] = config(NormOrder::AfterRelu).shapes().expect("it fits")[2];
+    let features = channels * side * side;
+    (ClassifierHead::init(features, classes, &Device::flex(), &mut random), random)
+}
+
+/// The authors' rates, from that of the read-out.
+fn rates(rate: f64) -> Rates {
+    let adam =
+        |rate| Optimizer::Adam { rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, decay: 1e-5 };
+    Rates { encoder: adam(rate / 10.0), head: adam(rate) }
 }
 
 #[test]
 #[should_panic(expected = "expected classes below 3, got 3")]
 fn a_label_that_is_no_class_is_named() {
-    let layers = Case::new(rule()).stack(FloatDType::F32).layers;
-    let mut random = stream(5, Purpose::Probe, [0; 4]);
-    let shapes = config(NormOrder::AfterRelu).shapes().expect("it fits");
-    let features = shapes[2][0] * shapes[2][2] * shapes[2][2];
-    let head = ClassifierHead::init(features, 3, &Device::flex(), &mut random);
-    let mut classifier = FilmClassifier::new(layers, head);
-    classifier.step(&clips(FloatDType::F32), &[0, 1, 3], &Rates::paper(1e-4), &mut random);
+    let mut stack = Case::new(rule()).stack(FloatDType::F32);
+    let (mut head, mut random) = head(3);
+    let labelled = (&clips(FloatDType::F32), &[0, 1, 3][..]);
+    step_supervised(&mut stack, &mut head, labelled, &rates(1e-4), &mut random);
 }

@@ -5,10 +5,11 @@
 
 mod common;
 
-use burn::tensor::{Device, FloatDType, TensorData};
+use burn::tensor::{Device, FloatDType};
 use clapp_backend::Arithmetic;
 use clapp_encoders::Context;
 use clapp_rules::{Feedback, Optimizer, Rule, State};
+use clapp_testing::distance::distance;
 use common::{Case, clapp, clapp_s, encoders, gim};
 
 /// Both compute in single precision, in another order.
@@ -16,19 +17,6 @@ const TOLERANCE: f64 = 1e-5;
 
 fn ndarray() -> Device {
     clapp_backend::device("ndarray").expect("this crate's tests switch it on")
-}
-
-fn norm(values: impl Iterator<Item = f64>) -> f64 {
-    values.map(|v| v * v).sum::<f64>().sqrt()
-}
-
-/// ‖a − b‖ / (‖a‖ + ‖b‖).
-fn difference(a: &TensorData, b: &TensorData) -> f64 {
-    assert_eq!(a.shape(), b.shape());
-    let [a, b] = [a, b].map(|data| data.iter::<f64>().collect::<Vec<_>>());
-    let scale = norm(a.iter().copied()) + norm(b.iter().copied());
-    let difference = norm(a.iter().zip(&b).map(|(a, b)| a - b));
-    if scale > 0.0 { difference / scale } else { difference }
 }
 
 /// Weights and moments after one step, and the losses on the way.
@@ -52,7 +40,10 @@ fn assert_parity(case: &Case) {
     assert_eq!(flex.tensors.len(), other.tensors.len());
     for (name, values) in &flex.tensors {
         // Adam's weights hide the size of an update, its moments are the update: both must agree.
-        let d = difference(values, &other.tensors[name]);
+        assert_eq!(values.shape(), other.tensors[name].shape(), "{name}");
+        let [a, b] =
+            [values, &other.tensors[name]].map(|data| data.iter::<f64>().collect::<Vec<_>>());
+        let d = distance(&a, &b);
         assert!(d < TOLERANCE, "{} {name}: expected below {TOLERANCE:.0e}, got {d:.1e}", case.name);
     }
 }

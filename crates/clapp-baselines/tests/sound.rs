@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_baselines::{
-    disagreement,
-    sound::{GruWeights, PhoneLearner, SoundNetwork, Stop, gru, through_time},
+    Gradients, Oracle, disagreement,
+    sound::{PhoneLearner, SoundModule, Stop, gru, through_time},
 };
 use clapp_encoders::{
     GruUpdate, LocalActivity, LocalGru, LocalLayer, Recurrence, RecurrentPlan, SoundConfig,
@@ -78,6 +78,17 @@ fn draws(encoder: &SoundEncoder, rule: &Rule) -> Vec<Vec<Draws>> {
     shapes.into_iter().enumerate().map(draw).collect()
 }
 
+/// Gradients of the recurrent layer of a module.
+fn recurrent(gradients: &Gradients<SoundModule>) -> GruUpdate {
+    let layer = gradients.module.layers.recurrent.as_ref().expect("has one");
+    GruUpdate {
+        input: layer.input.weight(),
+        recurrent: layer.recurrent.weight(),
+        input_bias: layer.input_bias.weight(),
+        recurrent_bias: layer.recurrent_bias.weight(),
+    }
+}
+
 fn assert_gru(name: &str, update: &GruUpdate, gradients: &GruUpdate) {
     let differences = [
         disagreement(&update.input, &gradients.input),
@@ -96,40 +107,40 @@ fn assert_equals_gradients(rule: &Rule, recurrence: Recurrence, target: TargetSi
         Recurrence::EProp => Stop::InGates,
         Recurrence::OneStep => Stop::Everywhere,
     };
-    let gradients =
-        |stop| SoundNetwork::layer_wise(&encoder, rule, stop).gradients(&waves(), &draws);
+    let gradients = |stop| Oracle::layer_wise(&encoder, rule, stop).gradients(&waves(), &draws);
     let (gradients, through) = (gradients(stop), gradients(Stop::Nowhere));
     let (contrast, mut l) = (rule.contrast(), 0);
     let mut draw = |l: usize, _| draws[l].clone();
     encoder.visit(contrast.as_ref(), waves(), rule, &mut draw, &mut |learner, _| {
         let name = format!("{rule:?} {recurrence:?} {target:?} layer {}", l + 1);
-        let expected = &gradients[l];
+        let SoundModule { layers: expected, predictors: lateral, .. } = &gradients[l].module;
         let update = match learner {
             SoundLearner::Convolution(layer, learnt) => {
                 let delta = layer.delta(&learnt.activity, learnt.modulation);
-                let (weight, bias) = &expected.convolutions[0];
-                let d = disagreement(&delta.weight, weight);
+                let convolution = &expected.convolutions[0];
+                let d = disagreement(&delta.weight, &convolution.weight.weight());
                 assert!(d < ROUNDING, "{name}: ΔW differs by {d:.1e}");
-                let d = disagreement(&delta.bias, bias);
+                let d = disagreement(&delta.bias, &convolution.bias.weight());
                 assert!(d < ROUNDING, "{name}: Δb differs by {d:.1e}");
                 assert!(delta.weight.abs().max().into_scalar::<f64>() > 1e-9, "{name}: no update");
                 learnt.update
             }
             SoundLearner::Recurrent(layer, learnt) => {
                 let delta = layer.delta(&learnt.activity, learnt.modulation.clone());
-                assert_gru(&name, &delta, expected.recurrent.as_ref().expect("has one"));
+                assert_gru(&name, &delta, &recurrent(&gradients[l]));
                 // The same signals, passed back through time.
-                let delta = through_time(layer, &learnt.activity, learnt.modulation);
-                assert_gru(&name, &delta, through[l].recurrent.as_ref().expect("has one"));
+                let input = learnt.activity.input();
+                let delta = through_time(layer, &input, learnt.modulation, Stop::Nowhere);
+                assert_gru(&name, &delta, &recurrent(&through[l]));
                 learnt.update
             }
         };
-        assert!((update.monitor().loss - expected.loss).abs() < ROUNDING, "{name}: loss");
-        let d = disagreement(&update.predictors.w_pred, &expected.predictors.w_pred);
+        assert!((update.monitor().loss - gradients[l].loss).abs() < ROUNDING, "{name}: loss");
+        let d = disagreement(&update.predictors.w_pred, &lateral.w_pred.weight());
         assert!(d < ROUNDING, "{name}: ΔW_pred differs by {d:.1e}");
         if let Some(w_retro) = &update.predictors.w_retro {
-            let gradient = expected.predictors.w_retro.as_ref().expect("has weights of its own");
-            let d = disagreement(w_retro, gradient);
+            let gradient = lateral.w_retro.as_ref().expect("has weights of its own");
+            let d = disagreement(w_retro, &gradient.weight());
             assert!(d < ROUNDING, "{name}: ΔW_retro differs by {d:.1e}");
         }
         l += 1;
@@ -174,8 +185,8 @@ fn retrodiction_weights_and_blocked_context_equal_the_gradient() {
             let mut encoder = encoder(&rule, Recurrence::EProp, TargetSide::Stopped);
             encoder.recurrent = None;
             let draws = draws(&encoder, &rule);
-            let network = SoundNetwork::layer_wise(&encoder, &rule, Stop::InGates);
-            let gradients = network.gradients(&waves(), &draws);
+            let oracle = Oracle::layer_wise(&encoder, &rule, Stop::InGates);
+            let gradients = oracle.gradients(&waves(), &draws);
             let mut draw = |l: usize, _| draws[l].clone();
             let (contrast, mut l) = (rule.contrast(), 0);
             encoder.visit(contrast.as_ref(), waves(), &rule, &mut draw, &mut |learner, _| {
@@ -183,26 +194,13 @@ fn retrodiction_weights_and_blocked_context_equal_the_gradient() {
                     panic!("there is no recurrent layer")
                 };
                 let delta = layer.delta(&learnt.activity, learnt.modulation);
-                let d = disagreement(&delta.weight, &gradients[l].convolutions[0].0);
+                let gradient = gradients[l].module.layers.convolutions[0].weight.weight();
+                let d = disagreement(&delta.weight, &gradient);
                 assert!(d < ROUNDING, "layer {}: {d:.1e}", l + 1);
                 l += 1;
             });
         }
     }
-}
-
-/// Loss Σ L_t · h_t of a recurrent layer, differentiated.
-fn differentiated(
-    layer: &LocalGru,
-    x: &Tensor<3>,
-    modulation: &Tensor<4>,
-    stop: Stop,
-) -> GruUpdate {
-    let weights = GruWeights::of(layer).tracked();
-    let states = gru(&x.clone().inner().autodiff(), &weights, stop);
-    let [batch, time, _, units] = modulation.dims();
-    let wanted = modulation.clone().inner().autodiff().reshape([batch, time, units]);
-    weights.gradients(&(states * wanted).sum().neg().backward())
 }
 
 /// Units that reach each other strongly, so that paths through the gates count.
@@ -223,14 +221,15 @@ fn eprop_is_the_gradient_stopped_in_the_gates_and_no_other() {
     for (recurrence, stop) in kinds {
         let layer = random_gru(recurrence);
         let activity = layer.forward(&x);
-        let states = gru(&x, &GruWeights::of(&layer), stop);
+        let states = gru(&x, &layer, stop);
         assert!((activity.output() - states).abs().max().into_scalar::<f64>() < 1e-14);
         let delta = layer.delta(&activity, told.clone());
-        assert_gru(&format!("{stop:?}"), &delta, &differentiated(&layer, &x, &told, stop));
+        // The gradient of Σ −m_t · h_t.
+        let gradient = |stop| through_time(&layer, &x, -told.clone(), stop);
+        assert_gru(&format!("{stop:?}"), &delta, &gradient(stop));
         for other in [Stop::Nowhere, Stop::InGates, Stop::Everywhere] {
             if other != stop {
-                let gradient = differentiated(&layer, &x, &told, other);
-                let d = disagreement(&delta.recurrent, &gradient.recurrent);
+                let d = disagreement(&delta.recurrent, &gradient(other).recurrent);
                 assert!(d > 0.1, "{stop:?} and {other:?} differ by {d:.1e} only");
             }
         }
@@ -256,7 +255,7 @@ fn back_propagation_through_time_equals_the_numbers_of_the_specification() {
     let told = Tensor::from_data(fill(&[1, 5, 1, 3], &|i| -i.cos()), on);
     let norm = |values: TensorData| values.iter::<f64>().map(|v| v * v).sum::<f64>().sqrt();
     let norms = |stop| {
-        let found = differentiated(&layer, &x, &told, stop);
+        let found = through_time(&layer, &x, told.clone(), stop);
         [
             norm(found.input.into_data()),
             norm(found.recurrent.into_data()),
@@ -305,42 +304,42 @@ fn end_to_end_gradients_are_differences_of_the_loss() {
     let rule = rule(Objective::InfoNce { epsilon: 0.0 }, Feedback::Symmetric, Scope::Permuted);
     let encoder = encoder(&rule, Recurrence::EProp, TargetSide::Stopped);
     let draws = vec![draws(&encoder, &rule).swap_remove(5)];
-    let network = SoundNetwork::end_to_end(&encoder, &rule);
-    let gradients = network.gradients(&waves(), &draws).swap_remove(0);
+    let oracle = Oracle::end_to_end(&encoder, &rule);
+    let gradients = oracle.gradients(&waves(), &draws).swap_remove(0).module.layers;
     // Small, so that hardly a neuron crosses its threshold between the two ends.
     let half_step = 1e-7;
-    let difference = |change: &dyn Fn(&mut SoundNetwork, f64)| {
+    let difference = |change: &dyn Fn(&mut SoundModule, f64)| {
         let loss = |step: f64| {
-            let mut changed = network.clone();
-            change(&mut changed, step);
+            let mut changed = oracle.clone();
+            change(&mut changed.modules[0], step);
             changed.gradients(&waves(), &draws)[0].loss
         };
         (loss(half_step) - loss(-half_step)) / (2.0 * half_step)
     };
     let value = |data: TensorData, at: usize| data.iter::<f64>().nth(at).expect("an element");
-    for (l, (weight, _)) in gradients.convolutions.iter().enumerate() {
-        let found = difference(&|network, step| {
-            let synapses = &mut network.modules[0].convolutions[l].weight;
-            *synapses = Synapses::new(nudged(&synapses.weight(), 3, step));
+    for (l, layer) in gradients.convolutions.iter().enumerate() {
+        let found = difference(&|module, step| {
+            nudge(&mut module.layers.convolutions[l].weight, 3, step);
         });
-        let expected = value(weight.to_data(), 3);
+        let expected = value(layer.weight.weight().to_data(), 3);
         assert!((found - expected).abs() < 1e-6, "layer {}: {found} {expected}", l + 1);
     }
-    let found = difference(&|network, step| {
-        let recurrent = network.modules[0].recurrent.as_mut().expect("has one");
-        recurrent.recurrent = Synapses::new(nudged(&recurrent.recurrent.weight(), 3, step));
+    let found = difference(&|module, step| {
+        let recurrent = module.layers.recurrent.as_mut().expect("has one");
+        nudge(&mut recurrent.recurrent, 3, step);
     });
-    let recurrent = gradients.recurrent.expect("has one").recurrent;
+    let recurrent = gradients.recurrent.expect("has one").recurrent.weight();
     assert!((found - value(recurrent.to_data(), 3)).abs() < 1e-6);
-    let first = gradients.convolutions[0].0.clone().abs().max().into_scalar::<f64>();
+    let first = gradients.convolutions[0].weight.weight().abs().max().into_scalar::<f64>();
     assert!(first > 1e-6, "expected a gradient in the first layer, got at most {first:.1e}");
 }
 
-fn nudged<const D: usize>(tensor: &Tensor<D>, at: usize, step: f64) -> Tensor<D> {
+fn nudge<const D: usize>(synapses: &mut Synapses<D>, at: usize, step: f64) {
+    let tensor = synapses.weight();
     let mut values: Vec<f64> = tensor.to_data().iter::<f64>().collect();
     values[at] += step;
     let data = TensorData::new(values, tensor.dims());
-    Tensor::from_data(data, (&tensor.device(), tensor.dtype()))
+    *synapses = Synapses::new(Tensor::from_data(data, (&tensor.device(), tensor.dtype())));
 }
 
 /// Vowels of two frequencies, half of a wave each, and which of them every frame holds.

@@ -79,8 +79,10 @@ fn supervised_learning_has_a_read_out_for_every_loss_and_resumes_bit_for_bit() {
     for (method, read_outs) in [("supervised", 1), ("greedy-supervised", 6)] {
         let metrics = assert_stops_leave_no_trace(method);
         assert_eq!(numbers(&metrics[0]), [read_outs, 0, read_outs]);
-        // Nothing is known yet: one of 17 classes by chance.
+        // Nothing is known yet: one of 17 classes by chance. Scores of heads that are drawn have a variance v
+        // of some tenths where activity is about 1, and cost v/2 above chance.
         for loss in &metrics[0].loss {
+            println!("start {method} {:.4}", loss - 17_f64.ln());
             assert!((loss - 17_f64.ln()).abs() < 0.5, "{method}: {:?}", metrics[0]);
         }
     }

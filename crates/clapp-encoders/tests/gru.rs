@@ -7,6 +7,7 @@ use clapp_random::{Purpose, stream};
 use clapp_rules::{
     Draws, Feedback, Lateral, OnlineRule, Optimizer, Outcome, Pairs, Rule, Synapses, Timing,
 };
+use clapp_testing::distance::{distance, host, norm};
 use rand::RngExt;
 
 /// Sums of some hundred products of doubles, in two orders.
@@ -21,22 +22,6 @@ fn tensor<const D: usize>(shape: [usize; D], value: impl FnMut(usize) -> f64) ->
 
 fn uniform<const D: usize>(shape: [usize; D], random: &mut dyn rand::Rng) -> Tensor<D> {
     tensor(shape, |_| random.random_range(-1.0..1.0))
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().try_to_vec().expect("just converted to f64")
-}
-
-fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum::<f64>().sqrt()
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len(), "distance: expected as many numbers on both sides");
-    let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    let scale = norm(a) + norm(b);
-    // Two zeros agree; NaN agrees with nothing.
-    if scale > 0.0 { norm(&difference) / scale } else { norm(&difference) }
 }
 
 /// Changes of the four tensors, in the order W_i, W_h, b_i, b_h.

@@ -11,6 +11,7 @@ use clapp_random::{Purpose, stream};
 use clapp_rules::{
     Feedback, OnlineLayer, Optimizer, Outcome, Plasticity, Rule, RuleError, State, Synapses,
 };
+use clapp_testing::distance::{distance, host};
 use rand::RngExt;
 
 /// Sums of some hundred products of doubles, in two orders.
@@ -24,18 +25,6 @@ fn values(shape: &[usize], index: u64) -> Vec<f64> {
 fn tensor<const D: usize>(values: &[f64], shape: [usize; D], dtype: DType) -> Tensor<D> {
     let data = TensorData::new(values.to_vec(), shape).convert_dtype(dtype);
     Tensor::from_data(data, (&Device::flex(), dtype))
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().try_to_vec().expect("just converted to f64")
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len(), "distance: expected as many numbers on both sides");
-    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>().sqrt();
-    let difference = norm(&mut a.iter().zip(b).map(|(a, b)| a - b));
-    let scale = norm(&mut a.iter().copied()) + norm(&mut b.iter().copied());
-    if scale > 0.0 { difference / scale } else { difference }
 }
 
 /// One convolution with its inputs, as numbers.

@@ -10,6 +10,7 @@ use clapp_encoders::{Learnt, LocalActivity, LocalConv2d, PatchGrid, Prediction, 
 use clapp_rules::{
     Draws, Feedback, GridShape, Lateral, Negatives, Outcome, Pairs, Rows, Rule, Synapses, Timing,
 };
+use clapp_testing::distance::{host, norm};
 
 /// Values are printed with seven to ten significant digits in the specification.
 const RELATIVE: f64 = 1e-7;
@@ -21,10 +22,6 @@ const POOLED: [bool; 6] = [false, true, false, true, true, true];
 fn tensor<const D: usize>(shape: [usize; D], value: impl Fn(usize) -> f64) -> Tensor<D> {
     let values: Vec<f64> = (0..shape.iter().product()).map(value).collect();
     Tensor::from_data(TensorData::new(values, shape), (&Device::flex(), DType::F64))
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().try_to_vec().expect("just converted to f64")
 }
 
 fn images() -> Tensor<4> {
@@ -96,7 +93,7 @@ fn run(rule: &Rule, outcomes: Option<Vec<Outcome>>) -> Vec<(f64, f64, Representa
             let mean = h.iter().sum::<f64>() / h.len() as f64;
             let representation = [mean, at(0, 1, 0, 2), at(1, 3, 6, 1)];
             let delta = host(layer.change(&activity, told).weight);
-            layers.push((delta.iter().map(|v| v * v).sum::<f64>().sqrt(), representation));
+            layers.push((norm(&delta), representation));
         }
     });
     losses.into_iter().zip(layers).map(|(loss, (norm, h))| (loss, norm, h)).collect()

@@ -6,12 +6,16 @@
 //! | kill a process | [`child`] |
 //! | look at a folder, fill a disk | [`names`], [`TinyDisk`] |
 //! | write recordings | [`wav`], [`make_video`], [`copy_real_videos`], [`count_frames`] |
+//! | compare numbers, read golden files | [`distance`], `golden` |
 //!
 //! The programs that READMEs print are compiled by this crate's documentation tests, as a reader would who
 //! has nothing but the crates named there.
 
 mod child;
 mod disk;
+pub mod distance;
+#[cfg(feature = "tensors")]
+pub mod golden;
 mod recordings;
 mod skip;
 
@@ -22,6 +26,8 @@ pub use skip::{folder, skip};
 
 #[cfg(doctest)]
 mod readmes {
+    #[doc = include_str!("../../../README.md")]
+    struct Root;
     #[doc = include_str!("../../clapp/README.md")]
     struct Clapp;
     #[doc = include_str!("../../clapp-rules/README.md")]

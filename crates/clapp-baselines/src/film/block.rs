@@ -1,152 +1,102 @@
-//! One block of a video encoder, on tensors that can be differentiated.
+//! Blocks of a video encoder, on tensors that can be differentiated.
 
 use burn::tensor::{
-    Gradients, Tensor,
+    Tensor,
     activation::relu,
     module::{conv3d, max_pool2d},
     ops::{ConvOptions, MaxPoolOptions},
 };
-use clapp_encoders::{Conv3dSpec, FilmPool, LocalConv3d, Moments, NormOrder, Statistics};
-use clapp_rules::{Optimizer, Synapses};
+use clapp_encoders::{Conv3dSpec, FilmPool, LocalConv3d, Moments, NormOrder, Statistics, Uncut};
+use clapp_rules::Predictors;
 
-use crate::oracle::{gradient, leaf};
+use crate::oracle::{Differentiable, Module, Seen};
 
 /// As in the layer itself; written again, because the oracle shares no code with it.
 const EPSILON: f64 = 1e-5;
 
-/// Weights and geometry of one block: convolution, ReLU, batch normalisation, pool.
-#[derive(Clone, Debug)]
-pub struct FilmBlock {
-    /// W, `[j, i, kt, ky, kx]`.
-    pub weight: Tensor<5>,
-    /// b, `[j]`.
-    pub bias: Tensor<1>,
-    /// g, `[j]`.
-    pub gain: Tensor<1>,
-    /// s, `[j]`.
-    pub shift: Tensor<1>,
-    /// Running mean and variance, `[j]`.
-    pub running: [Tensor<1>; 2],
-    /// Geometry.
-    pub spec: Conv3dSpec,
-    /// Whose mean and variance normalise.
-    pub statistics: Statistics,
+impl Differentiable for Module<LocalConv3d> {
+    type Raw = Tensor<5>;
+    type Cut = Uncut<5>;
+    type Data = Tensor<5>;
+
+    fn enter(clips: &Tensor<5>, _: &Uncut<5>) -> Tensor<5> {
+        clips.clone()
+    }
+
+    fn forward(&self, below: &Tensor<5>) -> Seen<Tensor<5>> {
+        let (output, moments) = blocks(&self.layers, below);
+        let [batch, channels, time, height, width] = output.dims();
+        let grid = output.clone().permute([0, 2, 3, 4, 1]);
+        let grid = grid.reshape([batch, time, height * width, channels]);
+        Seen { output, target: grid.clone(), context: grid, moments }
+    }
+
+    fn predictors(&self) -> &Predictors {
+        &self.predictors
+    }
+
+    fn follow(&mut self, moments: &[Moments]) {
+        follow(&mut self.layers, moments);
+    }
 }
 
-/// ∂L/∂ of everything plastic in a block.
-#[derive(Clone, Debug)]
-pub struct BlockGradients {
-    /// ∂L/∂W.
-    pub weight: Tensor<5>,
-    /// ∂L/∂b.
-    pub bias: Tensor<1>,
-    /// ∂L/∂g.
-    pub gain: Tensor<1>,
-    /// ∂L/∂s.
-    pub shift: Tensor<1>,
+/// Lets running statistics follow what was seen.
+pub(super) fn follow(layers: &mut [LocalConv3d], moments: &[Moments]) {
+    layers.iter_mut().zip(moments).for_each(|(layer, moments)| layer.norm.follow(moments));
 }
 
-impl FilmBlock {
-    /// The numbers and the geometry of a layer.
-    #[must_use]
-    pub fn of(layer: &LocalConv3d) -> Self {
-        Self {
-            weight: layer.weight.weight(),
-            bias: layer.bias.weight(),
-            gain: layer.norm.gain.weight(),
-            shift: layer.norm.shift.weight(),
-            running: [layer.norm.mean.clone(), layer.norm.variance.clone()],
-            spec: layer.spec,
-            statistics: layer.statistics,
+/// The map of the last block, and what every block was normalised with.
+///
+/// # Shapes
+/// - `input`: `[b, i, t, y, x]`, whose gradient is stopped; returns `[b, j, t', y', x']`
+pub(super) fn blocks(layers: &[LocalConv3d], input: &Tensor<5>) -> (Tensor<5>, Vec<Moments>) {
+    let mut map = input.clone().inner().autodiff();
+    let mut moments = Vec::with_capacity(layers.len());
+    for layer in layers {
+        let (output, seen) = block(layer, map);
+        map = output;
+        moments.push(seen);
+    }
+    (map, moments)
+}
+
+/// Convolution, ReLU, batch normalisation, pool.
+fn block(layer: &LocalConv3d, input: Tensor<5>) -> (Tensor<5>, Moments) {
+    let Conv3dSpec { stride, padding, pool, order, .. } = layer.spec;
+    let options = ConvOptions::new(stride, padding, [1; 3], 1);
+    let sum = conv3d(input, layer.weight.weight(), Some(layer.bias.weight()), options);
+    let (map, moments) = match order {
+        NormOrder::AfterRelu => normalised(layer, relu(sum)),
+        NormOrder::BeforeRelu => {
+            let (map, moments) = normalised(layer, sum);
+            (relu(map), moments)
         }
-    }
-
-    /// The block's map, and what it was normalised with.
-    ///
-    /// # Shapes
-    /// - `input`: `[b, i, t, y, x]`; returns `[b, j, t', y', x']`
-    #[must_use]
-    pub fn forward(&self, input: Tensor<5>) -> (Tensor<5>, Moments) {
-        let Conv3dSpec { stride, padding, pool, order, .. } = self.spec;
-        let options = ConvOptions::new(stride, padding, [1; 3], 1);
-        let sum = conv3d(input, self.weight.clone(), Some(self.bias.clone()), options);
-        let (map, moments) = match order {
-            NormOrder::AfterRelu => self.normalise(relu(sum)),
-            NormOrder::BeforeRelu => {
-                let (map, moments) = self.normalise(sum);
-                (relu(map), moments)
-            }
-        };
-        (pooled(map, pool), moments)
-    }
-
-    /// Gradients pass through the mean and the variance of a batch.
-    fn normalise(&self, map: Tensor<5>) -> (Tensor<5>, Moments) {
-        let [batch, _, time, height, width] = map.dims();
-        let count = batch * time * height * width;
-        let (centred, variance, moments) = match self.statistics {
-            Statistics::Batch => {
-                let mean = over_channel(map.clone(), count);
-                let centred = map - mean.clone();
-                let variance = over_channel(centred.clone() * centred.clone(), count);
-                let moments = Moments {
-                    mean: vector(&mean),
-                    variance: vector(&variance),
-                    count: Some(count),
-                };
-                (centred, variance, moments)
-            }
-            Statistics::Running => {
-                let [mean, variance] = self.running.clone();
-                let moments =
-                    Moments { mean: mean.clone(), variance: variance.clone(), count: None };
-                let [mean, variance] = [mean, variance].map(|running| channel(running.autodiff()));
-                (map - mean, variance, moments)
-            }
-        };
-        let normalised = centred / (variance + EPSILON).sqrt();
-        (normalised * channel(self.gain.clone()) + channel(self.shift.clone()), moments)
-    }
-
-    /// The same weights as leaves of a graph.
-    pub(super) fn tracked(&self) -> Self {
-        Self {
-            weight: leaf(&self.weight),
-            bias: leaf(&self.bias),
-            gain: leaf(&self.gain),
-            shift: leaf(&self.shift),
-            ..self.clone()
-        }
-    }
-
-    pub(super) fn gradients(&self, gradients: &Gradients) -> BlockGradients {
-        BlockGradients {
-            weight: gradient(&self.weight, gradients),
-            bias: gradient(&self.bias, gradients),
-            gain: gradient(&self.gain, gradients),
-            shift: gradient(&self.shift, gradients),
-        }
-    }
+    };
+    (pooled(map, pool), moments)
 }
 
-impl BlockGradients {
-    /// One step of a layer down these gradients, and of its running statistics.
-    pub(super) fn descend(self, layer: &mut LocalConv3d, moments: &Moments, by: &Optimizer) {
-        down(&mut layer.weight, self.weight, by);
-        down(&mut layer.bias, self.bias, by);
-        down(&mut layer.norm.gain, self.gain, by);
-        down(&mut layer.norm.shift, self.shift, by);
-        layer.norm.follow(moments);
-    }
-}
-
-/// An update is the negative of a gradient.
-pub(super) fn down<const D: usize>(
-    synapses: &mut Synapses<D>,
-    gradient: Tensor<D>,
-    optimizer: &Optimizer,
-) {
-    synapses.learn(-gradient, optimizer);
+/// Gradients pass through the mean and the variance of a batch.
+fn normalised(layer: &LocalConv3d, map: Tensor<5>) -> (Tensor<5>, Moments) {
+    let norm = &layer.norm;
+    let [batch, _, time, height, width] = map.dims();
+    let count = batch * time * height * width;
+    let (centred, variance, moments) = match layer.statistics {
+        Statistics::Batch => {
+            let mean = over_channel(map.clone(), count);
+            let centred = map - mean.clone();
+            let variance = over_channel(centred.clone() * centred.clone(), count);
+            let moments =
+                Moments { mean: vector(&mean), variance: vector(&variance), count: Some(count) };
+            (centred, variance, moments)
+        }
+        Statistics::Running => {
+            let (mean, variance) = (norm.mean.clone(), norm.variance.clone());
+            let [m, v] = [&mean, &variance].map(|running| channel(running.clone().autodiff()));
+            (map - m, v, Moments { mean, variance, count: None })
+        }
+    };
+    let normalised = centred / (variance + EPSILON).sqrt();
+    (normalised * channel(norm.gain.weight()) + channel(norm.shift.weight()), moments)
 }
 
 /// Mean over everything but the channel, `[1, j, 1, 1, 1]`; axis by axis, so that single precision loses little.

@@ -1,10 +1,30 @@
 //! Comparisons that change a video encoder in place of its own rules.
 
 use burn::tensor::Tensor;
-use clapp_encoders::{LocalConv3d, Stack, Uncut};
+use clapp_encoders::{LocalConv3d, Stack, Statistics, Uncut};
 use clapp_rules::{AllPairs, Draws, Optimizer};
 
-use super::{ClassifierHead, FilmClassifier, FilmTrainer, Rates};
+use super::{
+    block::{blocks, follow},
+    head::{ClassifierHead, kept},
+};
+use crate::{
+    Oracle,
+    oracle::Gradients,
+    parts::{Parts, number},
+};
+
+/// Optimizers of encoder and read-out.
+///
+/// # Paper
+/// `finetune.py`: Adam with weight decay 1e-5, rate 1e-4 for the classifier and a tenth of it for the encoder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Of all blocks.
+    pub encoder: Optimizer,
+    /// Of the read-out.
+    pub head: Optimizer,
+}
 
 /// One step of an encoder down one loss at its last block, back-propagated through all blocks: CPC with
 /// InfoNCE, Hinge Loss CPC with the hinge. Returns the loss.
@@ -41,17 +61,21 @@ pub fn step_end_to_end(
     optimizer: &Optimizer,
     draws: Vec<Draws>,
 ) -> f64 {
-    let layers = std::mem::take(&mut encoder.layers);
-    let lateral = encoder.predictors.pop().expect("an encoder has blocks");
-    let modules = vec![layers.len()];
-    let mut network = FilmTrainer { layers, predictors: vec![lateral], modules, rule: *rule };
-    let loss = network.step(clips, optimizer, &[draws])[0];
-    encoder.layers = network.layers;
-    encoder.predictors.extend(network.predictors);
+    let oracle = Oracle::of(encoder, rule).joined(&[encoder.layers.len()]);
+    let Gradients { loss, module, moments, .. } = oracle.gradients(clips, &[draws]).remove(0);
+    // Weights are then updated where they lie: the encoder is their only owner again.
+    drop(oracle);
+    encoder.layers.descend(&module.layers, optimizer);
+    follow(&mut encoder.layers, &moments);
+    let lateral = encoder.predictors.last_mut().expect("an encoder has blocks");
+    lateral.descend(&module.predictors, optimizer);
     loss
 }
 
-/// One step of an encoder and a read-out of its last block down the cross-entropy of labels; returns it.
+/// One step of an encoder and a read-out of its last block down the cross-entropy of labels, back-propagated
+/// through all blocks; returns it.
+///
+/// From random weights this is the paper's supervised baseline, from learnt ones it is fine-tuning.
 ///
 /// # Shapes
 /// - `clips`: `[b, colour, t, y, x]`; `labels`: a class for every clip; `random` drops features
@@ -59,6 +83,29 @@ pub fn step_end_to_end(
 /// # Panics
 ///
 /// If a shape does not fit, or a label is not a class.
+///
+/// # Paper
+/// Illing et al. 2021, Table 1, supervised on UCF-101; `finetune.py`. Deviations: none.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Distribution, Tensor};
+/// use clapp_baselines::film::{ClassifierHead, Rates, step_supervised};
+/// use clapp_encoders::{Stack, VideoConfig};
+/// use clapp_rules::{AllPairs, Optimizer, Purpose, stream};
+/// let device = Device::flex();
+/// let config = VideoConfig { frames: 36, size: 67, ..VideoConfig::vgg5(1.0 / 32.0)? };
+/// let mut encoder = Stack::video(&config, &AllPairs::clapp_s(), 2, &device)?;
+/// let mut random = stream(2, Purpose::Probe, [0; 4]);
+/// let mut head = ClassifierHead::init(16, 2, &device, &mut random);
+/// let rates = Rates { encoder: Optimizer::adam(1e-5), head: Optimizer::adam(1e-4) };
+/// let clips = Tensor::<5>::random([4, 3, 36, 67, 67], Distribution::Normal(0.0, 1.0), &device);
+/// let labelled = (&clips, &[0, 1, 0, 1][..]);
+/// let loss = step_supervised(&mut encoder, &mut head, labelled, &rates, &mut random);
+/// assert!(loss.is_finite());
+/// # Ok::<(), clapp_encoders::EncoderError>(())
+/// ```
 pub fn step_supervised(
     encoder: &mut Stack<LocalConv3d, Uncut<5>>,
     head: &mut ClassifierHead,
@@ -66,9 +113,20 @@ pub fn step_supervised(
     rates: &Rates,
     random: &mut dyn rand::Rng,
 ) -> f64 {
-    let layers = std::mem::take(&mut encoder.layers);
-    let mut classifier = FilmClassifier::new(layers, head.clone());
-    let loss = classifier.step(clips, labels, rates, random);
-    (encoder.layers, *head) = (classifier.layers, classifier.head);
-    loss
+    for layer in &mut encoder.layers {
+        layer.statistics = Statistics::Batch;
+    }
+    let (layers, tracked) = (encoder.layers.tracked(), head.tracked());
+    let (map, moments) = blocks(&layers, clips);
+    let [batch, channels, _, height, width] = map.dims();
+    let kept = kept([batch, channels * height * width], &map.device(), random);
+    let (loss, features) = tracked.loss(map, labels, kept);
+    let gradients = loss.backward();
+    let (by_layers, by_head) = (layers.gradients(&gradients), tracked.gradients(&gradients));
+    drop((layers, tracked));
+    encoder.layers.descend(&by_layers, &rates.encoder);
+    follow(&mut encoder.layers, &moments);
+    head.descend(&by_head, &rates.head);
+    head.norm.follow(&features);
+    number(&loss)
 }

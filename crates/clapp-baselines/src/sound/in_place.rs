@@ -1,14 +1,14 @@
 //! Comparisons that change an encoder in place of its own rules.
 
 use burn::tensor::Tensor;
-use clapp_encoders::{DrawPairs, GruActivity, GruUpdate, LocalGru, SoundEncoder, SoundLearner};
-use clapp_rules::{Draws, Optimizer, PredictorUpdate, Rule, Watched};
+use clapp_encoders::{DrawPairs, GruUpdate, LocalGru, SoundEncoder, SoundLearner};
+use clapp_rules::{Draws, Optimizer, Rule, Watched};
 
 use super::{
-    layers::{GruWeights, Stop, gru},
-    network::{SoundGradients, SoundNetwork},
-    weights::{LayerGradients, descend},
+    layers::{Stop, gru},
+    module::SoundModule,
 };
+use crate::{Oracle, oracle::Gradients, parts::Parts};
 
 /// Changes of a recurrent layer by back-propagation through time, for a modulation of its states.
 ///
@@ -19,7 +19,9 @@ use super::{
 /// passed back through gates and other neurons, which e-prop leaves out.
 ///
 /// # Shapes
-/// - `activity`: of the layer, for what it heard; `modulation`: `[batch, time, 1, unit]`
+/// - `input`: `[batch, time, input]`; `modulation`: `[batch, time, 1, unit]`
+///
+/// `stop` is [`Stop::Nowhere`] for back-propagation through time; with another, less credit is passed back.
 ///
 /// # Panics
 ///
@@ -34,22 +36,34 @@ use super::{
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_baselines::{disagreement, sound::through_time};
+/// use clapp_baselines::{disagreement, sound::{Stop, through_time}};
 /// use clapp_encoders::{LocalActivity, LocalGru, LocalLayer, Recurrence};
 /// use clapp_random::{Purpose, stream};
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
 /// let layer = LocalGru::init(3, 2, Recurrence::EProp, &Device::flex(), &mut random);
-/// let activity = layer.forward(&Tensor::ones([4, 1, 3], &Device::flex()));
-/// let told = activity.representation();
-/// let [local, back] = [layer.delta(&activity, told.clone()), through_time(&layer, &activity, told)];
+/// let input = Tensor::ones([4, 1, 3], &Device::flex());
+/// let activity = layer.forward(&input);
+/// let (told, local) = (activity.representation(), layer.delta(&activity, activity.representation()));
+/// let back = through_time(&layer, &input, told, Stop::Nowhere);
 /// assert!(disagreement(&local.input, &(-back.input)) < 1e-6);
 /// ```
 #[must_use]
-pub fn through_time(layer: &LocalGru, activity: &GruActivity, modulation: Tensor<4>) -> GruUpdate {
-    let weights = GruWeights::of(layer).tracked();
-    let states = gru(&activity.input().inner().autodiff(), &weights, Stop::Nowhere);
+pub fn through_time(
+    layer: &LocalGru,
+    input: &Tensor<3>,
+    modulation: Tensor<4>,
+    stop: Stop,
+) -> GruUpdate {
+    let layer = layer.tracked();
+    let states = gru(&input.clone().inner().autodiff(), &layer, stop);
     let told = modulation.inner().autodiff().reshape(states.dims());
-    weights.gradients(&(states * told).sum().backward())
+    let delta = layer.gradients(&(states * told).sum().backward());
+    GruUpdate {
+        input: delta.input.weight(),
+        recurrent: delta.recurrent.weight(),
+        input_bias: delta.input_bias.weight(),
+        recurrent_bias: delta.recurrent_bias.weight(),
+    }
 }
 
 /// One step of an encoder whose recurrent layer learns by back-propagation through time.
@@ -58,7 +72,7 @@ pub fn through_time(layer: &LocalGru, activity: &GruActivity, modulation: Tensor
 /// reach them.
 ///
 /// # Shapes
-/// - `waves`: `[batch, 1, samples]`; returns numbers to watch of every layer, the recurrent one last
+/// - `waves`: `[batch, 1, samples]`; returns the metrics of every layer, the recurrent one last
 ///
 /// # Panics
 ///
@@ -74,7 +88,8 @@ pub fn step_through_time(
     encoder.visit(contrast.as_ref(), waves, rule, draw, &mut |layer, predictors| {
         let update = match layer {
             SoundLearner::Recurrent(gru, learnt) => {
-                let delta = through_time(gru, &learnt.activity, learnt.modulation);
+                let input = learnt.activity.input();
+                let delta = through_time(gru, &input, learnt.modulation, Stop::Nowhere);
                 gru.apply(delta, optimizer);
                 learnt.update
             }
@@ -96,7 +111,7 @@ pub fn step_through_time(
 ///
 /// # Panics
 ///
-/// As [`SoundNetwork::gradients`].
+/// As [`Oracle::gradients`].
 ///
 /// # Example
 ///
@@ -120,22 +135,20 @@ pub fn step_end_to_end(
     optimizer: &Optimizer,
     draws: Vec<Draws>,
 ) -> f64 {
-    let network = SoundNetwork::end_to_end(encoder, rule);
-    let mut gradients = network.gradients(waves, &[draws]);
+    let oracle = Oracle::end_to_end(encoder, rule);
+    let Gradients { loss, module, .. } = oracle.gradients(waves, &[draws]).remove(0);
     // Weights are then updated where they lie: the encoder is their only owner again.
-    drop(network);
-    let gradients = gradients.pop().expect("one module has one set of gradients");
-    let SoundGradients { loss, convolutions, recurrent, predictors } = gradients;
-    let layers = LayerGradients { convolutions, recurrent };
+    drop(oracle);
+    let SoundModule { layers, predictors, .. } = module;
     let stack = &mut encoder.convolutions;
-    let top = encoder.recurrent.as_mut();
-    let (gru, lateral) = match top {
-        Some(top) => (Some(&mut top.gru), Some(&mut top.predictors)),
-        None => (None, stack.predictors.last_mut()),
+    stack.layers.descend(&layers.convolutions, optimizer);
+    let lateral = match (&mut encoder.recurrent, &layers.recurrent) {
+        (Some(top), Some(gradients)) => {
+            top.gru.descend(gradients, optimizer);
+            &mut top.predictors
+        }
+        _ => stack.predictors.last_mut().expect("an encoder has layers"),
     };
-    descend(&mut stack.layers, gru, layers, optimizer);
-    let PredictorUpdate { w_pred, w_retro } = predictors;
-    let update = PredictorUpdate { w_pred: -w_pred, w_retro: w_retro.map(|delta| -delta) };
-    lateral.expect("an encoder has layers").learn(update, optimizer);
+    lateral.descend(&predictors, optimizer);
     loss
 }

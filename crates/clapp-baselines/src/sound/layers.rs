@@ -1,41 +1,49 @@
 //! Layers of sound as tensor operations that can be differentiated.
 
 use burn::tensor::{
-    Gradients, Tensor,
+    Tensor,
     activation::{relu, sigmoid, tanh},
     module::conv1d,
     ops::ConvOptions,
 };
-use clapp_encoders::{Conv1dSpec, GruUpdate, LocalGru};
+use clapp_encoders::{LocalConv1d, LocalGru};
 
-use crate::oracle::{gradient, leaf};
+use crate::parts::parts;
 
-/// ρ(W ∗ x + b) over time.
-///
-/// # Shapes
-/// - `input`: `[batch, time, i]`; `weight`: `[j, i, τ]`; `bias`: `[j]`; returns `[batch, time', j]`
-///
-/// ```
-/// use burn::tensor::{Device, Tensor};
-/// use clapp_baselines::sound::convolve;
-/// use clapp_encoders::Conv1dSpec;
-/// let device = Device::flex();
-/// let wave = Tensor::<3>::from_floats([[[0.0], [2.0], [1.0]]], &device);
-/// let rise = Tensor::<3>::from_floats([[[-1.0, 1.0]]], &device);
-/// let spec = Conv1dSpec { kernel: 2, stride: 1, padding: 0 };
-/// let output = convolve(wave, rise, Tensor::zeros([1], &device), spec);
-/// assert_eq!(output.into_data().try_to_vec::<f32>().unwrap(), [2.0, 0.0]);
-/// ```
-#[must_use]
-pub fn convolve(
-    input: Tensor<3>,
-    weight: Tensor<3>,
-    bias: Tensor<1>,
-    spec: Conv1dSpec,
-) -> Tensor<3> {
-    let options = ConvOptions::new([spec.stride], [spec.padding], [1], 1);
-    let map = conv1d(input.swap_dims(1, 2), weight, Some(bias), options);
-    relu(map).swap_dims(1, 2)
+/// Convolutions in order, and a recurrent layer on top or none.
+#[derive(Clone, Debug)]
+pub struct SoundLayers {
+    /// The convolutions.
+    pub convolutions: Vec<LocalConv1d>,
+    /// The recurrent layer.
+    pub recurrent: Option<LocalGru>,
+}
+
+parts! {
+    SoundLayers: convolutions, recurrent;
+}
+
+impl SoundLayers {
+    /// Output of the last convolution, and what the loss sees: states of the recurrent layer if there is
+    /// one.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, time, channel]`
+    pub(super) fn forward(&self, input: Tensor<3>, stop: Stop) -> (Tensor<3>, Tensor<3>) {
+        let output = self.convolutions.iter().fold(input, convolved);
+        let seen = match &self.recurrent {
+            Some(layer) => gru(&output, layer, stop),
+            None => output.clone(),
+        };
+        (output, seen)
+    }
+}
+
+/// ρ(W ∗ x + b) over time, `[batch, time, channel]`.
+fn convolved(input: Tensor<3>, layer: &LocalConv1d) -> Tensor<3> {
+    let options = ConvOptions::new([layer.spec.stride], [layer.spec.padding], [1], 1);
+    let (weight, bias) = (layer.weight.weight(), layer.bias.weight());
+    relu(conv1d(input.swap_dims(1, 2), weight, Some(bias), options)).swap_dims(1, 2)
 }
 
 /// Where the gradient of the state before, h⁻, is stopped.
@@ -53,59 +61,7 @@ pub enum Stop {
     Everywhere,
 }
 
-/// Weights of a recurrent layer, gates in the order r, ζ, n.
-#[derive(Clone, Debug)]
-pub struct GruWeights {
-    /// W_i, `[3 · unit, input]`.
-    pub input: Tensor<2>,
-    /// W_h, `[3 · unit, unit]`.
-    pub recurrent: Tensor<2>,
-    /// b_i, `[3 · unit]`.
-    pub input_bias: Tensor<1>,
-    /// b_h, `[3 · unit]`.
-    pub recurrent_bias: Tensor<1>,
-}
-
-impl GruWeights {
-    /// The weights of a layer.
-    #[must_use]
-    pub fn of(layer: &LocalGru) -> Self {
-        Self {
-            input: layer.input.weight(),
-            recurrent: layer.recurrent.weight(),
-            input_bias: layer.input_bias.weight(),
-            recurrent_bias: layer.recurrent_bias.weight(),
-        }
-    }
-
-    /// The same weights as leaves of a graph.
-    #[must_use]
-    pub fn tracked(&self) -> Self {
-        Self {
-            input: leaf(&self.input),
-            recurrent: leaf(&self.recurrent),
-            input_bias: leaf(&self.input_bias),
-            recurrent_bias: leaf(&self.recurrent_bias),
-        }
-    }
-
-    /// Gradients of tracked weights.
-    ///
-    /// # Panics
-    ///
-    /// If a weight took no part in what was differentiated.
-    #[must_use]
-    pub fn gradients(&self, gradients: &Gradients) -> GruUpdate {
-        GruUpdate {
-            input: gradient(&self.input, gradients),
-            recurrent: gradient(&self.recurrent, gradients),
-            input_bias: gradient(&self.input_bias, gradients),
-            recurrent_bias: gradient(&self.recurrent_bias, gradients),
-        }
-    }
-}
-
-/// States of a recurrent layer.
+/// States of a recurrent layer, gates in the order r, ζ, n.
 ///
 /// # Shapes
 /// - `input`: `[batch, time, input]`; returns `[batch, time, unit]`
@@ -115,23 +71,25 @@ impl GruWeights {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_baselines::sound::{GruWeights, Stop, gru};
+/// use clapp_baselines::sound::{Stop, gru};
+/// use clapp_encoders::{LocalGru, Recurrence};
+/// use clapp_rules::Synapses;
 /// let device = Device::flex();
-/// let weights = GruWeights {
-///     input: Tensor::zeros([3, 1], &device),
-///     recurrent: Tensor::zeros([3, 1], &device),
-///     input_bias: Tensor::from_floats([0.0, 0.0, 100.0], &device),
-///     recurrent_bias: Tensor::zeros([3], &device),
+/// let layer = LocalGru {
+///     input: Synapses::new(Tensor::zeros([3, 1], &device)),
+///     recurrent: Synapses::new(Tensor::zeros([3, 1], &device)),
+///     input_bias: Synapses::new(Tensor::from_floats([0.0, 0.0, 100.0], &device)),
+///     recurrent_bias: Synapses::new(Tensor::zeros([3], &device)),
+///     recurrence: Recurrence::EProp,
 /// };
 /// // Half of the old state, half of a candidate of 1.
-/// let states = gru(&Tensor::ones([1, 2, 1], &device), &weights, Stop::Nowhere);
+/// let states = gru(&Tensor::ones([1, 2, 1], &device), &layer, Stop::Nowhere);
 /// assert_eq!(states.into_data().try_to_vec::<f32>().unwrap(), [0.5, 0.75]);
 /// ```
 #[must_use]
-pub fn gru(input: &Tensor<3>, weights: &GruWeights, stop: Stop) -> Tensor<3> {
-    let [batch, time, inputs] = input.dims();
-    let [_, units] = weights.recurrent.dims();
-    let gate = |index: usize| Gate::new(weights, index);
+pub fn gru(input: &Tensor<3>, layer: &LocalGru, stop: Stop) -> Tensor<3> {
+    let ([batch, time, inputs], units) = (input.dims(), layer.units());
+    let gate = |index: usize| Gate::new(layer, index);
     let [reset, update, candidate] = [gate(0), gate(1), gate(2)];
     let options = (&input.device(), input.dtype());
     let mut state = Tensor::<2>::zeros([batch, units], options);
@@ -158,15 +116,15 @@ struct Gate {
 }
 
 impl Gate {
-    fn new(weights: &GruWeights, index: usize) -> Self {
-        let [_, units] = weights.recurrent.dims();
-        let matrix = |of: &Tensor<2>| of.clone().narrow(0, index * units, units);
-        let bias = |of: &Tensor<1>| of.clone().narrow(0, index * units, units).reshape([1, units]);
+    fn new(layer: &LocalGru, index: usize) -> Self {
+        let units = layer.units();
+        let matrix = |of: Tensor<2>| of.narrow(0, index * units, units);
+        let bias = |of: Tensor<1>| of.narrow(0, index * units, units).reshape([1, units]);
         Self {
-            input: matrix(&weights.input),
-            recurrent: matrix(&weights.recurrent),
-            input_bias: bias(&weights.input_bias),
-            recurrent_bias: bias(&weights.recurrent_bias),
+            input: matrix(layer.input.weight()),
+            recurrent: matrix(layer.recurrent.weight()),
+            input_bias: bias(layer.input_bias.weight()),
+            recurrent_bias: bias(layer.recurrent_bias.weight()),
         }
     }
 

@@ -3,9 +3,9 @@
 //!
 //! | method | what | modules |
 //! |---|---|---|
-//! | CPC | InfoNCE at the recurrent layer, end to end | [`step_end_to_end`], [`SoundNetwork::end_to_end`] |
+//! | CPC | InfoNCE at the recurrent layer, end to end | [`step_end_to_end`], [`Oracle::end_to_end`](crate::Oracle::end_to_end) |
 //! | Hinge Loss CPC | the hinge there | the same with [`Rule::clapp_s_sound`](clapp_rules::Rule::clapp_s_sound) |
-//! | CLAPP-s and layer-wise GIM with BPTT | local convolutions; the recurrent layer through time | [`step_through_time`], [`SoundNetwork::layer_wise`] |
+//! | CLAPP-s and layer-wise GIM with BPTT | local convolutions; the recurrent layer through time | [`step_through_time`], [`Oracle::layer_wise`](crate::Oracle::layer_wise) |
 //! | supervised, greedy supervised | phones, end to end or at every layer | [`PhoneLearner`] |
 //!
 //! Convolutions and recurrence are written here once more, with burn's plain operations, so that they can
@@ -14,12 +14,10 @@
 mod frames;
 mod in_place;
 mod layers;
-mod network;
+mod module;
 mod phones;
-mod weights;
 
-pub use frames::{adaptive_frames, cross_entropy};
 pub use in_place::{step_end_to_end, step_through_time, through_time};
-pub use layers::{GruWeights, Stop, convolve, gru};
-pub use network::{SoundGradients, SoundModule, SoundNetwork};
-pub use phones::{Head, PhoneLearner, PhoneStep};
+pub use layers::{SoundLayers, Stop, gru};
+pub use module::SoundModule;
+pub use phones::{PhoneLearner, PhoneStep};

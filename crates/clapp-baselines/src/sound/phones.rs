@@ -3,23 +3,29 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
-use clapp_encoders::{LocalConv1d, LocalGru, SoundEncoder};
+use clapp_encoders::{LocalGru, SoundEncoder};
 use clapp_rules::{Optimizer, State, StateError, Synapses};
 
 use super::{
-    frames::{adaptive_frames, cross_entropy},
-    layers::Stop,
-    weights::{Weights, descend, number},
+    frames::adaptive_frames,
+    layers::{SoundLayers, Stop},
 };
-use crate::oracle::{gradient, leaf};
+use crate::{
+    labels::cross_entropy,
+    parts::{Parts, number, parts},
+};
 
 /// A linear read-out of phones from frames.
 #[derive(Clone, Debug)]
-pub struct Head {
+struct Head {
     /// W, `[class, channel]`.
-    pub weight: Synapses<2>,
+    weight: Synapses<2>,
     /// b, `[class]`.
-    pub bias: Synapses<1>,
+    bias: Synapses<1>,
+}
+
+parts! {
+    Head: weight, bias;
 }
 
 /// Layers between two gradient stops: some convolutions, and the recurrent layer or not.
@@ -115,7 +121,7 @@ impl PhoneLearner {
     ) -> Self {
         let encoder = encoder.clone();
         let heads = spans.iter().map(|span| {
-            let channels = span.channels(&encoder);
+            let channels = span.of(&encoder).channels();
             Head::init(channels, classes, device, random)
         });
         let heads = heads.collect();
@@ -143,16 +149,14 @@ impl PhoneLearner {
             labels.len()
         );
         let frames = labels.len() / batch;
-        let weights =
-            |span: &Span| Weights::tracked(span.layers(&self.encoder), span.gru(&self.encoder));
-        let tracked: Vec<Weights> = self.spans.iter().map(weights).collect();
-        let leaves = |head: &Head| (leaf(&head.weight.weight()), leaf(&head.bias.weight()));
-        let heads: Vec<_> = self.heads.iter().map(leaves).collect();
+        let layers = self.spans.iter().map(|span| span.of(&self.encoder).tracked());
+        let layers: Vec<SoundLayers> = layers.collect();
+        let heads = self.heads.tracked();
         let mut below = waves.clone().inner().autodiff().swap_dims(1, 2);
         let (mut losses, mut accuracies) = (Vec::new(), Vec::new());
-        for (weights, head) in tracked.iter().zip(&heads) {
-            let (output, context) = weights.forward(below.detach(), Stop::Nowhere);
-            let logits = read_out(head, context, frames);
+        for (layers, head) in layers.iter().zip(&heads) {
+            let (output, context) = layers.forward(below.detach(), Stop::Nowhere);
+            let logits = head.read_out(context, frames);
             let [_, _, classes] = logits.dims();
             let logits = logits.reshape([batch * frames, classes]);
             accuracies.push(accuracy(&logits.clone().inner(), labels));
@@ -160,16 +164,18 @@ impl PhoneLearner {
             below = output;
         }
         let gradients = Tensor::cat(losses.clone(), 0).sum().backward();
-        let spans = self.spans.iter().zip(&mut self.heads).zip(tracked.iter().zip(&heads));
-        for ((span, head), (weights, (weight, bias))) in spans {
+        let (by_layers, by_heads) = (layers.gradients(&gradients), heads.gradients(&gradients));
+        drop((layers, heads));
+        for (span, gradients) in self.spans.iter().zip(by_layers) {
             let stack = &mut self.encoder.convolutions;
-            let top = self.encoder.recurrent.as_mut().filter(|_| span.recurrent);
-            let (layers, gru) = (span.convolutions.clone(), top.map(|top| &mut top.gru));
-            let changes = weights.gradients(&gradients);
-            descend(&mut stack.layers[layers], gru, changes, optimizer);
-            head.weight.learn(-gradient(weight, &gradients), optimizer);
-            head.bias.learn(-gradient(bias, &gradients), optimizer);
+            let layers = &mut stack.layers[span.convolutions.clone()];
+            layers.descend(&gradients.convolutions, optimizer);
+            if let (Some(top), Some(gradients)) = (&mut self.encoder.recurrent, gradients.recurrent)
+            {
+                top.gru.descend(&gradients, optimizer);
+            }
         }
+        self.heads.descend(&by_heads, optimizer);
         PhoneStep { losses: losses.iter().map(number).collect(), accuracies }
     }
 
@@ -182,10 +188,8 @@ impl PhoneLearner {
         let mut below = waves.clone().swap_dims(1, 2);
         let mut all = Vec::with_capacity(self.spans.len());
         for (span, head) in self.spans.iter().zip(&self.heads) {
-            let weights = Weights::of(span.layers(&self.encoder), span.gru(&self.encoder));
-            let (output, context) = weights.forward(below, Stop::Nowhere);
-            let head = (head.weight.weight(), head.bias.weight());
-            all.push(read_out(&head, context, frames));
+            let (output, context) = span.of(&self.encoder).forward(below, Stop::Nowhere);
+            all.push(head.read_out(context, frames));
             below = output;
         }
         all
@@ -231,29 +235,30 @@ impl Head {
             bias: Synapses::uniform([classes], bound, device, random),
         }
     }
+
+    /// Logits of frames at the rate of labels, `[batch, frames, class]`.
+    fn read_out(&self, context: Tensor<3>, frames: usize) -> Tensor<3> {
+        let [classes, channels] = self.weight.weight().dims();
+        let context = adaptive_frames(context, frames);
+        let weight = self.weight.weight().reshape([1, classes, channels]).swap_dims(1, 2);
+        context.matmul(weight) + self.bias.weight().reshape([1, 1, classes])
+    }
 }
 
 impl Span {
-    fn layers<'a>(&self, encoder: &'a SoundEncoder) -> &'a [LocalConv1d] {
-        &encoder.convolutions.layers[self.convolutions.clone()]
-    }
-
-    fn gru<'a>(&self, encoder: &'a SoundEncoder) -> Option<&'a LocalGru> {
-        encoder.recurrent.as_ref().filter(|_| self.recurrent).map(|top| &top.gru)
-    }
-
-    /// Channels of its last layer.
-    fn channels(&self, encoder: &SoundEncoder) -> usize {
-        let last = self.layers(encoder).last().map(|layer| layer.bias.weight().dims()[0]);
-        self.gru(encoder).map(LocalGru::units).or(last).expect("an encoder has layers")
+    fn of(&self, encoder: &SoundEncoder) -> SoundLayers {
+        let recurrent = encoder.recurrent.as_ref().filter(|_| self.recurrent);
+        SoundLayers {
+            convolutions: encoder.convolutions.layers[self.convolutions.clone()].to_vec(),
+            recurrent: recurrent.map(|top| top.gru.clone()),
+        }
     }
 }
 
-/// Logits of frames at the rate of labels, `[batch, frames, class]`.
-fn read_out(head: &(Tensor<2>, Tensor<1>), context: Tensor<3>, frames: usize) -> Tensor<3> {
-    let (weight, bias) = head;
-    let [classes, channels] = weight.dims();
-    let context = adaptive_frames(context, frames);
-    let weight = weight.clone().reshape([1, classes, channels]).swap_dims(1, 2);
-    context.matmul(weight) + bias.clone().reshape([1, 1, classes])
+impl SoundLayers {
+    /// Channels of its last layer.
+    fn channels(&self) -> usize {
+        let last = self.convolutions.last().map(|layer| layer.bias.weight().dims()[0]);
+        self.recurrent.as_ref().map(LocalGru::units).or(last).expect("an encoder has layers")
+    }
 }
