@@ -8,7 +8,7 @@ use burn::tensor::{
 };
 use clapp_backend::Pool;
 use clapp_encoders::{LocalConv2d, PatchGrid};
-use clapp_rules::Predictors;
+use clapp_rules::Lateral;
 
 use crate::{
     Oracle,
@@ -47,8 +47,8 @@ impl Differentiable for Module<LocalConv2d> {
         }
     }
 
-    fn predictors(&self) -> &Predictors {
-        &self.predictors
+    fn lateral(&self) -> &Lateral {
+        &self.lateral
     }
 }
 

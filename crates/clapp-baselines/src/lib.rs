@@ -23,7 +23,7 @@
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
 //! use clapp_baselines::{Oracle, disagreement};
-//! use clapp_encoders::{Context, EncoderConfig, Stack};
+//! use clapp_encoders::{Context, EncoderConfig, Learnt, Stack};
 //! use clapp_random::{Purpose, stream};
 //! use clapp_rules::Rule;
 //!
@@ -38,15 +38,19 @@
 //! let oracle = Oracle::of(&stack, &rule);
 //! let gradients = oracle.gradients(&images, &(0..6).map(draws).collect::<Vec<_>>());
 //!
-//! let (contrast, mut l) = (rule.contrast(), 0);
-//! let mut draw = |l: usize, _| draws(l as u64);
-//! stack.visit(contrast.as_ref(), images, &rule, &mut draw, &mut |layer, _, learnt| {
-//!     let delta = layer.delta(&learnt.activity, learnt.modulation);
-//!     let gradient = &gradients[l].module.layers[0];
-//!     assert!(disagreement(&delta.weight, &gradient.weight.weight()) < 1e-5);
-//!     l += 1;
+//! let mut draw = |l: usize, grid| {
+//!     draws(l as u64).iter().map(|draws| draws.rows(grid)).collect()
+//! };
+//! let mut compared = 0;
+//! stack.visit(images, &rule, &mut draw, &mut |learnt| {
+//!     if let Learnt::Layer { index, layer, activity, told } = learnt {
+//!         let delta = layer.change(&activity, told);
+//!         let gradient = &gradients[index].module.layers[0];
+//!         assert!(disagreement(&delta.weight, &gradient.weight.weight()) < 1e-5);
+//!         compared += 1;
+//!     }
 //! });
-//! assert_eq!(l, 6);
+//! assert_eq!(compared, 6);
 //! ```
 //!
 //! # Extending

@@ -6,8 +6,8 @@
 //! another order than the rules do (the score is c · (W_predᵀ z) here, z · (W_pred c) there).
 
 use burn::tensor::Tensor;
-use clapp_encoders::{Context, Moments, Stack};
-use clapp_rules::{Draws, Optimizer, Predictors};
+use clapp_encoders::{Context, Moments, Prediction, Stack};
+use clapp_rules::{Draws, Lateral, Optimizer};
 
 use crate::{
     loss::{Loss, ModuleLoss},
@@ -56,13 +56,13 @@ pub struct Module<L> {
     /// Layers in order; one for a layer that learns locally.
     pub layers: Vec<L>,
     /// W_pred, and W_retro if there is one.
-    pub predictors: Predictors,
+    pub lateral: Lateral,
 }
 
 impl<L: Parts> Parts for Module<L> {
     fn each<V: crate::parts::Visit>(&mut self, other: &Self, visit: &mut V) {
         self.layers.each(&other.layers, visit);
-        self.predictors.each(&other.predictors, visit);
+        self.lateral.each(&other.lateral, visit);
     }
 }
 
@@ -82,7 +82,7 @@ pub trait Differentiable: Parts + Clone {
     fn forward(&self, below: &Self::Data) -> Seen<Self::Data>;
 
     /// Lateral weights of its loss.
-    fn predictors(&self) -> &Predictors;
+    fn lateral(&self) -> &Lateral;
 
     /// Lets running statistics follow what was seen.
     fn follow(&mut self, _moments: &[Moments]) {}
@@ -144,11 +144,11 @@ impl<M: Differentiable> Oracle<M> {
             .enumerate()
             .map(|(m, (module, draws))| {
                 let (target, own, _) = &all[m];
-                let context = match self.context {
-                    Context::LayerAbove => all.get(m + 1).map_or(target, |(above, ..)| above),
-                    Context::SameLayer => own,
+                let context = match self.context.of(m, all.len()) {
+                    other if other == m => own,
+                    other => &all[other].0,
                 };
-                self.loss.of_module([target, context], module.predictors(), draws)
+                self.loss.of_module([target, context], module.lateral(), draws)
             })
             .collect();
         let total = Tensor::cat(losses.iter().map(|loss| loss.descended.clone()).collect(), 0);
@@ -192,15 +192,17 @@ where
     where
         Loss: From<&'a R>,
     {
-        let layers = stack.layers.iter().zip(&stack.predictors);
-        let module = |(layer, predictors): (&L, &Predictors)| Module {
+        let layers = stack.layers.iter().zip(&stack.predictions);
+        let module = |(layer, prediction): (&L, &Prediction)| Module {
             layers: vec![layer.clone()],
-            predictors: predictors.clone(),
+            lateral: prediction.lateral.clone(),
         };
+        let above =
+            stack.predictions.iter().any(|prediction| prediction.context > prediction.target);
         Self {
             cut: stack.cut.clone(),
             modules: layers.map(module).collect(),
-            context: stack.context,
+            context: if above { Context::LayerAbove } else { Context::SameLayer },
             loss: rule.into(),
         }
     }
@@ -222,7 +224,7 @@ where
         let join = |&size: &usize| {
             let join = |lower: Module<L>, upper: Module<L>| Module {
                 layers: lower.layers.into_iter().chain(upper.layers).collect(),
-                predictors: upper.predictors,
+                lateral: upper.lateral,
             };
             rest.by_ref().take(size).reduce(join).expect("a module has a layer")
         };

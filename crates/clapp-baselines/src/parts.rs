@@ -2,7 +2,7 @@
 
 use burn::tensor::{FloatDType, Gradients, Tensor};
 use clapp_encoders::{ChannelNorm, LocalConv1d, LocalConv2d, LocalConv3d, LocalGru};
-use clapp_rules::{Optimizer, Predictors, Synapses};
+use clapp_rules::{Lateral, Optimizer, Synapses};
 
 /// What is done to a weight, given the one in the same place of another network.
 pub trait Visit {
@@ -110,7 +110,14 @@ parts! {
     LocalConv3d: weight, bias, norm;
     ChannelNorm: gain, shift;
     LocalGru: input, recurrent, input_bias, recurrent_bias;
-    Predictors: w_pred, w_retro;
+}
+
+impl Parts for Lateral {
+    fn each<V: Visit>(&mut self, other: &Self, visit: &mut V) {
+        for (name, part) in self.synapses_mut() {
+            part.each(other.synapses(name), visit);
+        }
+    }
 }
 
 struct Track;

@@ -141,6 +141,27 @@ pub trait AnyActivity {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
+impl dyn Layer {
+    /// The layer as what it is, if it is of that kind.
+    #[must_use]
+    pub fn downcast_ref<L: 'static>(&self) -> Option<&L> {
+        self.as_any().downcast_ref()
+    }
+
+    /// The layer as what it is, to change it.
+    pub fn downcast_mut<L: 'static>(&mut self) -> Option<&mut L> {
+        self.as_any_mut().downcast_mut()
+    }
+}
+
+impl dyn AnyActivity {
+    /// The activity as what it is, if it is of that kind.
+    #[must_use]
+    pub fn downcast<A: 'static>(self: Box<Self>) -> Option<A> {
+        self.into_any().downcast().ok().map(|own| *own)
+    }
+}
+
 impl<A: LocalActivity + 'static> AnyActivity for A
 where
     A::Output: Carried,
@@ -175,9 +196,9 @@ where
         told: Modulation,
         optimizer: &dyn Optimize,
     ) {
-        let own = activity.into_any().downcast::<L::Activity>();
-        let own = own.unwrap_or_else(|_| panic!("layer: expected its own activity, got another's"));
-        self.learn(*own, told, optimizer);
+        let own = activity.downcast::<L::Activity>();
+        let own = own.expect("layer: expected its own activity, got another's");
+        self.learn(own, told, optimizer);
     }
 
     fn save_any(&self, name: &str, state: &mut State) {

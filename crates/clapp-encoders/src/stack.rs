@@ -238,7 +238,7 @@ impl<C> Stack<Box<dyn Layer>, C> {
     /// If it is of another kind.
     #[must_use]
     pub fn layer<L: 'static>(&self, index: usize) -> &L {
-        let layer = self.layers[index].as_any().downcast_ref();
+        let layer = self.layers[index].downcast_ref();
         layer.unwrap_or_else(|| {
             panic!("stack: expected layer {index} of another kind, got {:?}", self.layers[index])
         })
@@ -251,7 +251,7 @@ impl<C> Stack<Box<dyn Layer>, C> {
     /// If it is of another kind.
     #[must_use]
     pub fn layer_mut<L: 'static>(&mut self, index: usize) -> &mut L {
-        let layer = self.layers[index].as_any_mut().downcast_mut();
+        let layer = self.layers[index].downcast_mut();
         layer.unwrap_or_else(|| panic!("stack: expected layer {index} of another kind"))
     }
 }

@@ -1,16 +1,15 @@
 //! Losses, representations and updates of layers that learn locally against the values of the authors' code.
 
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, DType, Device, Tensor};
 use clapp_backend::Arithmetic;
 use clapp_encoders::{
-    Context, GruUpdate, LocalActivity, LocalLayer, Recurrence, Recurrent, SoundEncoder,
-    SoundLearner, Stack, TargetSide, Wave,
+    GruUpdate, Layer, LocalActivity, LocalLayer, Prediction, Recurrence, SoundEncoder, Stack, Wave,
 };
-use clapp_rules::Draws;
 use clapp_testing::golden::{
     Bounds, EncoderSetUp, F32, F32_FAST, F64, GRU_NAMES, Golden, GruSetUp, Report, Sound,
     SoundSetUp, Video, Vision, compare_files, module_gru_names,
 };
+use clapp_testing::steps::{SoundDelta, rows, sound_delta, visit};
 
 /// Tensors of the files in `golden`, in all precisions.
 const COMPARED: usize = 1601;
@@ -46,27 +45,25 @@ fn check_images(
 ) {
     let on = (&Device::flex(), bounds.dtype);
     let (rule, mut stack) = (vision.rule(), vision.stack(on, arithmetic));
-    let (contrast, images) = (rule.contrast(), golden.tensor::<4>("input", on));
-    let (mut module, mut losses) = (0, Vec::new());
-    let mut draw = |module: usize, _| vision.draws(module);
-    stack.visit(contrast.as_ref(), images, &rule, &mut draw, &mut |layer, _, learnt| {
-        let m = format!("module{module}");
+    let (images, mut losses) = (golden.tensor::<4>("input", on), Vec::new());
+    let mut draw = |module: usize, grid| rows(&vision.draws(module), grid);
+    visit(&mut stack, images, &rule, &mut draw, &mut |layer, learnt| {
+        let m = format!("module{}", learnt.index);
         let z = learnt.activity.representation().permute([0, 3, 1, 2]);
         report.value(&format!("{m}.representation"), z);
         let delta = layer.delta(&learnt.activity, learnt.modulation);
         report.update(&format!("{m}.conv0.weight"), delta.weight);
         report.update(&format!("{m}.conv0.bias"), delta.bias);
-        losses.push(learnt.update.monitor().loss);
-        let predictors = learnt.update.predictors;
-        let halves =
-            [("w_z", Some(predictors.w_pred.swap_dims(1, 2))), ("w_c", predictors.w_retro)];
+        losses.push(learnt.metrics.monitor().loss);
+        let mut halves = vec![("w_z", learnt.lateral.delta("w_pred").swap_dims(1, 2))];
+        if learnt.lateral.has("w_retro") {
+            halves.push(("w_c", learnt.lateral.delta("w_retro")));
+        }
         for (half, deltas) in halves {
-            let Some(deltas) = deltas else { continue };
             for k in 1..=vision.steps() {
                 report.update(&format!("{m}.{half}.k{k}"), deltas.clone().narrow(0, k - 1, 1));
             }
         }
-        module += 1;
     });
     report.losses("losses", &losses);
 }
@@ -103,48 +100,45 @@ fn check_encoder(
 ) {
     let on = (&Device::flex(), bounds.dtype);
     let (rule, layers) = (sound.rule(), set_up.kernel.len());
-    // A file without back-propagation through time stops at the present step.
-    let recurrent = sound.module_gru(layers, Recurrence::OneStep, on).map(|gru| Recurrent {
-        gru,
-        predictors: sound.module_predictors(layers, on),
-        target: TargetSide::Stopped,
-    });
-    let convolutions = Stack {
-        cut: Wave,
-        layers: (0..layers).flat_map(|m| sound.convolutions(m, on)).collect(),
-        predictors: (0..layers).map(|m| sound.module_predictors(m, on)).collect(),
-        context: Context::SameLayer,
-    };
-    let mut encoder = SoundEncoder { convolutions, recurrent };
-    let (contrast, mut m, mut losses) = (rule.contrast(), 0, Vec::new());
-    let mut draw = |m: usize, _| sound.module_draws(m);
-    encoder.visit(contrast.as_ref(), sound.waves(on), &rule, &mut draw, &mut |learner, _| {
-        let name = format!("module{m}");
-        let update = match learner {
-            SoundLearner::Convolution(layer, learnt) => {
-                let delta = layer.delta(&learnt.activity, learnt.modulation);
+    let mut encoder = encoder(sound, layers, on);
+    let mut losses = Vec::new();
+    let mut draw = |m: usize, grid| rows(&sound.module_draws(m), grid);
+    visit(&mut encoder, sound.waves(on), &rule, &mut draw, &mut |layer, learnt| {
+        let name = format!("module{}", learnt.index);
+        match sound_delta(layer.as_ref(), learnt.activity, learnt.modulation) {
+            SoundDelta::Convolution(delta) => {
                 report.update(&format!("{name}.conv0.weight"), delta.weight);
                 report.update(&format!("{name}.conv0.bias"), delta.bias);
-                learnt.update
             }
-            SoundLearner::Recurrent(layer, learnt) => {
-                if set_up.bptt {
-                    report.skip(&format!("{name}.gru"), "clapp-baselines has it");
-                } else {
-                    let delta = layer.delta(&learnt.activity, learnt.modulation);
-                    let names = module_gru_names(m);
-                    compare_gru(report, names.each_ref().map(String::as_str), delta);
-                }
-                learnt.update
+            SoundDelta::Recurrent(..) if set_up.bptt => {
+                report.skip(&format!("{name}.gru"), "clapp-baselines has it");
             }
-        };
-        losses.push(update.monitor().loss);
-        let [steps, z, c] = update.predictors.w_pred.dims();
-        let w_pred = update.predictors.w_pred.reshape([steps * z, c]);
-        report.update(&format!("{name}.predictor.weight"), w_pred);
-        m += 1;
+            SoundDelta::Recurrent(delta, _) => {
+                let names = module_gru_names(learnt.index);
+                compare_gru(report, names.each_ref().map(String::as_str), delta);
+            }
+        }
+        losses.push(learnt.metrics.monitor().loss);
+        let w_pred = learnt.lateral.delta("w_pred");
+        let [steps, z, c] = w_pred.dims();
+        report.update(&format!("{name}.predictor.weight"), w_pred.reshape([steps * z, c]));
     });
     report.losses("losses", &losses);
+}
+
+/// Convolutions that predict themselves, and a recurrent layer, if there is one, that predicts the last.
+fn encoder(sound: &Sound<'_>, layers: usize, on: (&Device, DType)) -> SoundEncoder {
+    let convolutions = (0..layers).flat_map(|m| sound.convolutions(m, on));
+    let mut all: Vec<Box<dyn Layer>> =
+        convolutions.map(|layer| Box::new(layer) as Box<dyn Layer>).collect();
+    let own = |m: usize| Prediction::of_itself(m, sound.module_lateral(m, on));
+    let mut predictions: Vec<Prediction> = (0..layers).map(own).collect();
+    // A file without back-propagation through time stops at the present step.
+    if let Some(gru) = sound.module_gru(layers, Recurrence::OneStep, on) {
+        all.push(Box::new(gru));
+        predictions.push(Prediction { target: layers - 1, target_learns: false, ..own(layers) });
+    }
+    Stack { predictions, ..Stack::new(Wave, all) }
 }
 
 fn compare_gru(report: &mut Report<'_>, [w_i, w_h, b_i, b_h]: [&str; 4], delta: GruUpdate) {
@@ -158,20 +152,21 @@ fn compare_gru(report: &mut Report<'_>, [w_i, w_h, b_i, b_h]: [&str; 4], delta: 
 fn check_recurrent(golden: &Golden, sound: &Sound<'_>, bounds: Bounds, report: &mut Report<'_>) {
     let on = (&Device::flex(), bounds.dtype);
     let (rule, gru) = (sound.rule(), sound.gru(GRU_NAMES, Recurrence::EProp, on));
-    let (predictors, z) = (sound.gru_predictors(on), golden.tensor::<3>("z", on));
+    let (lateral, z) = (sound.gru_lateral(on), golden.tensor::<3>("z", on));
     let activity = gru.forward(&z);
     report.value("c", activity.output());
     let (target, draws) = (z.unsqueeze_dim(2), sound.gru_draws());
-    let update = rule.update(target, activity.representation(), &predictors, &draws);
+    let update = rule.update(target, activity.representation(), &lateral, &draws);
     report.losses("loss", &[update.monitor().loss]);
     report.update("z", update.target);
     let modulation = update.context.expect("nothing is blocked");
     compare_gru(report, GRU_NAMES, gru.delta(&activity, modulation));
     for k in 0..sound.gru_steps() {
         let step = |deltas: Tensor<3>| deltas.narrow(0, k, 1);
-        report.update(&format!("w_pred.k{}", k + 1), step(update.predictors.w_pred.clone()));
-        if let Some(w_retro) = update.predictors.w_retro.clone() {
-            report.update(&format!("w_retro.k{}", k + 1), step(w_retro.swap_dims(1, 2)));
+        report.update(&format!("w_pred.k{}", k + 1), step(update.lateral.delta("w_pred")));
+        if update.lateral.has("w_retro") {
+            let w_retro = update.lateral.delta("w_retro").swap_dims(1, 2);
+            report.update(&format!("w_retro.k{}", k + 1), step(w_retro));
         }
     }
 }
@@ -203,11 +198,10 @@ fn check_blocks(
 ) {
     let on = (&Device::flex(), bounds.dtype);
     let (rule, mut stack) = (video.rule(), video.stack(on));
-    let (contrast, mut losses) = (rule.contrast(), Vec::new());
-    let mut draw = |_, _| vec![Draws::coins(None)];
-    let clips = video.clips(on);
-    stack.visit_all_pairs(contrast.as_ref(), clips, &rule, &mut draw, &mut |layer, _, learnt| {
-        let (at, l) = (losses.len(), video.blocks().start + losses.len());
+    let mut losses = Vec::new();
+    let mut draw = |_, grid| vec![rule.set(grid, None)];
+    visit(&mut stack, video.clips(on), &rule, &mut draw, &mut |layer, learnt| {
+        let (at, l) = (learnt.index, video.blocks().start + learnt.index);
         if l + 1 == video.blocks().end {
             report.value("representation", learnt.activity.output.clone());
         }
@@ -222,10 +216,10 @@ fn check_blocks(
         report.update(&format!("layer{l}.conv.bias"), delta.bias);
         report.update(&format!("layer{l}.norm.weight"), delta.norm.gain);
         report.update(&format!("layer{l}.norm.bias"), delta.norm.shift);
-        for (name, delta) in video.matrices(l, &learnt.update.predictors.w_pred) {
+        for (name, delta) in video.matrices(l, &learnt.lateral.delta("w_pred")) {
             report.update(&name, delta);
         }
-        losses.push(learnt.update.monitor().loss);
+        losses.push(learnt.metrics.monitor().loss);
     });
     report.losses("losses", &losses);
 }

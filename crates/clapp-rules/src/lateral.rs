@@ -156,6 +156,11 @@ impl Lateral {
         find(&self.statistics, "statistics", name).clone()
     }
 
+    /// All lateral weights with their names, to change them.
+    pub fn synapses_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Synapses<3>)> {
+        self.synapses.iter_mut().map(|(name, synapses)| (*name, synapses))
+    }
+
     /// Whether there are lateral weights of that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

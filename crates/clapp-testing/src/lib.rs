@@ -7,6 +7,7 @@
 //! | look at a folder, fill a disk | [`names`], [`TinyDisk`] |
 //! | write recordings | [`wav`], [`make_video`], [`copy_real_videos`], [`count_frames`] |
 //! | compare numbers, read golden files | [`distance`], `golden` |
+//! | look at a step layer by layer | `steps` |
 //!
 //! The programs that READMEs print are compiled by this crate's documentation tests, as a reader would who
 //! has nothing but the crates named there.
@@ -18,6 +19,8 @@ pub mod distance;
 pub mod golden;
 mod recordings;
 mod skip;
+#[cfg(feature = "tensors")]
+pub mod steps;
 
 pub use child::child;
 pub use disk::{TinyDisk, names};

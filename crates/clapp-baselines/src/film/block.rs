@@ -7,7 +7,7 @@ use burn::tensor::{
     ops::{ConvOptions, MaxPoolOptions},
 };
 use clapp_encoders::{Conv3dSpec, FilmPool, LocalConv3d, Moments, NormOrder, Statistics, Uncut};
-use clapp_rules::Predictors;
+use clapp_rules::Lateral;
 
 use crate::oracle::{Differentiable, Module, Seen};
 
@@ -31,8 +31,8 @@ impl Differentiable for Module<LocalConv3d> {
         Seen { output, target: grid.clone(), context: grid, moments }
     }
 
-    fn predictors(&self) -> &Predictors {
-        &self.predictors
+    fn lateral(&self) -> &Lateral {
+        &self.lateral
     }
 
     fn follow(&mut self, moments: &[Moments]) {

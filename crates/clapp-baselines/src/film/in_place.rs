@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use clapp_encoders::{LocalConv3d, Stack, Statistics, Uncut};
-use clapp_rules::{AllPairs, Draws, Optimizer};
+use clapp_rules::{AllPairs, Draws, Optimizer, Rows};
 
 use super::{
     block::{blocks, follow},
@@ -32,7 +32,7 @@ pub struct Rates {
 /// Lateral weights of the other blocks take no part and stay as they are.
 ///
 /// # Shapes
-/// - `clips`: `[b, colour, t, y, x]`; `draws`: coins of the last block, as from [`AllPairs::draw`]
+/// - `clips`: `[b, colour, t, y, x]`; `rows`: pairs of the last block with their coins, as from [`AllPairs::draw`]
 ///
 /// # Panics
 ///
@@ -49,8 +49,8 @@ pub struct Rates {
 /// let config = VideoConfig { frames: 36, size: 67, ..VideoConfig::vgg5(1.0 / 32.0)? };
 /// let mut encoder = Stack::video(&config, &rule, 2, &device)?;
 /// let clips = Tensor::<5>::random([2, 3, 36, 67, 67], Distribution::Normal(0.0, 1.0), &device);
-/// let draws = rule.draw([2, 4, 1].into(), &mut stream(2, Purpose::Negatives, [0; 4]));
-/// let loss = step_end_to_end(&mut encoder, &clips, &rule, &Optimizer::adam(1e-3), draws);
+/// let rows = rule.draw([2, 4, 1].into(), &mut stream(2, Purpose::Negatives, [0; 4]));
+/// let loss = step_end_to_end(&mut encoder, &clips, &rule, &Optimizer::adam(1e-3), &rows);
 /// assert!(loss.is_finite());
 /// # Ok::<(), clapp_encoders::EncoderError>(())
 /// ```
@@ -59,16 +59,19 @@ pub fn step_end_to_end(
     clips: &Tensor<5>,
     rule: &AllPairs,
     optimizer: &Optimizer,
-    draws: Vec<Draws>,
+    rows: &[Rows],
 ) -> f64 {
     let oracle = Oracle::of(encoder, rule).joined(&[encoder.layers.len()]);
+    let coins =
+        |rows: &Rows| Draws { pairs: Vec::new(), outcomes: rows.outcomes.clone(), window: None };
+    let draws = rows.iter().map(coins).collect();
     let Gradients { loss, module, moments, .. } = oracle.gradients(clips, &[draws]).remove(0);
     // Weights are then updated where they lie: the encoder is their only owner again.
     drop(oracle);
     encoder.layers.descend(&module.layers, optimizer);
     follow(&mut encoder.layers, &moments);
-    let lateral = encoder.predictors.last_mut().expect("an encoder has blocks");
-    lateral.descend(&module.predictors, optimizer);
+    let last = encoder.predictions.last_mut().expect("an encoder has blocks");
+    last.lateral.descend(&module.lateral, optimizer);
     loss
 }
 

@@ -3,7 +3,7 @@
 //! Means are products with 1/n: burn's derivative of a division by a number rounds that number to single precision.
 
 use burn::tensor::{Tensor, activation::relu};
-use clapp_rules::{AllPairs, Lateral, Space};
+use clapp_rules::{AllPairs, Matrices, Space};
 
 use crate::labels::{log_probabilities, one_hot};
 
@@ -23,8 +23,8 @@ pub(super) fn scores(
             let [matrices, z, c] = w_pred.dims();
             let matrix = w_pred.clone().narrow(0, (k - 1).min(matrices - 1), 1).reshape([z, c]);
             predicted = match rule.lateral {
-                Lateral::PerStep => convolved(&state, matrix),
-                Lateral::Repeated => convolved(&predicted, matrix),
+                Matrices::PerStep => convolved(&state, matrix),
+                Matrices::Repeated => convolved(&predicted, matrix),
             };
             let target = target.clone().narrow(1, k, time - steps);
             rows(&predicted, rule.space).matmul(rows(&target, rule.space).transpose())

@@ -4,7 +4,7 @@ mod all_pairs;
 mod pairs;
 
 use burn::tensor::{Bool, Tensor, TensorData};
-use clapp_rules::{AllPairs, Draws, Feedback, Objective, Outcome, Predictors, Rule};
+use clapp_rules::{AllPairs, Draws, Feedback, Lateral, Objective, Outcome, Rule};
 
 use crate::parts::{gradient, leaf, number};
 
@@ -140,6 +140,7 @@ impl Loss {
             (Self::Pairs { .. }, Objective::InfoNce { epsilon }) => pairs::info_nce(u, epsilon),
             (Self::AllPairs(_), Objective::Hinge) => hinge(all_pairs::hinge(u)),
             (Self::AllPairs(_), Objective::InfoNce { epsilon }) => all_pairs::info_nce(u, epsilon),
+            (_, other) => panic!("oracle: expected an objective that it knows, got {other:?}"),
         });
         let mean = Tensor::cat(steps.collect(), 0).mean();
         match self {
@@ -167,7 +168,8 @@ impl Loss {
     /// let loss = Loss::from(&AllPairs { prediction_steps: 1, ..AllPairs::clapp_s() });
     /// let z = Tensor::<1>::from_floats([1.0, 3.0, 2.0, -1.0], &device).reshape([2, 2, 1, 1]);
     /// let w_pred = Tensor::full([1, 1, 1], 0.5, &device);
-    /// let value = loss.of_grid(&z, &z, &w_pred, &Draws::coins(None));
+    /// let draws = Draws { pairs: Vec::new(), outcomes: None, window: None };
+    /// let value = loss.of_grid(&z, &z, &w_pred, &draws);
     /// assert_eq!(value.into_scalar::<f32>(), 1.625);
     /// ```
     #[must_use]
@@ -185,7 +187,7 @@ impl Loss {
     pub(crate) fn of_module(
         &self,
         [z, c]: [&Tensor<4>; 2],
-        lateral: &Predictors,
+        lateral: &Lateral,
         draws: &[Draws],
     ) -> ModuleLoss {
         let (Self::Pairs { feedback, .. } | Self::AllPairs(AllPairs { feedback, .. })) = *self;
@@ -193,15 +195,9 @@ impl Loss {
         assert_eq!(draws.len(), sets, "oracle: expected {sets} sets of draws, got {}", draws.len());
         let loss = |z, c, w: &_, draws| self.of_grid(z, c, w, draws);
         let (stopped_z, stopped_c) = (z.clone().detach(), c.clone().detach());
-        let w_pred = lateral.w_pred.weight();
+        let w_pred = lateral.weight("w_pred");
         // W_retro in the place of W_pred: [K, z, c].
-        let way_back = || {
-            let w_retro = lateral.w_retro.as_ref();
-            w_retro
-                .expect("oracle: expected retrodiction weights, got none")
-                .weight()
-                .swap_dims(1, 2)
-        };
+        let way_back = || lateral.weight("w_retro").swap_dims(1, 2);
         let descended = match feedback {
             Feedback::Symmetric => loss(z, c, &w_pred, &draws[0]),
             Feedback::Blocked => loss(z, &stopped_c, &w_pred, &draws[0]),
@@ -219,6 +215,7 @@ impl Loss {
                 let descended = gated.fold(forward, |sum, term| sum + term);
                 return ModuleLoss { value, descended };
             }
+            other => panic!("oracle: expected a feedback that it knows, got {other:?}"),
         };
         ModuleLoss { value: number(&descended), descended }
     }

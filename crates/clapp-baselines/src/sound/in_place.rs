@@ -1,8 +1,10 @@
 //! Comparisons that change an encoder in place of its own rules.
 
 use burn::tensor::Tensor;
-use clapp_encoders::{DrawPairs, GruUpdate, LocalGru, SoundEncoder, SoundLearner};
-use clapp_rules::{Draws, Optimizer, Rule, Watched};
+use clapp_encoders::{
+    DrawPairs, GruActivity, GruUpdate, Learnt, LocalGru, LocalLayer, SoundEncoder,
+};
+use clapp_rules::{Draws, Metrics, Optimizer, Rule};
 
 use super::{
     layers::{Stop, gru},
@@ -83,22 +85,23 @@ pub fn step_through_time(
     rule: &Rule,
     optimizer: &Optimizer,
     draw: &mut DrawPairs<'_>,
-) -> Vec<Watched> {
-    let (mut watched, contrast) = (Vec::new(), rule.contrast());
-    encoder.visit(contrast.as_ref(), waves, rule, draw, &mut |layer, predictors| {
-        let update = match layer {
-            SoundLearner::Recurrent(gru, learnt) => {
-                let input = learnt.activity.input();
-                let delta = through_time(gru, &input, learnt.modulation, Stop::Nowhere);
+) -> Vec<Metrics> {
+    let mut all = Vec::new();
+    encoder.visit(waves, rule, draw, &mut |learnt| match learnt {
+        Learnt::Lateral { lateral, update, metrics, .. } => {
+            lateral.learn(update, optimizer);
+            all.push(metrics);
+        }
+        Learnt::Layer { layer, activity, told, .. } => match layer.downcast_mut::<LocalGru>() {
+            Some(gru) => {
+                let activity = activity.downcast::<GruActivity>().expect("its own activity");
+                let delta = through_time(gru, &activity.input(), told.m, Stop::Nowhere);
                 gru.apply(delta, optimizer);
-                learnt.update
             }
-            convolution => convolution.learn(optimizer),
-        };
-        predictors.learn(update.predictors.clone(), optimizer);
-        watched.push(update.watched());
+            None => layer.learn(activity, told, optimizer),
+        },
     });
-    watched
+    all
 }
 
 /// One step of an encoder down one loss at its last layer, back-propagated through all layers and all of
@@ -139,16 +142,9 @@ pub fn step_end_to_end(
     let Gradients { loss, module, .. } = oracle.gradients(waves, &[draws]).remove(0);
     // Weights are then updated where they lie: the encoder is their only owner again.
     drop(oracle);
-    let SoundModule { layers, predictors, .. } = module;
-    let stack = &mut encoder.convolutions;
-    stack.layers.descend(&layers.convolutions, optimizer);
-    let lateral = match (&mut encoder.recurrent, &layers.recurrent) {
-        (Some(top), Some(gradients)) => {
-            top.gru.descend(gradients, optimizer);
-            &mut top.predictors
-        }
-        _ => stack.predictors.last_mut().expect("an encoder has layers"),
-    };
-    lateral.descend(&predictors, optimizer);
+    let SoundModule { layers, lateral, .. } = module;
+    layers.descend_into(encoder, 0, optimizer);
+    let last = encoder.predictions.last_mut().expect("an encoder has layers");
+    last.lateral.descend(&lateral, optimizer);
     loss
 }

@@ -1,14 +1,17 @@
 //! Layers of sound as tensor operations that can be differentiated.
 
+use std::ops::Range;
+
 use burn::tensor::{
     Tensor,
     activation::{relu, sigmoid, tanh},
     module::conv1d,
     ops::ConvOptions,
 };
-use clapp_encoders::{LocalConv1d, LocalGru};
+use clapp_encoders::{LocalConv1d, LocalGru, SoundEncoder};
+use clapp_rules::Optimizer;
 
-use crate::parts::parts;
+use crate::parts::{Parts, parts};
 
 /// Convolutions in order, and a recurrent layer on top or none.
 #[derive(Clone, Debug)]
@@ -24,6 +27,38 @@ parts! {
 }
 
 impl SoundLayers {
+    /// Copies of some layers of an encoder.
+    ///
+    /// # Panics
+    ///
+    /// If there is another layer than convolutions and a recurrent one.
+    pub(super) fn of(encoder: &SoundEncoder, span: Range<usize>) -> Self {
+        let mut layers = Self { convolutions: Vec::new(), recurrent: None };
+        for l in span {
+            match encoder.layers[l].downcast_ref::<LocalGru>() {
+                Some(gru) => layers.recurrent = Some(gru.clone()),
+                None => layers.convolutions.push(encoder.layer::<LocalConv1d>(l).clone()),
+            }
+        }
+        layers
+    }
+
+    /// One step of layers of an encoder, the first of which is `first`, down these gradients.
+    pub(super) fn descend_into(
+        &self,
+        encoder: &mut SoundEncoder,
+        first: usize,
+        optimizer: &Optimizer,
+    ) {
+        for (l, gradients) in self.convolutions.iter().enumerate() {
+            encoder.layer_mut::<LocalConv1d>(first + l).descend(gradients, optimizer);
+        }
+        if let Some(gradients) = &self.recurrent {
+            let l = first + self.convolutions.len();
+            encoder.layer_mut::<LocalGru>(l).descend(gradients, optimizer);
+        }
+    }
+
     /// Output of the last convolution, and what the loss sees: states of the recurrent layer if there is
     /// one.
     ///

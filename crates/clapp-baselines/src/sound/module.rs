@@ -1,8 +1,8 @@
 //! Encoders of sound, module by module.
 
 use burn::tensor::Tensor;
-use clapp_encoders::{Context, LocalConv1d, LocalGru, SoundEncoder, TargetSide};
-use clapp_rules::{Predictors, Rule};
+use clapp_encoders::{Context, SoundEncoder, TargetSide};
+use clapp_rules::{Lateral, Rule};
 
 use super::layers::{SoundLayers, Stop};
 use crate::{
@@ -19,7 +19,7 @@ pub struct SoundModule {
     /// Convolutions, and a recurrent layer on top or none, whose states are the context.
     pub layers: SoundLayers,
     /// W_pred, and W_retro if there is one.
-    pub predictors: Predictors,
+    pub lateral: Lateral,
     /// Where the gradient of recurrent states is stopped.
     pub stop: Stop,
     /// Whether the loss of a module without convolutions reaches the module below, on its predicted side.
@@ -27,7 +27,7 @@ pub struct SoundModule {
 }
 
 parts! {
-    SoundModule: layers, predictors;
+    SoundModule: layers, lateral;
 }
 
 impl Differentiable for SoundModule {
@@ -49,8 +49,8 @@ impl Differentiable for SoundModule {
         Seen { output, target, context, moments: Vec::new() }
     }
 
-    fn predictors(&self) -> &Predictors {
-        &self.predictors
+    fn lateral(&self) -> &Lateral {
+        &self.lateral
     }
 }
 
@@ -59,20 +59,17 @@ impl Oracle<SoundModule> {
     /// last.
     #[must_use]
     pub fn layer_wise(encoder: &SoundEncoder, rule: &Rule, stop: Stop) -> Self {
-        let top = encoder.recurrent.as_ref();
-        let target = top.map_or(TargetSide::Stopped, |top| top.target);
-        let module =
-            |convolutions: &[LocalConv1d], gru: Option<&LocalGru>, lateral: &Predictors| {
-                let layers =
-                    SoundLayers { convolutions: convolutions.to_vec(), recurrent: gru.cloned() };
-                SoundModule { layers, predictors: lateral.clone(), stop, target }
+        let module = |l: usize| {
+            let prediction = &encoder.predictions[l];
+            let target = match prediction.target_learns {
+                true => TargetSide::Learns,
+                false => TargetSide::Stopped,
             };
-        let stack = &encoder.convolutions;
-        let convolutions = stack.layers.iter().zip(&stack.predictors);
-        let convolutions = convolutions
-            .map(|(layer, predictors)| module(std::slice::from_ref(layer), None, predictors));
-        let top = top.map(|top| module(&[], Some(&top.gru), &top.predictors));
-        Self::over(convolutions.chain(top).collect(), rule)
+            let (layers, lateral) =
+                (SoundLayers::of(encoder, l..l + 1), prediction.lateral.clone());
+            SoundModule { layers, lateral, stop, target }
+        };
+        Self::over((0..encoder.layers.len()).map(module).collect(), rule)
     }
 
     /// CPC or Hinge Loss CPC: all layers in one module, one loss at the recurrent layer (or at the last
@@ -103,15 +100,10 @@ impl Oracle<SoundModule> {
     /// ```
     #[must_use]
     pub fn end_to_end(encoder: &SoundEncoder, rule: &Rule) -> Self {
-        let top = encoder.recurrent.as_ref();
-        let last = encoder.convolutions.predictors.last();
-        let predictors = top.map(|top| &top.predictors).or(last);
+        let last = encoder.predictions.last().expect("an encoder has layers");
         let module = SoundModule {
-            layers: SoundLayers {
-                convolutions: encoder.convolutions.layers.clone(),
-                recurrent: top.map(|top| top.gru.clone()),
-            },
-            predictors: predictors.expect("an encoder has layers").clone(),
+            layers: SoundLayers::of(encoder, 0..encoder.layers.len()),
+            lateral: last.lateral.clone(),
             stop: Stop::Nowhere,
             target: TargetSide::Stopped,
         };

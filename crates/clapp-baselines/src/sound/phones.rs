@@ -28,13 +28,6 @@ parts! {
     Head: weight, bias;
 }
 
-/// Layers between two gradient stops: some convolutions, and the recurrent layer or not.
-#[derive(Clone, Debug)]
-struct Span {
-    convolutions: Range<usize>,
-    recurrent: bool,
-}
-
 /// An encoder of sound that learns phones from labels.
 ///
 /// ```text
@@ -68,7 +61,8 @@ struct Span {
 pub struct PhoneLearner {
     /// The encoder; its lateral weights take no part.
     pub encoder: SoundEncoder,
-    spans: Vec<Span>,
+    /// Layers between two gradient stops.
+    spans: Vec<Range<usize>>,
     heads: Vec<Head>,
 }
 
@@ -90,9 +84,8 @@ impl PhoneLearner {
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
-        let convolutions = 0..encoder.convolutions.layers.len();
-        let all = Span { convolutions, recurrent: encoder.recurrent.is_some() };
-        Self::new(encoder, vec![all], classes, device, random)
+        let all = 0..encoder.layers.len();
+        Self::new(encoder, std::iter::once(all).collect(), classes, device, random)
     }
 
     /// One read-out at every layer, each trained with that layer alone.
@@ -103,25 +96,20 @@ impl PhoneLearner {
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
-        let layers = encoder.convolutions.layers.len();
-        let mut spans: Vec<Span> =
-            (0..layers).map(|l| Span { convolutions: l..l + 1, recurrent: false }).collect();
-        if encoder.recurrent.is_some() {
-            spans.push(Span { convolutions: layers..layers, recurrent: true });
-        }
+        let spans = (0..encoder.layers.len()).map(|l| l..l + 1).collect();
         Self::new(encoder, spans, classes, device, random)
     }
 
     fn new(
         encoder: &SoundEncoder,
-        spans: Vec<Span>,
+        spans: Vec<Range<usize>>,
         classes: usize,
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
         let encoder = encoder.clone();
         let heads = spans.iter().map(|span| {
-            let channels = span.of(&encoder).channels();
+            let channels = SoundLayers::of(&encoder, span.clone()).channels();
             Head::init(channels, classes, device, random)
         });
         let heads = heads.collect();
@@ -149,8 +137,8 @@ impl PhoneLearner {
             labels.len()
         );
         let frames = labels.len() / batch;
-        let layers = self.spans.iter().map(|span| span.of(&self.encoder).tracked());
-        let layers: Vec<SoundLayers> = layers.collect();
+        let tracked = |span: &Range<usize>| SoundLayers::of(&self.encoder, span.clone()).tracked();
+        let layers: Vec<SoundLayers> = self.spans.iter().map(tracked).collect();
         let heads = self.heads.tracked();
         let mut below = waves.clone().inner().autodiff().swap_dims(1, 2);
         let (mut losses, mut accuracies) = (Vec::new(), Vec::new());
@@ -167,13 +155,7 @@ impl PhoneLearner {
         let (by_layers, by_heads) = (layers.gradients(&gradients), heads.gradients(&gradients));
         drop((layers, heads));
         for (span, gradients) in self.spans.iter().zip(by_layers) {
-            let stack = &mut self.encoder.convolutions;
-            let layers = &mut stack.layers[span.convolutions.clone()];
-            layers.descend(&gradients.convolutions, optimizer);
-            if let (Some(top), Some(gradients)) = (&mut self.encoder.recurrent, gradients.recurrent)
-            {
-                top.gru.descend(&gradients, optimizer);
-            }
+            gradients.descend_into(&mut self.encoder, span.start, optimizer);
         }
         self.heads.descend(&by_heads, optimizer);
         PhoneStep { losses: losses.iter().map(number).collect(), accuracies }
@@ -188,7 +170,8 @@ impl PhoneLearner {
         let mut below = waves.clone().swap_dims(1, 2);
         let mut all = Vec::with_capacity(self.spans.len());
         for (span, head) in self.spans.iter().zip(&self.heads) {
-            let (output, context) = span.of(&self.encoder).forward(below, Stop::Nowhere);
+            let layers = SoundLayers::of(&self.encoder, span.clone());
+            let (output, context) = layers.forward(below, Stop::Nowhere);
             all.push(head.read_out(context, frames));
             below = output;
         }
@@ -242,16 +225,6 @@ impl Head {
         let context = adaptive_frames(context, frames);
         let weight = self.weight.weight().reshape([1, classes, channels]).swap_dims(1, 2);
         context.matmul(weight) + self.bias.weight().reshape([1, 1, classes])
-    }
-}
-
-impl Span {
-    fn of(&self, encoder: &SoundEncoder) -> SoundLayers {
-        let recurrent = encoder.recurrent.as_ref().filter(|_| self.recurrent);
-        SoundLayers {
-            convolutions: encoder.convolutions.layers[self.convolutions.clone()].to_vec(),
-            recurrent: recurrent.map(|top| top.gru.clone()),
-        }
     }
 }
 

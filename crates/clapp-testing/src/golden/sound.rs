@@ -5,7 +5,7 @@
 use burn::tensor::Tensor;
 use clapp_encoders::{Conv1dSpec, LocalConv1d, LocalGru, Recurrence};
 use clapp_rules::{
-    Draws, Feedback, Negatives, Objective, Pairs, Predictors, Rule, Scope, Synapses, Window,
+    Draws, Feedback, Lateral, Negatives, Objective, Pairs, Rule, Scope, Synapses, Window,
 };
 use serde::Deserialize;
 
@@ -136,11 +136,11 @@ impl<'a> Sound<'a> {
 
     /// Prediction weights of module `m`, whose rows are those of all steps.
     #[must_use]
-    pub fn module_predictors(&self, m: usize, on: On<'_>) -> Predictors {
+    pub fn module_lateral(&self, m: usize, on: On<'_>) -> Lateral {
         let weight: Tensor<2> = self.file.tensor(&format!("module{m}.predictor.weight"), on);
         let ([rows, context], steps) = (weight.dims(), self.encoder().prediction_steps);
         let w_pred = weight.reshape([steps, rows / steps, context]);
-        Predictors { w_pred: Synapses::new(w_pred), w_retro: None }
+        Lateral::default().with("w_pred", Synapses::new(w_pred))
     }
 
     /// Pairs of module `m`: the last rows of every permutation.
@@ -170,13 +170,15 @@ impl<'a> Sound<'a> {
 
     /// Lateral weights of a recurrent layer's file.
     #[must_use]
-    pub fn gru_predictors(&self, on: On<'_>) -> Predictors {
+    pub fn gru_lateral(&self, on: On<'_>) -> Lateral {
         let stack =
             |half: &str| self.file.matrices(self.gru_steps(), |k| format!("{half}.k{k}"), on);
         // Stored like W_pred, [z, c]; here [c, z].
-        let retro = self.file.has("w_retro.k1");
-        let w_retro = retro.then(|| Synapses::new(stack("w_retro").swap_dims(1, 2)));
-        Predictors { w_pred: Synapses::new(stack("w_pred")), w_retro }
+        let lateral = Lateral::default().with("w_pred", Synapses::new(stack("w_pred")));
+        if !self.file.has("w_retro.k1") {
+            return lateral;
+        }
+        lateral.with("w_retro", Synapses::new(stack("w_retro").swap_dims(1, 2)))
     }
 
     /// Pairs of a recurrent layer's file; both halves of W_retro share them.

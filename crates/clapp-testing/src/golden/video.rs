@@ -1,8 +1,8 @@
 //! A golden file of a video encoder: set-up and layers.
 
 use burn::tensor::Tensor;
-use clapp_encoders::{ChannelNorm, Context, LocalConv3d, Stack, Statistics, Uncut, VideoConfig};
-use clapp_rules::{AllPairs, Lateral, Predictors, Space, Synapses};
+use clapp_encoders::{ChannelNorm, LocalConv3d, Prediction, Stack, Statistics, Uncut, VideoConfig};
+use clapp_rules::{AllPairs, Lateral, Matrices, Space, Synapses};
 use serde::Deserialize;
 
 use super::{Golden, On};
@@ -75,7 +75,7 @@ impl<'a> Video<'a> {
             }
         };
         let lateral =
-            if self.config.single_predictor { Lateral::Repeated } else { Lateral::PerStep };
+            if self.config.single_predictor { Matrices::Repeated } else { Matrices::PerStep };
         AllPairs { space, lateral, ..rule }
     }
 
@@ -122,21 +122,19 @@ impl<'a> Video<'a> {
     }
 
     /// Lateral weights of one loss; one matrix that is repeated may be stored once or for every step.
-    fn predictors(&self, loss: usize, on: On<'_>) -> Predictors {
+    fn lateral(&self, loss: usize, on: On<'_>) -> Lateral {
         let (rule, name) = (self.rule(), |k| format!("loss{loss}.w_pred.k{k}"));
         let w_pred = self.file.matrices(rule.lateral.matrices(rule.prediction_steps), name, on);
-        Predictors { w_pred: Synapses::new(w_pred), w_retro: None }
+        Lateral::default().with("w_pred", Synapses::new(w_pred))
     }
 
     /// Its blocks, and lateral weights for every loss.
     #[must_use]
     pub fn stack(&self, on: On<'_>) -> Stack<LocalConv3d, Uncut<5>> {
-        Stack {
-            cut: Uncut,
-            layers: self.blocks().map(|l| self.layer(l, on)).collect(),
-            predictors: self.losses().map(|l| self.predictors(l, on)).collect(),
-            context: Context::SameLayer,
-        }
+        let layers = self.blocks().map(|l| self.layer(l, on)).collect();
+        let lateral = self.losses().map(|l| self.lateral(l, on)).enumerate();
+        let predictions = lateral.map(|(l, lateral)| Prediction::of_itself(l, lateral)).collect();
+        Stack { predictions, ..Stack::new(Uncut, layers) }
     }
 
     /// Gradients of one loss for every matrix that is stored, with their names.

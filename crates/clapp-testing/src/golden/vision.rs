@@ -1,9 +1,9 @@
 //! A golden file of an image encoder: set-up, layers and draws.
 
 use clapp_backend::{Arithmetic, ConvSpec, Pool};
-use clapp_encoders::{Context, LocalConv2d, PatchGrid, Stack};
+use clapp_encoders::{Context, LocalConv2d, PatchGrid, Prediction, Stack};
 use clapp_rules::{
-    Draws, Feedback, Negatives, Objective, Outcome, Pairs, Predictors, Rule, Scope, SelfHits,
+    Draws, Feedback, Lateral, Negatives, Objective, Outcome, Pairs, Rule, Scope, SelfHits,
     Synapses, Timing,
 };
 use serde::Deserialize;
@@ -106,7 +106,13 @@ impl<'a> Vision<'a> {
     pub fn stack(&self, on: On<'_>, arithmetic: Arithmetic) -> Stack {
         let arch = &self.config.arch;
         let positions = arch.iter().enumerate().filter(|(_, layer)| layer.is_number());
-        let (mut layers, mut predictors) = (Vec::new(), Vec::new());
+        let context = match self.config.predict.as_str() {
+            "same" => Context::SameLayer,
+            "-1b" => Context::LayerAbove,
+            other => panic!("golden {}: unknown context {other}", self.file.name),
+        };
+        let modules = positions.clone().count();
+        let (mut layers, mut predictions) = (Vec::new(), Vec::new());
         for (m, (position, _)) in positions.enumerate() {
             let pooled = arch.get(position + 1).is_some_and(|next| next == "M");
             let pool = if pooled { Pool::Max2 } else { Pool::None };
@@ -119,19 +125,17 @@ impl<'a> Vision<'a> {
                 let name = |k| format!("module{m}.{half}.k{k}.weight");
                 self.file.matrices(self.steps(), name, on)
             };
-            predictors.push(Predictors {
-                // The authors' W_k is W_predᵀ, and W_retro as it stands.
-                w_pred: Synapses::new(matrices("w_z").swap_dims(1, 2)),
-                w_retro: self.config.w_retro.then(|| Synapses::new(matrices("w_c"))),
-            });
+            // The authors' W_k is W_predᵀ, and W_retro as it stands.
+            let w_pred = Synapses::new(matrices("w_z").swap_dims(1, 2));
+            let mut lateral = Lateral::default().with("w_pred", w_pred);
+            if self.config.w_retro {
+                lateral = lateral.with("w_retro", Synapses::new(matrices("w_c")));
+            }
+            let context = context.of(m, modules);
+            predictions.push(Prediction { context, ..Prediction::of_itself(m, lateral) });
         }
         let cut = PatchGrid { size: self.config.patch_size, stride: self.config.patch_size / 2 };
-        let context = match self.config.predict.as_str() {
-            "same" => Context::SameLayer,
-            "-1b" => Context::LayerAbove,
-            other => panic!("golden {}: unknown context {other}", self.file.name),
-        };
-        Stack { cut, layers, predictors, context }
+        Stack { predictions, ..Stack::new(cut, layers) }
     }
 
     /// The draws of one module, in the row order (sample, row, column) of our grids.

@@ -2,12 +2,12 @@
 
 use burn::tensor::{Device, Tensor};
 use clapp_baselines::sound::{PhoneLearner, step_end_to_end, step_through_time};
-use clapp_encoders::{DrawPairs, SoundEncoder};
+use clapp_encoders::SoundEncoder;
 use clapp_random::{Purpose, stream};
-use clapp_rules::GridShape;
+use clapp_rules::{GridShape, Plasticity};
 
 use super::Sound;
-use crate::{Learning, RunConfig, run::LayerMetrics};
+use crate::{Learning, RunConfig, run::LayerMetrics, sense::Trial};
 
 /// The learner of a method that learns from labels.
 pub(super) fn learner(
@@ -29,24 +29,25 @@ pub(super) fn learner(
 
 /// One step of a method that contrasts; none if layers learn by their own rules.
 pub(super) fn step(
-    config: &RunConfig<Sound>,
+    trial: &Trial<Sound>,
+    step: u64,
     encoder: &mut SoundEncoder,
     waves: &Tensor<3>,
-    draw: &mut DrawPairs<'_>,
 ) -> Option<LayerMetrics> {
+    let config = &trial.config;
     let (rule, optimizer) = (&config.setup.rule, &config.optimizer);
     match config.learning {
         Learning::ThroughTime => {
+            let draw = &mut |layer, grid| rule.pairs(grid, &mut trial.pairs(step, layer));
             let metrics = step_through_time(encoder, waves.clone(), rule, optimizer, draw);
             Some(LayerMetrics::of(&metrics))
         }
         Learning::EndToEnd => {
             let [batch, _, samples] = waves.dims();
-            let (layers, frames) =
-                (config.setup.encoder.channels(), config.setup.encoder.frames(samples));
-            let time = frames.last().copied().unwrap_or_default();
+            let time = config.setup.encoder.frames(samples).last().copied().unwrap_or_default();
             // The pairs that the last layer draws when it learns alone.
-            let draws = draw(layers.len() - 1, GridShape { batch, time, site: 1 });
+            let mut random = trial.pairs(step, encoder.layers.len() - 1);
+            let draws = rule.draw(GridShape { batch, time, site: 1 }, &mut random);
             let loss = step_end_to_end(encoder, waves, rule, optimizer, draws);
             Some(LayerMetrics { loss: vec![loss], ..LayerMetrics::default() })
         }

@@ -2,14 +2,14 @@
 
 use burn::tensor::{Tensor, TensorData};
 use clapp_datasets::sound::SpeechBatch;
-use clapp_encoders::{DrawPairs, SoundEncoder};
+use clapp_encoders::SoundEncoder;
 use clapp_rules::{Plasticity, State, StateError};
 
 use super::Sound;
 #[cfg(feature = "baselines")]
 use super::compared;
 use crate::{
-    Error, RunConfig,
+    Error,
     run::LayerMetrics,
     sense::{self, Trial},
 };
@@ -58,11 +58,7 @@ impl SoundNetwork {
         let labels = batch.labels;
         let waves = Tensor::from_data(TensorData::new(batch.values, batch.shape), device);
         match self {
-            Self::Encoder(encoder) => {
-                let rule = &config.setup.rule;
-                let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
-                contrast(config, encoder, waves, draw)
-            }
+            Self::Encoder(encoder) => contrast(trial, step, encoder, waves),
             #[cfg(feature = "baselines")]
             Self::Phones(learner) => {
                 let labels = labels.into_iter().flatten().flatten();
@@ -95,14 +91,16 @@ impl sense::Network for SoundNetwork {
 
 /// One step from contrasts, without labels.
 fn contrast(
-    config: &RunConfig<Sound>,
+    trial: &Trial<Sound>,
+    step: u64,
     encoder: &mut SoundEncoder,
     waves: Tensor<3>,
-    draw: &mut DrawPairs<'_>,
 ) -> LayerMetrics {
     #[cfg(feature = "baselines")]
-    if let Some(metrics) = compared::step(config, encoder, &waves, draw) {
+    if let Some(metrics) = compared::step(trial, step, encoder, &waves) {
         return metrics;
     }
-    LayerMetrics::of(&encoder.step(waves, &config.setup.rule, &config.optimizer, draw))
+    let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+    let draw = &mut |layer, grid| rule.pairs(grid, &mut trial.pairs(step, layer));
+    LayerMetrics::of(&encoder.step(waves, rule, optimizer, draw))
 }

@@ -156,8 +156,8 @@ mod compared {
                 let &[_, time, side] = shapes.last()?;
                 let shape = GridShape { batch, time, site: side * side };
                 let rule = &config.setup.rule;
-                let draws = rule.pairs(shape, &mut trial.pairs(step, last));
-                step_end_to_end(encoder, films, rule, &config.optimizer, draws)
+                let rows = rule.pairs(shape, &mut trial.pairs(step, last));
+                step_end_to_end(encoder, films, rule, &config.optimizer, &rows)
             }
             (Learning::Supervised, Some(head)) => {
                 let mut random = stream(trial.seed, Purpose::Probe, [HEAD, step, 0, 0]);
