@@ -27,7 +27,7 @@ macro_rules! composed {
 }
 composed!(BlockOps ConvolutionOps FilmOps GruOps HebbianOps OptimizerOps PairOps);
 
-/// Calls an operation on the backend of its tensors; what is no tensor stands behind them.
+/// Calls an operation on the backend of its tensors; arguments that are no tensors follow.
 macro_rules! on_backend {
     ($Ops:ident::$operation:ident($($tensor:expr),* $(,)?) $(, $other:expr)* $(,)?) => {
         <burn::backend::Dispatch as $Ops>::$operation($($tensor.into_dispatch(),)* $($other),*)
