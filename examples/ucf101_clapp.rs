@@ -23,7 +23,7 @@ struct Options {
     /// Official split, 1, 2 or 3
     #[arg(long, default_value_t = 1)]
     split: u8,
-    /// Folder of the prepared clips [default: the data folder's name with .prepared behind it]
+    /// Folder of the prepared clips [default: the data folder's name and .prepared]
     #[arg(long, value_name = "DIR", requires = "data")]
     prepared: Option<PathBuf>,
     /// Leave out videos and lines that cannot be used

@@ -52,11 +52,11 @@ fn read_outs_with_a_view_an_epoch_find_what_those_with_a_kept_view_find() {
     let video::DataConfig::MovingScenes { train, test, .. } = &mut config.setup.data else {
         panic!("scenes")
     };
-    (*train, *test) = (80, 80);
+    (*train, *test) = (40, 60);
     config.setup.clips = 4;
     let readout = &mut config.setup.readout;
     readout.protocols = vec![Protocol::Block];
-    (readout.epochs, readout.learning_rate, readout.sampling.start) = (20, 3e-3, Start::Centre);
+    (readout.epochs, readout.learning_rate, readout.sampling.start) = (8, 1e-2, Start::Centre);
     let means = [Some(1), None].map(|views| {
         config.setup.readout.views = views;
         let report = Report::load(&finished(root.path(), &config).join("table.json")).unwrap();
@@ -67,7 +67,8 @@ fn read_outs_with_a_view_an_epoch_find_what_those_with_a_kept_view_find() {
         accuracies.iter().sum::<f64>() / 11.0
     });
     let [kept, anew] = means;
-    assert!(kept > 20.0 && (kept - anew).abs() < 5.0, "{kept} and {anew}; 10 by chance");
+    // Measured: 18.0 and 18.3.
+    assert!(kept > 14.0 && (kept - anew).abs() < 4.0, "{kept} and {anew}; 10 by chance");
 }
 
 #[test]
