@@ -10,7 +10,10 @@ use burn::tensor::{Device, FloatDType};
 use clapp_backend::Arithmetic;
 use clapp_baselines::{Gradients, Module, Oracle, disagreement};
 use clapp_encoders::{Context, LocalConv2d, Stack};
-use clapp_rules::{Draws, Feedback, Negatives, Objective, Outcome, Rule, SelfHits, Timing, Update};
+use clapp_rules::{
+    Draws, Feedback, LateralUpdate, Monitor, Negatives, Objective, Outcome, Rule, SelfHits, Timing,
+};
+use clapp_testing::steps::{rows, visit};
 use common::{Case, clapp, clapp_s, encoders, gim, same_position};
 
 /// What an update may differ by.
@@ -52,7 +55,8 @@ const BOUNDS: [Bounds; 3] = [
 /// The update of one layer as its rule writes it down.
 struct Written {
     conv: clapp_backend::Hebbian<4>,
-    update: Update,
+    lateral: LateralUpdate,
+    monitor: Monitor,
 }
 
 fn written(
@@ -62,12 +66,12 @@ fn written(
     dtype: FloatDType,
 ) -> Vec<Written> {
     let images = case.images(&Device::flex(), dtype);
-    let contrast = case.rule.contrast();
     let mut updates = Vec::new();
-    let mut draw = |l: usize, _| draws[l].clone();
-    stack.visit(contrast.as_ref(), images, &case.rule, &mut draw, &mut |layer, _, learnt| {
+    let mut draw = |l: usize, grid| rows(&draws[l], grid);
+    visit(stack, images, &case.rule, &mut draw, &mut |layer, learnt| {
         let conv = layer.delta(&learnt.activity, learnt.modulation);
-        updates.push(Written { conv, update: learnt.update });
+        let (lateral, monitor) = (learnt.lateral, learnt.metrics.monitor());
+        updates.push(Written { conv, lateral, monitor });
     });
     updates
 }
@@ -96,17 +100,15 @@ fn excesses(case: &Case, draws: &[Vec<Draws>]) -> Vec<String> {
                     excesses.push(format!("{at} {what}: {d:.1e}, expected below {bound:.0e}"));
                 }
             };
-            let (conv, lateral) = (&gradients.module.layers[0], &gradients.module.predictors);
-            let update = &written.update;
+            let (conv, lateral) = (&gradients.module.layers[0], &gradients.module.lateral);
             check("W", disagreement(&written.conv.weight, &conv.weight.weight()), bounds.weights);
             check("b", disagreement(&written.conv.bias, &conv.bias.weight()), bounds.biases);
-            let w_pred = &update.predictors.w_pred;
-            check("W_pred", disagreement(w_pred, &lateral.w_pred.weight()), bounds.weights);
-            assert_eq!(update.predictors.w_retro.is_some(), lateral.w_retro.is_some());
-            if let (Some(delta), Some(g)) = (&update.predictors.w_retro, &lateral.w_retro) {
-                check("W_retro", disagreement(delta, &g.weight()), bounds.weights);
+            assert_eq!(written.lateral.has("w_retro"), lateral.has("w_retro"));
+            for name in ["w_pred", "w_retro"].into_iter().filter(|name| lateral.has(name)) {
+                let d = disagreement(&written.lateral.delta(name), &lateral.weight(name));
+                check(name, d, bounds.weights);
             }
-            let monitor = update.monitor();
+            let monitor = written.monitor;
             let loss = (monitor.loss - gradients.loss).abs() / gradients.loss;
             check("loss", loss, bounds.weights);
             let open = monitor.open_gates;

@@ -12,9 +12,10 @@ use clapp_encoders::{
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    AllPairs, Draws, Feedback, Lateral, Objective, Optimizer, Outcome, Space, State, Synapses,
-    Timing,
+    AllPairs, Draws, Feedback, GridShape, Matrices, Objective, Optimizer, Outcome, Rows, Space,
+    State, Synapses, Timing,
 };
+use clapp_testing::steps::visit;
 use rand::RngExt;
 
 /// Sums of some ten thousand doubles that cancel.
@@ -91,21 +92,30 @@ impl Case {
         }
         // Scores of means are smaller: with all gates open, shifts have no gradient at all.
         let size = if self.rule.space == Space::Flattened { 0.2 } else { 2.0 };
-        for predictors in &mut stack.predictors {
-            predictors.w_pred = scaled(&predictors.w_pred, size, dtype);
-            predictors.w_retro = predictors.w_retro.as_ref().map(|w| scaled(w, size, dtype));
+        for (_, w) in stack.predictions.iter_mut().flat_map(|p| p.lateral.synapses_mut()) {
+            *w = scaled(w, size, dtype);
         }
         stack
     }
 
     fn draws(&self) -> Vec<Vec<Draws>> {
         use Outcome::{Fixation, Saccade};
-        let coins = [vec![Fixation, Saccade, Fixation], vec![Saccade, Saccade, Fixation]];
+        let flips = [vec![Fixation, Saccade, Fixation], vec![Saccade, Saccade, Fixation]];
         let sets = if self.rule.feedback == Feedback::PredRetro { 2 } else { 1 };
         let local = self.rule.timing == Timing::TimeLocal;
-        let set = |coins: &Vec<_>| Draws::coins(local.then(|| coins.clone()));
-        vec![coins.iter().take(sets).map(set).collect(); 3]
+        let set = |flips: &Vec<_>| coins(local.then(|| flips.clone()));
+        vec![flips.iter().take(sets).map(set).collect(); 3]
     }
+}
+
+/// Draws of a rule that takes all pairs.
+fn coins(outcomes: Option<Vec<Outcome>>) -> Draws {
+    Draws { pairs: Vec::new(), outcomes, window: None }
+}
+
+/// The same as rows of a grid.
+fn rows(rule: &AllPairs, draws: &[Draws], grid: GridShape) -> Vec<Rows> {
+    draws.iter().map(|draws| rule.set(grid, draws.outcomes.clone())).collect()
 }
 
 fn scaled(synapses: &Synapses<3>, size: f64, dtype: FloatDType) -> Synapses<3> {
@@ -132,49 +142,40 @@ fn assert_equal(case: Case) {
         [(FloatDType::F64, EXACT, EXACT), (FloatDType::F32, SINGLE, SINGLE_BIASES)]
     {
         let name = format!("{:?} {:?} {:?} {dtype:?}", case.rule, case.order, case.statistics);
-        let (mut stack, draws, mut l) = (case.stack(dtype), case.draws(), 0);
-        let mut draw = |l: usize, _| draws[l].clone();
-        let contrast = case.rule.contrast();
-        let clips = clips(dtype);
-        stack.visit_all_pairs(
-            contrast.as_ref(),
-            clips,
-            &case.rule,
-            &mut draw,
-            &mut |layer, _, learnt| {
-                let Gradients { loss, module: Module { layers, predictors }, .. } = &gradients[l];
-                let expected = &layers[0];
-                let update = &learnt.update;
-                let delta = layer.delta(&learnt.activity, learnt.modulation.clone());
-                let check = |what: &str, d: f64, bound: f64| {
-                    assert!(
-                        d < bound,
-                        "{name} block {}: {what} {d:.1e}, expected below {bound:.0e}",
-                        l + 1
-                    );
-                };
-                check("W", disagreement(&delta.weight, &expected.weight.weight()), bound);
-                if !vanishes(case) {
-                    check("b", disagreement(&delta.bias, &expected.bias.weight()), biases);
-                }
-                let norm = &expected.norm;
-                check("g", disagreement(&delta.norm.gain, &norm.gain.weight()), biases);
-                check("s", disagreement(&delta.norm.shift, &norm.shift.weight()), biases);
-                let w_pred = predictors.w_pred.weight();
-                check("W_pred", disagreement(&update.predictors.w_pred, &w_pred), bound);
-                if let (Some(delta), Some(g)) = (&update.predictors.w_retro, &predictors.w_retro) {
-                    check("W_retro", disagreement(delta, &g.weight()), bound);
-                }
-                let monitor = update.monitor();
-                check("loss", (monitor.loss - loss).abs() / loss, bound);
-                if case.rule.objective == Objective::Hinge {
-                    let open = monitor.open_gates;
-                    assert!((0.02..0.98).contains(&open), "{name} block {}: {open} open", l + 1);
-                }
-                l += 1;
-            },
-        );
-        assert_eq!(l, 3);
+        let (mut stack, draws, mut compared) = (case.stack(dtype), case.draws(), 0);
+        let mut draw = |l: usize, grid| rows(&case.rule, &draws[l], grid);
+        visit(&mut stack, clips(dtype), &case.rule, &mut draw, &mut |layer, learnt| {
+            let l = learnt.index;
+            let Gradients { loss, module: Module { layers, lateral }, .. } = &gradients[l];
+            let expected = &layers[0];
+            let delta = layer.delta(&learnt.activity, learnt.modulation.clone());
+            let check = |what: &str, d: f64, bound: f64| {
+                assert!(
+                    d < bound,
+                    "{name} block {}: {what} {d:.1e}, expected below {bound:.0e}",
+                    l + 1
+                );
+            };
+            check("W", disagreement(&delta.weight, &expected.weight.weight()), bound);
+            if !vanishes(case) {
+                check("b", disagreement(&delta.bias, &expected.bias.weight()), biases);
+            }
+            let norm = &expected.norm;
+            check("g", disagreement(&delta.norm.gain, &norm.gain.weight()), biases);
+            check("s", disagreement(&delta.norm.shift, &norm.shift.weight()), biases);
+            for name in ["w_pred", "w_retro"].into_iter().filter(|name| lateral.has(name)) {
+                let d = disagreement(&learnt.lateral.delta(name), &lateral.weight(name));
+                check(name, d, bound);
+            }
+            let monitor = learnt.metrics.monitor();
+            check("loss", (monitor.loss - loss).abs() / loss, bound);
+            if case.rule.objective == Objective::Hinge {
+                let open = monitor.open_gates;
+                assert!((0.02..0.98).contains(&open), "{name} block {}: {open} open", l + 1);
+            }
+            compared += 1;
+        });
+        assert_eq!(compared, 3);
     }
 }
 
@@ -209,7 +210,7 @@ fn every_space_and_one_repeated_matrix_equal_the_gradient() {
     for space in [Space::Collapsed, Space::Segmented] {
         assert_equal(Case::new(AllPairs { space, ..rule() }));
     }
-    assert_equal(Case::new(AllPairs { lateral: Lateral::Repeated, ..rule() }));
+    assert_equal(Case::new(AllPairs { lateral: Matrices::Repeated, ..rule() }));
     assert_equal(Case::new(AllPairs { feedback: Feedback::Blocked, ..rule() }));
 }
 
@@ -217,35 +218,29 @@ fn every_space_and_one_repeated_matrix_equal_the_gradient() {
 fn a_bias_before_batch_normalisation_does_not_learn() {
     let case = Case { order: NormOrder::BeforeRelu, ..Case::new(rule()) };
     let (mut stack, draws) = (case.stack(FloatDType::F64), case.draws());
-    let mut draw = |l: usize, _| draws[l].clone();
-    let (contrast, clips) = (case.rule.contrast(), clips(FloatDType::F64));
-    stack.visit_all_pairs(
-        contrast.as_ref(),
-        clips,
-        &case.rule,
-        &mut draw,
-        &mut |layer, _, learnt| {
-            let delta = layer.delta(&learnt.activity, learnt.modulation);
-            let [bias, weight] = [delta.bias.abs().max(), delta.weight.abs().max()]
-                .map(|largest| largest.into_scalar::<f64>());
-            assert!(bias < 1e-13 * weight.max(1.0), "Δb of {bias:.1e} beside ΔW of {weight:.1e}");
-        },
-    );
+    let mut draw = |l: usize, grid| rows(&case.rule, &draws[l], grid);
+    let clips = clips(FloatDType::F64);
+    visit(&mut stack, clips, &case.rule, &mut draw, &mut |layer, learnt| {
+        let delta = layer.delta(&learnt.activity, learnt.modulation);
+        let [bias, weight] = [delta.bias.abs().max(), delta.weight.abs().max()]
+            .map(|largest| largest.into_scalar::<f64>());
+        assert!(bias < 1e-13 * weight.max(1.0), "Δb of {bias:.1e} beside ΔW of {weight:.1e}");
+    });
 }
 
 /// An encoder in double precision with small lateral weights, whose gates are open and closed.
 fn encoder(rule: AllPairs) -> Video {
     let mut encoder = Case::new(rule).stack(FloatDType::F64);
     let start = Stack::video(&config(NormOrder::AfterRelu), &rule, 3, &Device::flex());
-    encoder.predictors = start.expect("it fits").predictors;
-    for predictors in &mut encoder.predictors {
-        predictors.w_pred = scaled(&predictors.w_pred, 0.2, FloatDType::F64);
+    encoder.predictions = start.expect("it fits").predictions;
+    for (_, w) in encoder.predictions.iter_mut().flat_map(|p| p.lateral.synapses_mut()) {
+        *w = scaled(w, 0.2, FloatDType::F64);
     }
     encoder
 }
 
 fn synchronous(modules: usize) -> Vec<Vec<Draws>> {
-    vec![vec![Draws::coins(None)]; modules]
+    vec![vec![coins(None)]; modules]
 }
 
 #[test]
@@ -304,12 +299,12 @@ fn modules_of_one_block_learn_as_the_local_layers_do() {
     let mut oracle = Oracle::of(&stack, &rule);
     oracle.step(&clips(FloatDType::F64), &synchronous(3), &optimizer);
     let draws = synchronous(3);
-    let mut draw = |l: usize, _| draws[l].clone();
-    stack.step_all_pairs(clips(FloatDType::F64), &rule, &optimizer, &mut draw);
+    let mut draw = |l: usize, grid| rows(&rule, &draws[l], grid);
+    stack.step(clips(FloatDType::F64), &rule, &optimizer, &mut draw);
     let mut local = State::default();
     stack.save(&mut local);
-    for (l, Module { layers, predictors }) in oracle.modules.into_iter().enumerate() {
-        (stack.layers[l], stack.predictors[l]) = (layers[0].clone(), predictors);
+    for (l, Module { layers, lateral }) in oracle.modules.into_iter().enumerate() {
+        (stack.layers[l], stack.predictions[l].lateral) = (layers[0].clone(), lateral);
     }
     let mut differentiated = State::default();
     stack.save(&mut differentiated);

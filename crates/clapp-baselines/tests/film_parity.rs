@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_encoders::{NormOrder, Stack, VideoConfig};
 use clapp_random::{Purpose, stream};
-use clapp_rules::{AllPairs, Optimizer, State};
+use clapp_rules::{AllPairs, Optimizer, Plasticity, State};
 use clapp_testing::distance::distance;
 use rand::RngExt;
 
@@ -23,9 +23,9 @@ fn after_one_step(rule: &AllPairs, order: NormOrder, device: &Device) -> State {
         (0..shape.iter().product()).map(|_| random.random_range(-1.0..1.0)).collect();
     let clips = Tensor::<5>::from_data(TensorData::new(pixels, shape), device);
     let mut draw =
-        |l: usize, shape| rule.draw(shape, &mut stream(3, Purpose::Saccade, [l as u64, 0, 0, 0]));
+        |l: usize, shape| rule.pairs(shape, &mut stream(3, Purpose::Saccade, [l as u64, 0, 0, 0]));
     // Plain steps leave the size of an update to be seen.
-    stack.step_all_pairs(clips, rule, &Optimizer::Plain { rate: 1.0 }, &mut draw);
+    stack.step(clips, rule, &Optimizer::Plain { rate: 1.0 }, &mut draw);
     let mut state = State::default();
     stack.save(&mut state);
     state

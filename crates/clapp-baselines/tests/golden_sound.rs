@@ -38,7 +38,7 @@ fn encoder(sound: &Sound<'_>, bptt: bool, bounds: Bounds, report: &mut Report<'_
             convolutions: sound.convolutions(m, on),
             recurrent: sound.module_gru(m, Recurrence::EProp, on),
         },
-        predictors: sound.module_predictors(m, on),
+        lateral: sound.module_lateral(m, on),
         stop: if bptt { Stop::Nowhere } else { Stop::Everywhere },
         target: TargetSide::Stopped,
     };
@@ -55,7 +55,7 @@ fn encoder(sound: &Sound<'_>, bptt: bool, bounds: Bounds, report: &mut Report<'_
         if let Some(layer) = module.layers.recurrent {
             compare_gru(report, module_gru_names(m).each_ref().map(String::as_str), &layer);
         }
-        let w_pred = module.predictors.w_pred.weight();
+        let w_pred = module.lateral.weight("w_pred");
         report.gradient(&format!("module{m}.predictor.weight"), w_pred);
     }
 }
@@ -81,7 +81,7 @@ fn recurrent(
             convolutions: Vec::new(),
             recurrent: Some(sound.gru(GRU_NAMES, Recurrence::EProp, on)),
         },
-        predictors: sound.gru_predictors(on),
+        lateral: sound.gru_lateral(on),
         stop: if eprop { Stop::InGates } else { Stop::Nowhere },
         target: TargetSide::Stopped,
     };
@@ -91,13 +91,13 @@ fn recurrent(
     let gradients = oracle.gradients(&waves, &[sound.gru_draws()]).remove(0);
     report.value("c", gradients.representation);
     report.losses("loss", &[gradients.loss]);
-    let SoundModule { layers, predictors, .. } = gradients.module;
+    let SoundModule { layers, lateral, .. } = gradients.module;
     compare_gru(report, GRU_NAMES, &layers.recurrent.expect("has one"));
     for k in 0..sound.gru_steps() {
         let step = |matrices: Tensor<3>| matrices.narrow(0, k, 1);
-        report.gradient(&format!("w_pred.k{}", k + 1), step(predictors.w_pred.weight()));
-        if let Some(w_retro) = &predictors.w_retro {
-            let w_retro = step(w_retro.weight().swap_dims(1, 2));
+        report.gradient(&format!("w_pred.k{}", k + 1), step(lateral.weight("w_pred")));
+        if lateral.has("w_retro") {
+            let w_retro = step(lateral.weight("w_retro").swap_dims(1, 2));
             report.gradient(&format!("w_retro.k{}", k + 1), w_retro);
         }
     }

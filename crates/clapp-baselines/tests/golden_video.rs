@@ -3,6 +3,7 @@
 
 use burn::tensor::Device;
 use clapp_baselines::{Gradients, Module, Oracle};
+use clapp_encoders::Context;
 use clapp_rules::Draws;
 use clapp_testing::golden::{Bounds, F32, F64, Golden, Report, Video, compare_files};
 
@@ -29,10 +30,11 @@ fn check(golden: &Golden, report: &mut Report<'_>) -> Result<(), String> {
 fn compare(video: &Video<'_>, bounds: Bounds, report: &mut Report<'_>) {
     let on = (&Device::flex(), bounds.dtype);
     let (mut stack, rule) = (video.stack(on), video.rule());
-    let module = Module { layers: stack.layers, predictors: stack.predictors.remove(0) };
-    let (cut, context) = (stack.cut, stack.context);
+    let module = Module { layers: stack.layers, lateral: stack.predictions.remove(0).lateral };
+    let (cut, context) = (stack.cut, Context::SameLayer);
     let oracle = Oracle { cut, modules: vec![module], context, loss: (&rule).into() };
-    let gradients = oracle.gradients(&video.clips(on), &[vec![Draws::coins(None)]]).remove(0);
+    let all = Draws { pairs: Vec::new(), outcomes: None, window: None };
+    let gradients = oracle.gradients(&video.clips(on), &[vec![all]]).remove(0);
     let Gradients { loss, module, representation, .. } = gradients;
     report.value("representation", representation.permute([0, 3, 1, 2]));
     for (l, block) in video.blocks().zip(module.layers) {
@@ -41,7 +43,7 @@ fn compare(video: &Video<'_>, bounds: Bounds, report: &mut Report<'_>) {
         report.gradient(&format!("layer{l}.norm.weight"), block.norm.gain.weight());
         report.gradient(&format!("layer{l}.norm.bias"), block.norm.shift.weight());
     }
-    for (name, gradient) in video.matrices(0, &module.predictors.w_pred.weight()) {
+    for (name, gradient) in video.matrices(0, &module.lateral.weight("w_pred")) {
         report.gradient(&name, gradient);
     }
     report.losses("losses", &[loss]);

@@ -41,7 +41,7 @@ fn assert_differences(oracle: &Oracle<Images>, images: &Tensor<4>, draws: &[Vec<
         (loss(HALF_STEP) - loss(-HALF_STEP)) / (2.0 * HALF_STEP)
     };
     for (m, gradients) in gradients.iter().enumerate() {
-        let Module { layers, predictors } = &gradients.module;
+        let Module { layers, lateral } = &gradients.module;
         for (l, layer) in layers.iter().enumerate() {
             for at in [0, layer.weight.weight().dims().iter().product::<usize>() - 1] {
                 let change = |module: &mut Images, step: f64| {
@@ -56,8 +56,10 @@ fn assert_differences(oracle: &Oracle<Images>, images: &Tensor<4>, draws: &[Vec<
             let d = (difference(m, &change) - value(&layer.bias, 1)).abs();
             assert!(d < TOLERANCE, "module {m}, layer {l}, b: {d:.1e}");
         }
-        let change = |module: &mut Images, step: f64| nudge(&mut module.predictors.w_pred, 2, step);
-        let d = (difference(m, &change) - value(&predictors.w_pred, 2)).abs();
+        let change = |module: &mut Images, step: f64| {
+            module.lateral.synapses_mut().take(1).for_each(|(_, w_pred)| nudge(w_pred, 2, step));
+        };
+        let d = (difference(m, &change) - value(lateral.synapses("w_pred"), 2)).abs();
         assert!(d < TOLERANCE, "module {m}, W_pred: {d:.1e}");
     }
 }

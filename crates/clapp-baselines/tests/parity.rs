@@ -9,7 +9,7 @@ use burn::tensor::{Device, FloatDType};
 use clapp_backend::Arithmetic;
 use clapp_encoders::Context;
 use clapp_rules::{Feedback, Optimizer, Rule, State};
-use clapp_testing::distance::distance;
+use clapp_testing::{distance::distance, steps::rows};
 use common::{Case, clapp, clapp_s, encoders, gim};
 
 /// Both compute in single precision, in another order.
@@ -24,11 +24,11 @@ fn after_one_step(case: &Case, device: &Device) -> (State, Vec<f64>) {
     let dtype = FloatDType::F32;
     let mut stack = case.stack(device, dtype, Arithmetic::Exact);
     let (images, draws) = (case.images(device, dtype), case.draws());
-    let mut draw = |l: usize, _| draws[l].clone();
-    let watched = stack.step(images, &case.rule, &Optimizer::adam(1e-3), &mut draw);
+    let mut draw = |l: usize, grid| rows(&draws[l], grid);
+    let metrics = stack.step(images, &case.rule, &Optimizer::adam(1e-3), &mut draw);
     let mut state = State::default();
     stack.save(&mut state);
-    (state, watched.iter().map(|watched| watched.monitor().loss).collect())
+    (state, metrics.iter().map(|metrics| metrics.monitor().loss).collect())
 }
 
 fn assert_parity(case: &Case) {

@@ -6,13 +6,14 @@ use clapp_baselines::{
     sound::{PhoneLearner, SoundModule, Stop, gru, through_time},
 };
 use clapp_encoders::{
-    GruUpdate, LocalActivity, LocalGru, LocalLayer, Recurrence, RecurrentPlan, SoundConfig,
-    SoundEncoder, SoundLearner, TargetSide,
+    GruUpdate, LocalActivity, LocalConv1d, LocalGru, LocalLayer, Recurrence, RecurrentPlan,
+    SoundConfig, SoundEncoder, TargetSide,
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
     Draws, Feedback, GridShape, Negatives, Objective, Optimizer, Rule, Scope, Synapses,
 };
+use clapp_testing::steps::{SoundDelta, rows, sound_delta, visit};
 use rand::RngExt;
 
 /// Sums of some hundred products of doubles, in two orders.
@@ -42,18 +43,18 @@ fn encoder(rule: &Rule, recurrence: Recurrence, target: TargetSide) -> SoundEnco
     let recurrent = paper.recurrent.map(|plan| RecurrentPlan { recurrence, target, ..plan });
     let config = SoundConfig { samples: SAMPLES, recurrent, ..paper };
     let mut encoder = config.init(rule, 3, &Device::flex()).expect("the configuration fits");
-    for (l, layer) in encoder.convolutions.layers.iter_mut().enumerate() {
+    for l in 0..5 {
+        let layer = encoder.layer_mut::<LocalConv1d>(l);
         layer.weight = scaled(&layer.weight, if l == 0 { 6.0 } else { 2.5 });
         layer.bias = scaled(&layer.bias, 1.0);
     }
-    let top = encoder.recurrent.as_mut().expect("the paper has a recurrent layer");
-    top.gru.input = scaled(&top.gru.input, 1.0);
-    top.gru.recurrent = scaled(&top.gru.recurrent, 2.0);
-    top.gru.input_bias = scaled(&top.gru.input_bias, 1.0);
-    top.gru.recurrent_bias = scaled(&top.gru.recurrent_bias, 1.0);
-    for predictors in encoder.convolutions.predictors.iter_mut().chain([&mut top.predictors]) {
-        predictors.w_pred = scaled(&predictors.w_pred, 1.0);
-        predictors.w_retro = predictors.w_retro.as_ref().map(|w_retro| scaled(w_retro, 1.0));
+    let gru = encoder.layer_mut::<LocalGru>(5);
+    gru.input = scaled(&gru.input, 1.0);
+    gru.recurrent = scaled(&gru.recurrent, 2.0);
+    gru.input_bias = scaled(&gru.input_bias, 1.0);
+    gru.recurrent_bias = scaled(&gru.recurrent_bias, 1.0);
+    for (_, w) in encoder.predictions.iter_mut().flat_map(|p| p.lateral.synapses_mut()) {
+        *w = scaled(w, 1.0);
     }
     encoder
 }
@@ -109,43 +110,40 @@ fn assert_equals_gradients(rule: &Rule, recurrence: Recurrence, target: TargetSi
     };
     let gradients = |stop| Oracle::layer_wise(&encoder, rule, stop).gradients(&waves(), &draws);
     let (gradients, through) = (gradients(stop), gradients(Stop::Nowhere));
-    let (contrast, mut l) = (rule.contrast(), 0);
-    let mut draw = |l: usize, _| draws[l].clone();
-    encoder.visit(contrast.as_ref(), waves(), rule, &mut draw, &mut |learner, _| {
+    // Cloned, because what back-propagation through time needs is the layer before it learns.
+    let (layers, mut compared) = (encoder.clone(), 0);
+    let mut draw = |l: usize, grid| rows(&draws[l], grid);
+    visit(&mut encoder, waves(), rule, &mut draw, &mut |layer, learnt| {
+        let l = learnt.index;
         let name = format!("{rule:?} {recurrence:?} {target:?} layer {}", l + 1);
-        let SoundModule { layers: expected, predictors: lateral, .. } = &gradients[l].module;
-        let update = match learner {
-            SoundLearner::Convolution(layer, learnt) => {
-                let delta = layer.delta(&learnt.activity, learnt.modulation);
+        let SoundModule { layers: expected, lateral, .. } = &gradients[l].module;
+        let told = learnt.modulation;
+        match sound_delta(layer.as_ref(), learnt.activity, told.clone()) {
+            SoundDelta::Convolution(delta) => {
                 let convolution = &expected.convolutions[0];
                 let d = disagreement(&delta.weight, &convolution.weight.weight());
                 assert!(d < ROUNDING, "{name}: ΔW differs by {d:.1e}");
                 let d = disagreement(&delta.bias, &convolution.bias.weight());
                 assert!(d < ROUNDING, "{name}: Δb differs by {d:.1e}");
                 assert!(delta.weight.abs().max().into_scalar::<f64>() > 1e-9, "{name}: no update");
-                learnt.update
             }
-            SoundLearner::Recurrent(layer, learnt) => {
-                let delta = layer.delta(&learnt.activity, learnt.modulation.clone());
+            SoundDelta::Recurrent(delta, input) => {
                 assert_gru(&name, &delta, &recurrent(&gradients[l]));
                 // The same signals, passed back through time.
-                let input = learnt.activity.input();
-                let delta = through_time(layer, &input, learnt.modulation, Stop::Nowhere);
+                let delta = through_time(layers.layer(l), &input, told, Stop::Nowhere);
                 assert_gru(&name, &delta, &recurrent(&through[l]));
-                learnt.update
             }
-        };
-        assert!((update.monitor().loss - gradients[l].loss).abs() < ROUNDING, "{name}: loss");
-        let d = disagreement(&update.predictors.w_pred, &lateral.w_pred.weight());
-        assert!(d < ROUNDING, "{name}: ΔW_pred differs by {d:.1e}");
-        if let Some(w_retro) = &update.predictors.w_retro {
-            let gradient = lateral.w_retro.as_ref().expect("has weights of its own");
-            let d = disagreement(w_retro, &gradient.weight());
-            assert!(d < ROUNDING, "{name}: ΔW_retro differs by {d:.1e}");
         }
-        l += 1;
+        let loss = learnt.metrics.monitor().loss;
+        assert!((loss - gradients[l].loss).abs() < ROUNDING, "{name}: loss");
+        assert_eq!(learnt.lateral.has("w_retro"), lateral.has("w_retro"));
+        for part in ["w_pred", "w_retro"].into_iter().filter(|part| lateral.has(part)) {
+            let d = disagreement(&learnt.lateral.delta(part), &lateral.weight(part));
+            assert!(d < ROUNDING, "{name}: Δ{part} differs by {d:.1e}");
+        }
+        compared += 1;
     });
-    assert_eq!(l, 6);
+    assert_eq!(compared, 6);
 }
 
 #[test]
@@ -183,21 +181,21 @@ fn retrodiction_weights_and_blocked_context_equal_the_gradient() {
         } else {
             // A blocked context leaves the recurrent layer without a gradient: convolutions alone.
             let mut encoder = encoder(&rule, Recurrence::EProp, TargetSide::Stopped);
-            encoder.recurrent = None;
+            encoder.layers.pop();
+            encoder.predictions.pop();
             let draws = draws(&encoder, &rule);
             let oracle = Oracle::layer_wise(&encoder, &rule, Stop::InGates);
             let gradients = oracle.gradients(&waves(), &draws);
-            let mut draw = |l: usize, _| draws[l].clone();
-            let (contrast, mut l) = (rule.contrast(), 0);
-            encoder.visit(contrast.as_ref(), waves(), &rule, &mut draw, &mut |learner, _| {
-                let SoundLearner::Convolution(layer, learnt) = learner else {
+            let mut draw = |l: usize, grid| rows(&draws[l], grid);
+            visit(&mut encoder, waves(), &rule, &mut draw, &mut |layer, learnt| {
+                let delta = sound_delta(layer.as_ref(), learnt.activity, learnt.modulation);
+                let SoundDelta::Convolution(delta) = delta else {
                     panic!("there is no recurrent layer")
                 };
-                let delta = layer.delta(&learnt.activity, learnt.modulation);
+                let l = learnt.index;
                 let gradient = gradients[l].module.layers.convolutions[0].weight.weight();
                 let d = disagreement(&delta.weight, &gradient);
                 assert!(d < ROUNDING, "layer {}: {d:.1e}", l + 1);
-                l += 1;
             });
         }
     }
@@ -397,8 +395,7 @@ fn greedy_gradients_stop_between_layers() {
     let rule = Rule { prediction_steps: 3, ..Rule::clapp_s_sound() };
     let whole = config.init(&rule, 3, &device).expect("the configuration fits");
     let mut lower = whole.clone();
-    lower.recurrent = None;
-    lower.convolutions.layers.truncate(2);
+    lower.layers.truncate(2);
     let learn = |encoder: &SoundEncoder| {
         let mut random = stream(8, Purpose::Probe, [0; 4]);
         let mut learner = PhoneLearner::greedy(encoder, 2, &device, &mut random);

@@ -14,7 +14,7 @@ use clapp::{
     eval::{Features, Labels, Protocol, Report, Series},
     random::{Purpose, stream},
     readout::{self, RANDOM_ENCODER, RAW_PIXELS},
-    rules::{Optimizer, Rule},
+    rules::{Optimizer, Plasticity, Rule},
     run::{Extra, LayerMetrics, StepMetrics},
     sense::{Batches, Epoch, Trial},
     store::read_metrics,
@@ -148,9 +148,9 @@ impl Sense for Events {
         (recording, indices): (Arc<Recording>, Vec<usize>),
     ) -> LayerMetrics {
         let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
-        let draw = &mut |layer, shape| rule.draw(shape, &mut trial.pairs(step, layer));
+        let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
         let frames = recording.tensor(&indices, &trial.device);
-        LayerMetrics::watched(&network.step(frames, rule, optimizer, draw))
+        LayerMetrics::of(&network.step(frames, rule, optimizer, draw))
     }
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {

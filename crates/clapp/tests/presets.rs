@@ -142,9 +142,11 @@ fn lateral(method: &str) -> [usize; 2] {
         Stack::init(&config.setup.encoder, &config.setup.rule, config.setup.context, 2, &device)
             .unwrap();
     let count = |dims: [usize; 3]| dims.iter().product::<usize>();
-    let w_pred = stack.predictors.iter().map(|p| count(p.w_pred.weight().dims())).sum();
-    let w_retro = stack.predictors.iter().filter_map(|p| p.w_retro.as_ref());
-    [w_pred, w_retro.map(|w| count(w.weight().dims())).sum()]
+    ["w_pred", "w_retro"].map(|name| {
+        let lateral = stack.predictions.iter().map(|prediction| &prediction.lateral);
+        let lateral = lateral.filter(|lateral| lateral.has(name));
+        lateral.map(|lateral| count(lateral.weight(name).dims())).sum()
+    })
 }
 
 #[test]

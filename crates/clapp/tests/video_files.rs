@@ -14,7 +14,7 @@ use std::{
 
 use clapp::{
     Run, RunConfig, Video,
-    datasets::video::{Faulty, Ffmpeg},
+    datasets::{OnBad, video::Ffmpeg},
     eval::Report,
     preset,
     video::{ClipsConfig, Place},
@@ -90,7 +90,7 @@ fn config(place: Place, on_bad: OnBad, prepared: &Path) -> RunConfig<Video> {
 /// The error of a run that cannot begin, and begins nothing.
 fn refused(place: Place) -> String {
     let runs = tempfile::tempdir().unwrap();
-    let config = config(place, Faulty::Stop, &runs.path().join("prepared"));
+    let config = config(place, OnBad::Refuse, &runs.path().join("prepared"));
     let error = Run::create(runs.path().join("runs"), config).unwrap_err();
     assert!(!runs.path().join("runs").exists(), "no run folder for data that cannot be used");
     error.to_string()
@@ -99,7 +99,7 @@ fn refused(place: Place) -> String {
 /// Table and reasons of a run that leaves out what cannot be used.
 fn skipping(place: Place) -> (Report, String) {
     let runs = tempfile::tempdir().unwrap();
-    let config = config(place, Faulty::Skip, &runs.path().join("prepared"));
+    let config = config(place, OnBad::Skip, &runs.path().join("prepared"));
     let folder = finished(runs.path(), &config);
     let report = Report::load(&folder.join("table.json")).unwrap();
     let notes = report.notes.join("\n");
@@ -112,7 +112,7 @@ fn skipping(place: Place) -> (Report, String) {
 fn videos_with_lists_of_windows_run_to_their_table() {
     let Some(videos) = Videos::new() else { return };
     let runs = tempfile::tempdir().unwrap();
-    let config = config(videos.place(), Faulty::Stop, &runs.path().join("prepared"));
+    let config = config(videos.place(), OnBad::Refuse, &runs.path().join("prepared"));
     let folder = finished(runs.path(), &config);
     let report = Report::load(&folder.join("table.json")).unwrap();
     assert_eq!(report.trained_on, "16 clips of ucf101/train1");
@@ -168,7 +168,7 @@ fn folders_with_holes_and_without_videos_are_named_and_the_rest_is_used_if_asked
 fn clips_too_short_for_a_sequence_are_counted() {
     let Some(videos) = Videos::new() else { return };
     let runs = tempfile::tempdir().unwrap();
-    let mut config = config(videos.place(), Faulty::Stop, &runs.path().join("prepared"));
+    let mut config = config(videos.place(), OnBad::Refuse, &runs.path().join("prepared"));
     config.setup.sampling.downsample = 2;
     let text = Run::create(runs.path(), config).unwrap_err().to_string();
     assert!(text.contains("0 of 16 clips are longer than 72 frames"), "{text}");

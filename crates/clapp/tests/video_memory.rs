@@ -9,7 +9,10 @@ use std::{fs, sync::Arc};
 
 use clapp::{
     Data, Trainer, Video,
-    datasets::video::{ClipList, ClipSource, Faulty, Ffmpeg, Preparation, Short, prepare},
+    datasets::{
+        OnBad, Source,
+        video::{Clip, ClipList, Ffmpeg, Preparation, Short, prepare},
+    },
     encoders::VideoConfig,
     preset,
     run::StepMetrics,
@@ -33,16 +36,16 @@ fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
     let root = tempfile::tempdir().unwrap();
     let Some(videos) = copy_real_videos(&root.path().join("videos/real")) else { return };
     let prepared = root.path().join("prepared");
-    let list = ClipList::folders(root.path().join("videos"), Faulty::Stop).unwrap();
+    let list = ClipList::folders(root.path().join("videos"), OnBad::Refuse).unwrap();
     let clips = prepare(list, &prepared, &Preparation::default(), |_| {}).unwrap();
     assert!(clips.skipped().is_empty(), "{}", clips.skipped());
     assert_eq!(clips.len(), videos.len());
     for (clip, video) in videos.iter().enumerate() {
-        assert_eq!(clips.frames(clip), count_frames(video), "{}", video.display());
+        assert_eq!(clips.info(clip).frames, count_frames(video), "{}", video.display());
     }
 
     let place = Place::Folders { root: root.path().join("videos"), test_share: 0.3 };
-    let clips: Arc<dyn ClipSource> = Arc::new(clips);
+    let clips: Arc<dyn Source<Item = Clip>> = Arc::new(clips);
     let config = ClipsConfig { prepared, ..ClipsConfig::new(place) };
     let mut config = preset("paper", "clapp-s", &Video::Clips(config), &[2]).unwrap();
     config.setup.encoder = VideoConfig::vgg5(0.125).unwrap();

@@ -82,12 +82,13 @@ impl Case {
         let config = EncoderConfig { arithmetic, ..self.config.clone() };
         let mut stack = Stack::init(&config, &self.rule, self.context, self.seed, device)
             .expect("the encoders above fit their grids");
-        for (layer, predictors) in stack.layers.iter_mut().zip(&mut stack.predictors) {
+        for (layer, prediction) in stack.layers.iter_mut().zip(&mut stack.predictions) {
             // A uniform draw of the usual bound has a sixth of the variance that keeps activity up.
             layer.weight = scaled(&layer.weight, 6_f64.sqrt(), dtype);
             layer.bias = scaled(&layer.bias, 1.0, dtype);
-            predictors.w_pred = scaled(&predictors.w_pred, 4.0, dtype);
-            predictors.w_retro = predictors.w_retro.as_ref().map(|w| scaled(w, 4.0, dtype));
+            for (_, w) in prediction.lateral.synapses_mut() {
+                *w = scaled(w, 4.0, dtype);
+            }
         }
         stack
     }
