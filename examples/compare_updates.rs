@@ -8,9 +8,9 @@
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use clapp::backend::Arithmetic;
-use clapp::encoders::{Context, EncoderConfig, Stack};
+use clapp::encoders::{Context, EncoderConfig, Learnt, Stack};
 use clapp::random::{Purpose, stream};
-use clapp::rules::{Draws, Feedback, GridShape, Optimizer, Rule};
+use clapp::rules::{Draws, Feedback, GridShape, Optimizer, Plasticity, Rule};
 use clapp_baselines::{Oracle, disagreement};
 use rand::RngExt;
 
@@ -43,7 +43,9 @@ fn learnt(rule: &Rule, context: Context, device: &Device) -> Stack {
     let stack = Stack::init(&config, rule, context, SEED, device);
     let mut stack = stack.expect("VGG-6 fits 64 × 64 pixels");
     for step in 1..=STEPS {
-        let mut draw = |l: usize, shape| draws(rule, step, l, shape);
+        let mut draw = |l: usize, grid| {
+            rule.pairs(grid, &mut stream(SEED, Purpose::Negatives, [step, l as u64, 0, 0]))
+        };
         stack.step(images(step, device), rule, &Optimizer::adam(3e-3), &mut draw);
     }
     stack
@@ -58,24 +60,25 @@ fn compare(name: &str, rule: &Rule, context: Context, device: &Device) {
     let gradients = oracle.gradients(&images.clone().cast(FloatDType::F64), &draws);
 
     println!("\n{name}\nlayer     d(W)     d(b)  d(W_pred)  d(W_retro)    loss  open gates");
-    let mut l = 0;
-    let mut draw = |l: usize, _| draws[l].clone();
-    let contrast = rule.contrast();
-    stack.visit(contrast.as_ref(), images, rule, &mut draw, &mut |layer, _, learnt| {
-        let (delta, g) = (layer.delta(&learnt.activity, learnt.modulation), &gradients[l].module);
-        let d_w = disagreement(&delta.weight, &g.layers[0].weight.weight());
-        let d_b = disagreement(&delta.bias, &g.layers[0].bias.weight());
-        let lateral = learnt.update.predictors.clone();
-        let d_pred = disagreement(&lateral.w_pred, &g.predictors.w_pred.weight());
-        let d_retro = lateral.w_retro.zip(g.predictors.w_retro.as_ref());
-        let d_retro = d_retro.map(|(w, g)| disagreement(&w, &g.weight()));
-        let d_retro = d_retro.map_or("–".to_owned(), |d| format!("{d:.1e}"));
-        let monitor = learnt.update.monitor();
-        let (loss, open) = (monitor.loss, 100.0 * monitor.open_gates);
-        l += 1;
-        println!(
-            "{l:>5}  {d_w:.1e}  {d_b:.1e}  {d_pred:>9.1e}  {d_retro:>10}  {loss:6.3}  {open:>8.0} %"
-        );
+    let mut lateral = Vec::new();
+    let mut draw = |l: usize, grid| draws[l].iter().map(|draws| draws.rows(grid)).collect();
+    stack.visit(images, rule, &mut draw, &mut |learnt| match learnt {
+        Learnt::Lateral { update, metrics, .. } => lateral.push((update, metrics.monitor())),
+        Learnt::Layer { index: l, layer, activity, told } => {
+            let ((update, monitor), g) = (&lateral[l], &gradients[l].module);
+            let delta = layer.change(&activity, told);
+            let d_w = disagreement(&delta.weight, &g.layers[0].weight.weight());
+            let d_b = disagreement(&delta.bias, &g.layers[0].bias.weight());
+            let d = |name| match update.has(name) {
+                true => format!("{:.1e}", disagreement(&update.delta(name), &g.lateral.weight(name))),
+                false => "–".to_owned(),
+            };
+            let (d_pred, d_retro) = (d("w_pred"), d("w_retro"));
+            let (l, loss, open) = (l + 1, monitor.loss, 100.0 * monitor.open_gates);
+            println!(
+                "{l:>5}  {d_w:.1e}  {d_b:.1e}  {d_pred:>9}  {d_retro:>10}  {loss:6.3}  {open:>8.0} %"
+            );
+        }
     });
 }
 

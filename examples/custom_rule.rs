@@ -1,64 +1,108 @@
-//! A rule of your own in 30 lines: a soft hinge in the place of CLAPP's, trained on the embedded scenes.
+//! Two rules of your own, neither of which predicts over time, trained by one loop in the same stack.
 //!
-//! Its loss falls from 2.63 (both terms at score 0) to below 2.5 in layers 2 to 6 within 400 steps.
-//!
-//! ```text
-//! L = −log σ(u⁺ − 1) − mean_n log σ(−u⁻_n − 1)        γ⁺ = σ(1 − u⁺)        γ⁻ = −σ(1 + u⁻) / n
-//! ```
-//!
-//! Everything but the third factor is the library's: dendritic prediction, post, pre, optimizer.
+//! `Competition` is Hebbian: at every pixel the channels compete (softmax), winners move towards their input,
+//! and a decay keeps them in bounds; no lateral weights. `views` contrasts: two noisy views of a scene
+//! should predict each other, and not the next scene. Each stops half-way, is saved, goes on from what was
+//! saved, and is read out beside the untrained network.
 //!
 //! `cargo run --release --example custom_rule`
 
-use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
+use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 use clapp::datasets::{Loader, LoaderConfig, synthetic};
 use clapp::random::{Purpose, stream};
-use clapp::rules::{Contrast, ThirdFactor, Watched};
+use clapp::rules::{
+    Contrastive, Feedback, GridShape, Hinge, Optimizer, Plasticity, Post, Rows, Saccades, Seen,
+    Shown, State, Update,
+};
 use clapp::{Images, encoders::Stack, preset};
+use clapp_examples::{accuracies, tensor};
+use rand::RngExt;
 
-/// A gate that closes gradually.
+/// ΔW = Σ y x − (Σ y u) W per pixel, with y = softmax(u) over channels.
 #[derive(Debug)]
-struct SoftHinge;
+struct Competition;
 
-impl Contrast for SoftHinge {
-    fn third_factor(&self, fixation: Tensor<2>, saccade: Tensor<2>) -> ThirdFactor {
-        let [_, n] = saccade.dims();
-        let fixation_gate = sigmoid(-fixation + 1.0);
-        let saccade_gate = sigmoid(saccade + 1.0);
-        let loss = |gate: Tensor<2>| -(-gate + 1.0).log();
-        ThirdFactor {
-            fixation_loss: loss(fixation_gate.clone()),
-            saccade_loss: loss(saccade_gate.clone()).mean_dim(1),
-            fixation: fixation_gate,
-            saccade: -saccade_gate / n as f64,
-        }
+impl Plasticity for Competition {
+    fn shows(&self) -> Shown {
+        Shown::Pixels
+    }
+
+    fn changes(&self, seen: Seen<'_>) -> Update {
+        let [batch, time, site, channels] = seen.target.dims();
+        let pixels = batch * time * site;
+        let u = seen.target.reshape([pixels, channels]);
+        let y = softmax(u.clone() * 4.0, 1) / pixels as f64;
+        let decay = (y.clone() * u).sum_dim(0).reshape([channels]);
+        let m = y.reshape([batch, time, site, channels]);
+        Update { post: Post::One, decay: Some(decay), ..Update::of(m) }
     }
 }
 
-fn main() -> Result<(), clapp::Error> {
-    let device = Device::flex();
-    let config = preset("quick", "clapp-s", &Images::Synthetic, &[2])?;
-    let (setup, seed) = (config.setup, 2);
-    let rule = setup.rule;
-    let mut stack = Stack::init(&setup.encoder, &rule, setup.context, seed, &device)?;
-    let scenes = synthetic::scenes(seed, synthetic::Part::Unlabelled, 1600)?;
-    let loader =
-        Loader::new(scenes, setup.pipeline, LoaderConfig { seed, ..LoaderConfig::training() })?;
-    let per_epoch = loader.batches_per_epoch() as u64;
-    for epoch in 0..8 {
-        for (index, batch) in loader.epoch(epoch)?.enumerate() {
-            let batch = batch?;
-            let step = epoch * per_epoch + index as u64;
-            let images = Tensor::from_data(TensorData::new(batch.values, batch.shape), &device);
-            let mut draw = |layer: usize, shape| {
-                rule.draw(shape, &mut stream(seed, Purpose::Negatives, [step, layer as u64, 0, 0]))
-            };
-            let watched = stack.step_with(&SoftHinge, images, &rule, &config.optimizer, &mut draw);
-            if (step + 1).is_multiple_of(100) {
-                let losses = watched.iter().map(Watched::monitor).map(|m| format!("{:.3}", m.loss));
-                println!("step {:3}  loss {}", step + 1, losses.collect::<Vec<_>>().join("  "));
-            }
+/// Samples are ordered `[view 1; view 2]`; patches are compared at the same place.
+fn views() -> Contrastive {
+    let pairs = |grid: GridShape, _: &mut dyn rand::Rng| {
+        let (batch, places) = (grid.batch as u32, (grid.time * grid.site) as u32);
+        let other = |sample: u32| (sample + batch / 2) % batch;
+        let at = |of: &dyn Fn(u32) -> u32| -> Vec<u32> {
+            (0..batch * places).map(|row| of(row / places) * places + row % places).collect()
+        };
+        let saccades = at(&|sample| other((sample + 1) % batch));
+        Rows {
+            grid,
+            blocks: vec![grid.rows(0)],
+            contexts: at(&|sample| sample),
+            fixations: at(&other),
+            saccades: Saccades::Drawn { count: 1, rows: saccades },
+            outcomes: None,
         }
+    };
+    Contrastive::new(pairs, Hinge).with_feedback(Feedback::Blocked)
+}
+
+/// The loop: it does not know which rule it was given.
+fn learn(
+    stack: &mut Stack,
+    rule: &dyn Plasticity,
+    scenes: &Loader,
+    epochs: std::ops::Range<u64>,
+) -> Result<(), clapp::Error> {
+    for epoch in epochs {
+        for (step, batch) in (0..).zip(scenes.epoch(epoch)?) {
+            let images = tensor(&batch?);
+            let mut random = stream(2, Purpose::Test, [epoch, step, 0, 0]);
+            let mut view = || {
+                let noise =
+                    (0..images.shape().num_elements()).map(|_| random.random_range(-0.5..0.5));
+                let noise = TensorData::new(noise.collect::<Vec<f32>>(), images.dims());
+                images.clone() + Tensor::from_data(noise, &images.device())
+            };
+            let both = Tensor::cat(vec![view(), view()], 0);
+            let mut draw = |layer: usize, grid| {
+                let place = [epoch, step, layer as u64, 0];
+                rule.pairs(grid, &mut stream(2, Purpose::Negatives, place))
+            };
+            stack.step(both, rule, &Optimizer::adam(1e-3), &mut draw);
+        }
+    }
+    Ok(())
+}
+
+fn main() -> Result<(), clapp::Error> {
+    let config = preset("smoke", "clapp-s", &Images::Synthetic, &[2])?.setup;
+    let settings = LoaderConfig { seed: 2, ..LoaderConfig::training() };
+    let scenes = synthetic::scenes(2, synthetic::Part::Unlabelled, 1600)?;
+    let scenes = Loader::new(scenes, config.pipeline.clone(), settings)?;
+    let rules: [(&str, &dyn Plasticity); 2] = [("competition", &Competition), ("views", &views())];
+    for (name, rule) in rules {
+        let start = || Stack::init(&config.encoder, rule, config.context, 2, &Device::flex());
+        let (mut first, mut state) = (start()?, State::default());
+        println!("{name:11}  untrained {}", accuracies(&first, &config.pipeline)?);
+        learn(&mut first, rule, &scenes, 0..2)?;
+        first.save(&mut state);
+        let mut resumed = start()?;
+        resumed.load(&state)?;
+        learn(&mut resumed, rule, &scenes, 2..4)?;
+        println!("{name:11}  learnt    {}", accuracies(&resumed, &config.pipeline)?);
     }
     Ok(())
 }

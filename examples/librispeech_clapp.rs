@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use clapp::datasets::download::{Archive, download};
-use clapp::datasets::sound::{Framing, OnBad};
+use clapp::datasets::{OnBad, sound::Framing};
 use clapp::sound::{FilesConfig, LabelsConfig, METHODS};
 use clapp::{Error, RunConfig, Sound, preset};
 use clapp_examples::RunOptions;

@@ -6,7 +6,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use clapp::datasets::video::Faulty;
+use clapp::datasets::OnBad;
 use clapp::video::{ClipsConfig, METHODS, Place};
 use clapp::{Error, RunConfig, Video, preset};
 use clapp_examples::RunOptions;
@@ -55,7 +55,7 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Video>, Error> {
             _ => Place::Folders { root, test_share: 0.3 },
         });
         clips.prepared = options.prepared.clone().unwrap_or(clips.prepared);
-        clips.on_bad = if options.skip_bad { Faulty::Skip } else { Faulty::Stop };
+        clips.on_bad = if options.skip_bad { OnBad::Skip } else { OnBad::Refuse };
         let parts = clips.prepare(|now| {
             let end = if now.done == now.of { "\n" } else { "" };
             eprint!("\rprepared {} of {} clips{end}", now.done, now.of);
