@@ -1,9 +1,10 @@
-//! What read-outs of frozen layers share, whatever the sense.
+//! Read-outs of frozen layers: encoders × layers × protocols, whatever the sense.
 
 use std::borrow::Cow;
 
 use burn::tensor::Tensor;
-use clapp_eval::{Features, Knn, Labels, Probe, Protocol, StandardisedProbe, probe};
+use clapp_datasets::{BatchOf, Batcher, Item, Loader};
+use clapp_eval::{Features, Labels, Probe, Protocol, Report, Series, probe};
 use ndarray::Array2;
 
 use crate::{Error, config::at_least_one};
@@ -13,32 +14,133 @@ pub const RANDOM_ENCODER: &str = "random encoder";
 /// Name of the control without any encoder.
 pub const RAW_PIXELS: &str = "raw pixels";
 
-/// The probe of a protocol that fits all features at once and needs no settings; every sense has these.
-#[must_use]
-pub fn probe_of(protocol: Protocol) -> Option<Box<dyn Probe>> {
-    match protocol {
-        Protocol::Standardised => Some(Box::new(StandardisedProbe::default())),
-        Protocol::Knn => Some(Box::new(Knn::default())),
-        _ => None,
+/// Features of the layers of an encoder, or of several that are read out together.
+#[derive(Debug)]
+pub struct Layers {
+    /// Of the labelled samples that read-outs are fitted on, by layer.
+    pub fit: Vec<Features>,
+    /// Random views of the same samples, each by layer: probes that learn in epochs see them in turn.
+    /// Without any they see `fit`.
+    pub views: Vec<Vec<Features>>,
+    /// Of the samples that they are tested on, by layer.
+    pub test: Vec<Features>,
+}
+
+impl Layers {
+    /// Accuracy of a probe on one layer in percent: the mean over `draws` where few labels of each class
+    /// are drawn.
+    ///
+    /// # Errors
+    ///
+    /// If the probe's settings are out of range, or it does not converge.
+    pub fn accuracy(
+        &self,
+        probe: &dyn Probe,
+        layer: usize,
+        (labels, draws): (Labels, u64),
+        seed: u64,
+    ) -> Result<f64, Error> {
+        let test = &self.test[layer];
+        let accuracy = |draw| -> Result<f64, Error> {
+            let Some(linear) = probe.in_epochs().filter(|_| !self.views.is_empty()) else {
+                return Ok(probe::accuracy(
+                    probe,
+                    &*chosen(&self.fit[layer], labels, draw)?,
+                    test,
+                    seed,
+                )?);
+            };
+            let views = self.views.iter();
+            let views = views.map(|view| chosen(&view[layer], labels, draw));
+            let views = views.collect::<Result<Vec<_>, _>>()?;
+            let view = |epoch: usize| Cow::Borrowed(&*views[epoch % views.len()]);
+            Ok(probe.accuracy(&linear.train(seed, view)?.readout, test))
+        };
+        let accuracies = (0..draws).map(accuracy).collect::<Result<Vec<f64>, Error>>()?;
+        Ok(accuracies.iter().sum::<f64>() / accuracies.len() as f64)
+    }
+
+    /// Records the accuracies of every probe on every layer, the first of which is number `first` of the
+    /// encoder; `labels` say of how many classes' labels, and of how many draws.
+    ///
+    /// # Errors
+    ///
+    /// As [`accuracy`](Self::accuracy).
+    pub fn record(
+        &self,
+        (encoder, first): (&str, usize),
+        probes: &[Box<dyn Probe>],
+        labels: &[(Labels, u64)],
+        seed: u64,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        for layer in 0..self.test.len() {
+            for &(labels, draws) in labels {
+                for probe in probes {
+                    let accuracy = self.accuracy(&**probe, layer, (labels, draws), seed)?;
+                    let series = Series { protocol: probe.protocol(), labels };
+                    report.record(encoder, first + layer, series, seed, accuracy)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// Accuracy of such a probe on every layer.
-///
-/// # Errors
-///
-/// As [`probe::accuracy`].
-pub fn accuracies(
-    probe: &dyn Probe,
-    fit: &[Features],
-    test: &[Features],
-    seed: u64,
-) -> Result<Vec<f64>, Error> {
-    let accuracy = |(fit, test)| Ok(probe::accuracy(probe, fit, test, seed)?);
-    fit.iter().zip(test).map(accuracy).collect()
+/// All features, or those of a few samples per class.
+fn chosen(features: &Features, labels: Labels, draw: u64) -> Result<Cow<'_, Features>, Error> {
+    Ok(match labels {
+        Labels::PerClass(count) => Cow::Owned(features.few_labels(count, draw)?),
+        _ => Cow::Borrowed(features),
+    })
 }
 
-/// Checks that a sense has the protocols that are asked for.
+/// Features of all samples of a loader in one epoch, by layer; `encode` makes those of a batch.
+pub(crate) fn features<B>(
+    loader: &Loader<B>,
+    epoch: u64,
+    encode: &dyn Fn(&BatchOf<B>) -> Vec<Array2<f32>>,
+) -> Result<Vec<Features>, Error>
+where
+    B: Batcher,
+    B::Item: Item<Label = u32>,
+{
+    let (mut layers, mut labels): (Vec<Vec<f32>>, Vec<u32>) = Default::default();
+    for batch in loader.epoch(epoch)? {
+        let batch = batch?;
+        labels.extend(classes(&batch.labels));
+        let encoded = encode(&batch);
+        layers.resize_with(encoded.len(), Vec::new);
+        for (all, chunk) in layers.iter_mut().zip(encoded) {
+            all.extend(chunk.iter());
+        }
+    }
+    let gather = |values: Vec<f32>| {
+        let shape = (labels.len(), values.len() / labels.len().max(1));
+        let values = Array2::from_shape_vec(shape, values).expect("every sample has all features");
+        Ok(Features::new(values, labels.clone())?.with_classes(loader.source().classes())?)
+    };
+    layers.into_iter().map(gather).collect()
+}
+
+/// The class of every sample of a batch; read-outs see labelled samples only.
+pub(crate) fn classes(labels: &[Option<u32>]) -> Vec<u32> {
+    labels.iter().map(|label| label.unwrap_or_default()).collect()
+}
+
+/// `[sample, dim]` on the host.
+///
+/// # Panics
+///
+/// If the features are not computed in `f32`.
+#[must_use]
+pub fn rows(features: Tensor<2>) -> Array2<f32> {
+    let shape = features.dims();
+    let values = features.into_data().try_to_vec::<f32>().expect("features are computed in f32");
+    Array2::from_shape_vec(shape, values).expect("a tensor has as many values as its shape says")
+}
+
+/// Checks that a sense has the protocols that are asked for; `known` are their names in a configuration.
 pub(crate) fn check_protocols(
     sense: &str,
     asked: &[Protocol],
@@ -55,63 +157,4 @@ pub(crate) fn check_protocols(
     let [others @ .., last] = &names[..] else { return Ok(()) };
     let expected = format!("the protocols {} or {last} for {sense}", others.join(", "));
     Err(Error::misfit(expected, format!("{got:?}"), "correct the setting"))
-}
-
-/// `[sample, dim]` on the host.
-///
-/// # Panics
-///
-/// If the features are not computed in `f32`.
-#[must_use]
-pub fn rows(features: Tensor<2>) -> Array2<f32> {
-    let shape = features.dims();
-    let values = features.into_data().try_to_vec::<f32>().expect("features are computed in f32");
-    Array2::from_shape_vec(shape, values).expect("a tensor has as many values as its shape says")
-}
-
-/// The class of every sample of a batch; read-outs see labelled samples only.
-pub(crate) fn classes(labels: &[Option<u32>]) -> Vec<u32> {
-    labels.iter().map(|label| label.unwrap_or_default()).collect()
-}
-
-/// Features of all layers, batch by batch.
-#[derive(Default)]
-pub(crate) struct Gathered {
-    layers: Vec<Vec<f32>>,
-    labels: Vec<u32>,
-}
-
-impl Gathered {
-    /// Adds a batch: the label of every sample, `[sample, dim]` of every layer.
-    pub(crate) fn push(&mut self, labels: Vec<u32>, layers: Vec<Array2<f32>>) {
-        self.labels.extend(labels);
-        self.layers.resize_with(layers.len(), Vec::new);
-        for (all, chunk) in self.layers.iter_mut().zip(layers) {
-            all.extend(chunk.iter());
-        }
-    }
-
-    /// One set of features a layer.
-    pub(crate) fn features(self, classes: usize) -> Result<Vec<Features>, Error> {
-        let Self { layers, labels } = self;
-        let gather = |values: Vec<f32>| {
-            let shape = (labels.len(), values.len() / labels.len().max(1));
-            let values =
-                Array2::from_shape_vec(shape, values).expect("every sample has all features");
-            Ok(Features::new(values, labels.clone())?.with_classes(classes)?)
-        };
-        layers.into_iter().map(gather).collect()
-    }
-}
-
-/// All features, or those of a few samples per class.
-pub(crate) fn chosen(
-    features: &Features,
-    labels: Labels,
-    draw: u64,
-) -> Result<Cow<'_, Features>, Error> {
-    Ok(match labels {
-        Labels::PerClass(count) => Cow::Owned(features.few_labels(count, draw)?),
-        _ => Cow::Borrowed(features),
-    })
 }

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clapp::{
     Data, Error, Learning, Run, RunConfig, Sense, Trainer,
     encoders::{Context, EncoderConfig, PatchGrid, Stack},
-    eval::{Features, Labels, Protocol, Report, Series},
+    eval::{Features, Labels, Protocol, Report},
     random::{Purpose, stream},
     readout::{self, RANDOM_ENCODER, RAW_PIXELS},
     rules::{Optimizer, Plasticity, Rule},
@@ -170,14 +170,10 @@ impl Sense for Events {
             (RANDOM_ENCODER, 1, features(&|frames| random.features(frames))),
             (RAW_PIXELS, 0, features(&|frames| vec![frames.flatten(1, 3)])),
         ] {
-            for &protocol in &config.setup.protocols {
-                let series = Series { protocol, labels: Labels::All(fit[0].len()) };
-                let probe = readout::probe_of(protocol).expect("the test asks for such");
-                let accuracies = readout::accuracies(probe.as_ref(), &fit, &test, *seed)?;
-                for (layer, accuracy) in (first..).zip(accuracies) {
-                    report.record(encoder, layer, series, *seed, accuracy)?;
-                }
-            }
+            let probes: Vec<_> = config.setup.protocols.iter().filter_map(|p| p.probe()).collect();
+            let labels = [(Labels::All(fit[0].len()), 1)];
+            let layers = readout::Layers { fit, views: Vec::new(), test };
+            layers.record((encoder, first), &probes, &labels, *seed, report)?;
         }
         Ok(Extra::new())
     }

@@ -11,12 +11,7 @@ use super::{
     features::{self, Encode, Encoded, Part},
     speakers::{SpeakerCrops, SpeakerParts},
 };
-use crate::{
-    Data, Error, RunConfig, Trainer,
-    readout::{RANDOM_ENCODER, probe_of},
-    run::Extra,
-    sense::Trial,
-};
+use crate::{Data, Error, RunConfig, Trainer, readout::RANDOM_ENCODER, run::Extra, sense::Trial};
 
 /// Name of the control of logarithmic spectra in mel bands.
 pub const LOG_MEL: &str = "log-mel";
@@ -173,7 +168,7 @@ impl ReadOut<'_> {
             }
             let frames = frames.features()?;
             let fit = |&protocol: &Protocol| -> Result<Box<dyn Readout>, Error> {
-                Ok(match probe_of(protocol) {
+                Ok(match protocol.probe().filter(|_| protocol != Protocol::Paper) {
                     Some(probe) => probe.fit(&frames, self.seed)?,
                     None => Box::new(learning[layer].readout()),
                 })

@@ -10,14 +10,14 @@ use clapp_datasets::{
     sound::{HOP, Recording},
 };
 use clapp_eval::{
-    Features, LinearProbe, Protocol,
+    Features, LinearProbe, Probe, Protocol,
     phones::MOST_SURPLUS,
     probe::{self, mean_over_time},
 };
 use ndarray::Array2;
 
 use super::{Sound, features::Encoded};
-use crate::{Data, Error, readout::probe_of};
+use crate::{Data, Error};
 
 /// Which utterances speakers are learnt from, and which they are told apart on.
 ///
@@ -131,8 +131,10 @@ impl<'a> SpeakerCrops<'a> {
         seed: u64,
     ) -> Result<f64, Error> {
         let [fit, test] = [self.features(layer, 0)?, self.features(layer, 1)?];
-        let own = || Box::new(LinearProbe { epochs, ..LinearProbe::speakers() }) as _;
-        let probe = probe_of(protocol).unwrap_or_else(own);
+        let probe: Box<dyn Probe> = match protocol.probe().filter(|_| protocol != Protocol::Paper) {
+            Some(probe) => probe,
+            None => Box::new(LinearProbe { epochs, ..LinearProbe::speakers() }),
+        };
         Ok(probe::accuracy(probe.as_ref(), &fit, &test, seed)?)
     }
 

@@ -13,18 +13,14 @@ use clapp_datasets::{
 use super::{ClipLoader, ClipsConfig, DataConfig, Setup, Source, Video};
 use crate::{Data, Error, RunConfig};
 
-/// Which views of a source a loader makes.
-pub(super) struct View<'a> {
-    pub sampling: &'a Sampling,
-    pub pipeline: &'a ClipPipeline,
-    pub settings: LoaderConfig,
-}
-
-impl View<'_> {
-    pub(super) fn of(&self, clips: &Source) -> Result<ClipLoader, Error> {
-        let views = (self.sampling.clone(), self.pipeline.clone());
-        Ok(Loader::new(clips.clone(), views, self.settings.clone())?)
-    }
+/// A loader of views of a source.
+pub(super) fn views(
+    clips: &Source,
+    sampling: &Sampling,
+    pipeline: &ClipPipeline,
+    settings: LoaderConfig,
+) -> Result<ClipLoader, Error> {
+    Ok(Loader::new(clips.clone(), (sampling.clone(), pipeline.clone()), settings)?)
 }
 
 /// Opens videos, after preparing those that are not prepared yet; or draws scenes when they are read.
@@ -88,7 +84,7 @@ pub(super) fn loader(
 ) -> Result<ClipLoader, Error> {
     let settings = LoaderConfig { batch_size: config.batch, seed, ..LoaderConfig::clips() };
     let Setup { sampling, pipeline, .. } = &config.setup;
-    let loader = View { sampling, pipeline, settings }.of(&data.learn)?;
+    let loader = views(&data.learn, sampling, pipeline, settings)?;
     check_side(&loader, config)?;
     Ok(loader)
 }
@@ -107,7 +103,7 @@ pub(super) fn check(config: &RunConfig<Video>) -> Result<(), Error> {
         (test, &readout.plain, LastBatch::Keep),
     ] {
         let settings = LoaderConfig { batch_size, last_batch, ..LoaderConfig::clips_in_order() };
-        let loader = View { sampling: &readout.sampling, pipeline, settings }.of(clips)?;
+        let loader = views(clips, &readout.sampling, pipeline, settings)?;
         check_side(&loader, config)?;
     }
     Ok(())

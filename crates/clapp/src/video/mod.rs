@@ -15,7 +15,6 @@
 //! 1.
 
 mod data;
-mod features;
 mod files;
 mod network;
 mod preset;
@@ -38,9 +37,8 @@ use crate::{
     sense::Trial,
 };
 
-pub use features::Film;
 pub use files::{ClipsConfig, Place};
-pub use network::VideoNetwork;
+pub use network::{Film, VideoNetwork};
 pub use preset::METHODS;
 pub use setup::{DataConfig, ReadoutConfig, Setup};
 

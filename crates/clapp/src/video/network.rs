@@ -2,20 +2,26 @@
 
 use std::path::Path;
 
+use burn::tensor::{Device, Tensor, TensorData};
 use clapp_datasets::video::ClipBatch;
-use clapp_encoders::LocalConv3d;
+use clapp_encoders::{LocalConv3d, Stack, Uncut};
 use clapp_rules::{Plasticity, State, StateError, Synapses};
 use clapp_store::Checkpoint;
 
-use super::{
-    Video,
-    features::{Film, films},
-};
+use super::Video;
 use crate::{
     Error,
     run::{LayerMetrics, to_state},
     sense::{self, Trial},
 };
+
+/// An encoder of videos.
+pub type Film = Stack<LocalConv3d, Uncut<5>>;
+
+/// Moves a batch to a device.
+pub(super) fn films(batch: ClipBatch, device: &Device) -> Tensor<5> {
+    Tensor::from_data(TensorData::new(batch.values, batch.shape), device)
+}
 
 /// An encoder of films with what teaches it.
 #[derive(Debug)]

@@ -2,23 +2,25 @@
 
 use std::borrow::Cow;
 
+use burn::tensor::Device;
 use clapp_datasets::{
-    LastBatch, LoaderConfig, Order, Source as _,
+    LastBatch, LoaderConfig, Order,
     video::{ClipBatch, ClipPipeline, Sampling},
 };
 use clapp_eval::{
     Features, Labels, LinearProbe, Protocol, Readout, Report, Series, metrics,
-    probe::{Batches, LinearReadout, LinearTraining, TestClips},
+    probe::{Batches, LinearReadout, LinearTraining, TestClips, temporal_mean},
 };
+use ndarray::Array2;
 
 use super::{
     ClipLoader, ReadoutConfig, Source, Video,
-    data::{View, centred},
-    features::{self, Encode, Film},
+    data::{centred, views},
+    network::{Film, films},
 };
 use crate::{
     Error, Trainer,
-    readout::{RANDOM_ENCODER, RAW_PIXELS, accuracies, classes, probe_of},
+    readout::{self, Layers, RANDOM_ENCODER, RAW_PIXELS, classes, rows},
     sense::Trial,
 };
 
@@ -30,40 +32,47 @@ pub(super) const PROTOCOLS: [Protocol; 4] =
 ///
 /// Every number is taken with the same clips, views and seeds for all encoders. Encoders are frozen and
 /// normalise with their running statistics; the random encoder is the trained one before its first step.
-///
-/// # Errors
-///
-/// If clips cannot be read or a read-out does not converge.
 pub(super) fn read_out(trainer: &Trainer<Video>, report: &mut Report) -> Result<(), Error> {
     let Trial { config, seed, device } = trainer.trial();
     let Some(parts) = &trainer.data().labelled else { return Ok(()) };
-    let seed = *seed;
     let setup = &config.setup;
-    let random = Film::video(&setup.encoder, &setup.rule, seed, device)?.frozen();
+    let random = Film::video(&setup.encoder, &setup.rule, *seed, device)?.frozen();
     let trained = trainer.network().encoder().frozen();
     let encode = |batch: &ClipBatch| {
-        let mut columns = features::blocks(&trained, batch, device);
-        columns.extend(features::blocks(&random, batch, device));
-        columns.push(features::pixels(batch));
+        let mut columns = blocks(&trained, batch, device);
+        columns.extend(blocks(&random, batch, device));
+        columns.push(temporal_mean(&batch.values, batch.shape));
         columns
     };
-    let blocks = 1..=trained.layers.len();
-    let mut columns: Vec<Column> = Vec::new();
-    columns.extend(blocks.clone().map(|block| (config.method.as_str(), block)));
-    columns.extend(blocks.map(|block| (RANDOM_ENCODER, block)));
+    let numbers = 1..=trained.layers.len();
+    let mut columns: Vec<(&str, usize)> = Vec::new();
+    columns.extend(numbers.clone().map(|block| (config.method.as_str(), block)));
+    columns.extend(numbers.map(|block| (RANDOM_ENCODER, block)));
     columns.push((RAW_PIXELS, 0));
-    let context = ReadOut { readout: &setup.readout, seed, parts, encode: &encode };
-    for (protocol, accuracies) in context.accuracies()? {
-        let series = Series { protocol, labels: Labels::All(context.clips()?) };
+    let context = ReadOut { readout: &setup.readout, seed: *seed, parts, encode: &encode };
+    let labels = Labels::All(context.clips()?);
+    for (protocol, accuracies) in context.accuracies(labels)? {
+        let series = Series { protocol, labels };
         for (&(encoder, block), accuracy) in columns.iter().zip(accuracies) {
-            report.record(encoder, block, series, seed, accuracy)?;
+            report.record(encoder, block, series, *seed, accuracy)?;
         }
     }
     Ok(())
 }
 
-/// Encoder and block of a set of features.
-type Column<'a> = (&'a str, usize);
+/// Features of every block for a batch, `[clip, dim]` each.
+type Encode<'a> = dyn Fn(&ClipBatch) -> Vec<Array2<f32>> + 'a;
+
+/// The mean over time of every block's map, channels first, as PyTorch flattens.
+fn blocks(encoder: &Film, batch: &ClipBatch, device: &Device) -> Vec<Array2<f32>> {
+    let mut blocks = Vec::with_capacity(encoder.layers.len());
+    encoder.look(films(batch.clone(), device), &mut |_, grid| {
+        let [clips, _, site, channel] = grid.dims();
+        let mean = grid.mean_dim(1).reshape([clips, site, channel]).swap_dims(1, 2);
+        blocks.push(rows(mean.reshape([clips, channel * site])));
+    });
+    blocks
+}
 
 /// What all read-outs of one seed have in common. The blocks of all encoders are read out together, so
 /// that every clip is decoded once for them all.
@@ -76,26 +85,27 @@ struct ReadOut<'a> {
 
 impl ReadOut<'_> {
     /// Accuracies of every block of every encoder, in the protocols that are asked for.
-    fn accuracies(&self) -> Result<Vec<(Protocol, Vec<f64>)>, Error> {
+    fn accuracies(&self, labels: Labels) -> Result<Vec<(Protocol, Vec<f64>)>, Error> {
         let (readout, [train, test]) = (self.readout, self.parts);
         let middle = centred(&readout.sampling);
-        let tested = self.features(test, &middle, &readout.plain)?;
+        let test_middle = self.features(test, &middle, &readout.plain)?;
+        let blocks = test_middle.len();
+        let mut layers = Layers { fit: Vec::new(), views: Vec::new(), test: test_middle };
         let mut all = Vec::new();
-        let mut fitted = None;
-        for &protocol in &readout.protocols {
-            let Some(probe) = probe_of(protocol) else { continue };
-            let fitted = match &mut fitted {
-                Some(fitted) => fitted,
-                none => none.insert(self.features(train, &middle, &readout.plain)?),
-            };
-            all.push((protocol, accuracies(probe.as_ref(), fitted, &tested, self.seed)?));
+        for protocol in [Protocol::Standardised, Protocol::Knn] {
+            let Some(probe) = protocol.probe().filter(|_| readout.has(protocol)) else { continue };
+            if layers.fit.is_empty() {
+                layers.fit = self.features(train, &middle, &readout.plain)?;
+            }
+            let accuracy = |block| layers.accuracy(&*probe, block, (labels, 1), self.seed);
+            all.push((protocol, (0..blocks).map(accuracy).collect::<Result<_, _>>()?));
         }
         if !readout.has(Protocol::Block) && !readout.has(Protocol::BlockAuthors) {
             return Ok(all);
         }
         let readouts = self.train()?;
         if readout.has(Protocol::Block) {
-            all.push((Protocol::Block, scores(&readouts, &tested)));
+            all.push((Protocol::Block, scores(&readouts, &layers.test)));
         }
         if readout.has(Protocol::BlockAuthors) {
             let random = self.features(test, &readout.sampling, &readout.authors)?;
@@ -136,7 +146,7 @@ impl ReadOut<'_> {
         let ReadoutConfig { sampling, training, .. } = self.readout;
         let loader = self.loader(&self.parts[0], sampling, training)?;
         let views = (0..views as u64)
-            .map(|view| features::features(&loader, view, self.encode))
+            .map(|view| readout::features(&loader, view, self.encode))
             .collect::<Result<Vec<_>, Error>>()?;
         let train = |block: usize| {
             let view = |epoch: usize| Cow::Borrowed(&views[epoch % views.len()][block]);
@@ -150,7 +160,7 @@ impl ReadOut<'_> {
         let ReadoutConfig { sampling, training, .. } = self.readout;
         let settings =
             LoaderConfig { order: Order::Shuffled, last_batch: LastBatch::Drop, ..self.settings() };
-        let loader = View { sampling, pipeline: training, settings }.of(&self.parts[0])?;
+        let loader = views(&self.parts[0], sampling, training, settings)?;
         let mut classifiers: Vec<LinearTraining> = Vec::new();
         for epoch in 0..probe.epochs {
             for batch in loader.epoch(epoch as u64)? {
@@ -179,7 +189,7 @@ impl ReadOut<'_> {
         sampling: &Sampling,
         pipeline: &ClipPipeline,
     ) -> Result<ClipLoader, Error> {
-        View { sampling, pipeline, settings: self.settings() }.of(clips)
+        views(clips, sampling, pipeline, self.settings())
     }
 
     fn features(
@@ -188,7 +198,7 @@ impl ReadOut<'_> {
         sampling: &Sampling,
         pipeline: &ClipPipeline,
     ) -> Result<Vec<Features>, Error> {
-        features::features(&self.loader(clips, sampling, pipeline)?, 0, self.encode)
+        readout::features(&self.loader(clips, sampling, pipeline)?, 0, self.encode)
     }
 }
 
