@@ -1,11 +1,13 @@
 //! Everything that decides what a run computes.
 
+use std::sync::Arc;
+
 use burn::tensor::Device;
 use clapp_eval::Report;
-use clapp_rules::Optimizer;
+use clapp_rules::{Optimizer, Plasticity};
 use serde::{Deserialize, Serialize};
 
-use crate::{Data, Error, Learning, Sense, Trainer};
+use crate::{Data, Error, Learning, OwnRule, Sense, Trainer};
 
 /// A run: what all senses have in common, and the sense's part.
 ///
@@ -24,6 +26,9 @@ pub struct RunConfig<S: Sense> {
     /// How the rule's signals, or labels, reach the weights.
     #[serde(default)]
     pub learning: Learning,
+    /// Rule of one's own in place of the sense's, see [`with_rule`](Self::with_rule).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_rule: Option<OwnRule>,
     /// Optimizer of every layer.
     pub optimizer: Optimizer,
     /// Samples in a batch.
@@ -46,6 +51,13 @@ impl<S: Sense> RunConfig<S> {
     /// If a number is out of range or the parts do not fit.
     pub fn validate(&self) -> Result<(), Error> {
         self.learning.check()?;
+        if let Some(own) = &self.own_rule {
+            own.rule()?;
+            if self.learning.differentiates() {
+                let expected = format!("local rules with the rule {}", own.name());
+                return Err(Error::misfit(expected, self.learning, "choose another method"));
+            }
+        }
         S::validate(self)?;
         at_least_one(&[
             ("seeds", self.seeds.len() as u64),
@@ -63,6 +75,49 @@ impl<S: Sense> RunConfig<S> {
                 format!("{seed} twice in {:?}", self.seeds),
                 "remove one",
             )),
+        }
+    }
+
+    /// Learns by a rule of one's own, whose name becomes the method's.
+    ///
+    /// ```
+    /// use clapp::{Images, preset, rules::{Plasticity, Post, Seen, Shown, Update}};
+    ///
+    /// /// ΔW = Σ z x
+    /// #[derive(Debug)]
+    /// struct Hebb;
+    ///
+    /// impl Plasticity for Hebb {
+    ///     fn shows(&self) -> Shown {
+    ///         Shown::Pixels
+    ///     }
+    ///
+    ///     fn changes(&self, seen: Seen<'_>) -> Update {
+    ///         Update { post: Post::One, ..Update::of(seen.target) }
+    ///     }
+    /// }
+    ///
+    /// let config = preset("smoke", "clapp-s", &Images::Synthetic, &[2])?.with_rule("hebb", Hebb);
+    /// assert_eq!(config.name(), "smoke-hebb");
+    /// # Ok::<(), clapp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_rule(mut self, name: &str, rule: impl Plasticity + 'static) -> Self {
+        name.clone_into(&mut self.method);
+        self.own_rule = Some(OwnRule::new(name, Arc::new(rule)));
+        self
+    }
+
+    /// The rule of one's own, or that of the sense's settings.
+    ///
+    /// # Panics
+    ///
+    /// If the rule of one's own is missing, which [`validate`](Self::validate) says.
+    #[must_use]
+    pub fn rule<'a>(&'a self, of_sense: &'a dyn Plasticity) -> &'a dyn Plasticity {
+        match &self.own_rule {
+            None => of_sense,
+            Some(own) => own.rule().expect("validated"),
         }
     }
 

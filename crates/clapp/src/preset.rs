@@ -148,6 +148,7 @@ impl<S: Sense> RunConfig<S> {
             metrics_every,
             checkpoint_every,
             checkpoints_kept: 2,
+            own_rule: None,
             seeds: vec![2],
         }
     }

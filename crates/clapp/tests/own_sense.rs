@@ -14,7 +14,7 @@ use clapp::{
     eval::{Features, Labels, Protocol, Report},
     random::{Purpose, stream},
     readout::{self, RANDOM_ENCODER, RAW_PIXELS},
-    rules::{Optimizer, Plasticity, Rule},
+    rules::{Optimizer, Rule},
     run::{Extra, LayerMetrics, StepMetrics},
     sense::{Batches, Epoch, Trial},
     store::read_metrics,
@@ -138,6 +138,7 @@ impl Sense for Events {
 
     fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<Stack, Error> {
         let Setup { encoder, rule, .. } = &trial.config.setup;
+        let rule = trial.config.rule(rule);
         Ok(Stack::init(encoder, rule, Context::SameLayer, trial.seed, &trial.device)?)
     }
 
@@ -147,7 +148,8 @@ impl Sense for Events {
         network: &mut Stack,
         (recording, indices): (Arc<Recording>, Vec<usize>),
     ) -> LayerMetrics {
-        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let Trial { config, .. } = trial;
+        let (rule, optimizer) = (config.rule(&config.setup.rule), &config.optimizer);
         let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
         let frames = recording.tensor(&indices, &trial.device);
         LayerMetrics::of(&network.step(frames, rule, optimizer, draw))
@@ -200,6 +202,7 @@ fn config(seeds: &[u64]) -> RunConfig<Events> {
         metrics_every: 2,
         checkpoint_every: 5,
         checkpoints_kept: 2,
+        own_rule: None,
         seeds: seeds.to_vec(),
     }
 }

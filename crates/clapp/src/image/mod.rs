@@ -24,7 +24,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clapp_datasets::{Batch, Image, ImagePipeline, Loader};
 use clapp_encoders::{Context, EncoderConfig, EncoderError, Stack};
 use clapp_eval::{Protocol, Report};
-use clapp_rules::{Plasticity, Rule};
+use clapp_rules::Rule;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -110,7 +110,7 @@ impl Sense for Images {
             return Err(Error::misfit(expected, got, "choose another method"));
         }
         encoder.validate()?;
-        rule.validate(encoder.time()).map_err(EncoderError::from)?;
+        config.rule(rule).check(encoder.time()).map_err(EncoderError::from)?;
         let [colours, side, _] = pipeline.output_dims();
         Error::unless_same_pixels([encoder.colours, encoder.image], [colours, side])?;
         check_protocols("images", &readout.protocols, &readout::PROTOCOLS)?;
@@ -145,13 +145,15 @@ impl Sense for Images {
 
     fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<Stack, Error> {
         let Setup { encoder, rule, context, .. } = &trial.config.setup;
+        let rule = trial.config.rule(rule);
         Ok(Stack::init(encoder, rule, *context, trial.seed, &trial.device)?)
     }
 
     fn step(trial: &Trial<Self>, step: u64, network: &mut Stack, batch: Batch) -> LayerMetrics {
-        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let Trial { config, device, .. } = trial;
+        let (rule, optimizer) = (config.rule(&config.setup.rule), &config.optimizer);
         let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
-        LayerMetrics::of(&network.step(tensor(batch, &trial.device), rule, optimizer, draw))
+        LayerMetrics::of(&network.step(tensor(batch, device), rule, optimizer, draw))
     }
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {

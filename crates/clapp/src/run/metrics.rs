@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clapp_rules::{Metrics, Monitor};
+use clapp_rules::Metrics;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -23,6 +23,9 @@ pub struct StepMetrics {
     pub open_gates: Vec<f64>,
     /// Contrastive accuracy of every layer, or with labels that of its read-out; may be empty.
     pub accuracy: Vec<f64>,
+    /// What else a rule says of every layer, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other: BTreeMap<String, Vec<f64>>,
 }
 
 impl StepMetrics {
@@ -35,13 +38,13 @@ impl StepMetrics {
         seed: u64,
         (unit, seen): (&str, u64),
     ) -> Result<Self, Error> {
-        let LayerMetrics { loss, open_gates, accuracy } = layers;
+        let LayerMetrics { loss, open_gates, accuracy, other } = layers;
         if let Some(layer) = loss.iter().position(|loss| !loss.is_finite()) {
             let (layer, loss) = (layer + 1, loss[layer]);
             return Err(Error::NotFinite { layer, step, loss });
         }
         let seen = BTreeMap::from([(unit.to_owned(), seen)]);
-        Ok(Self { step, seed, seen, loss, open_gates, accuracy })
+        Ok(Self { step, seed, seen, loss, open_gates, accuracy, other })
     }
 }
 
@@ -54,18 +57,24 @@ pub struct LayerMetrics {
     pub open_gates: Vec<f64>,
     /// Accuracies, as fractions.
     pub accuracy: Vec<f64>,
+    /// Metrics of other names.
+    pub other: BTreeMap<String, Vec<f64>>,
 }
 
 impl LayerMetrics {
     /// The metrics of layers that learnt by a rule, from the input up.
     #[must_use]
     pub fn of(layers: &[Metrics]) -> Self {
-        let monitors: Vec<_> = layers.iter().map(Metrics::monitor).collect();
-        let all = |of: fn(&Monitor) -> f64| monitors.iter().map(of).collect();
-        Self {
-            loss: all(|monitor| monitor.loss),
-            open_gates: all(|monitor| monitor.open_gates),
-            accuracy: all(|monitor| monitor.accuracy),
+        let mut metrics = Self::default();
+        for (name, value) in layers.iter().flat_map(Metrics::read) {
+            let values = match name {
+                "loss" => &mut metrics.loss,
+                "open_gates" => &mut metrics.open_gates,
+                "accuracy" => &mut metrics.accuracy,
+                other => metrics.other.entry(other.to_owned()).or_default(),
+            };
+            values.push(value);
         }
+        metrics
     }
 }

@@ -7,16 +7,17 @@ use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use burn::tensor::Device;
 use clapp_eval::{Report, figure};
-use clapp_rules::State;
+use clapp_rules::{Plasticity, State};
 use clapp_store::{Checkpoint, Checkpoints, MetricsLog, RunFolder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Data, Error, RunConfig, Sense, Trainer};
+use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer};
 use saved::{check_finite, from_state};
 
 pub use metrics::{LayerMetrics, StepMetrics};
@@ -122,20 +123,40 @@ impl<S: Sense> Run<S> {
     ///
     /// If the folder holds no run, or another process writes to it.
     pub fn resume(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::reopen(folder.as_ref(), None)
+    }
+
+    /// Opens a run that was stopped and learns by a rule of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume); if the run learns by a rule of the library.
+    pub fn resume_with(
+        folder: impl AsRef<Path>,
+        rule: impl Plasticity + 'static,
+    ) -> Result<Self, Error> {
+        Self::reopen(folder.as_ref(), Some(Arc::new(rule)))
+    }
+
+    fn reopen(place: &Path, rule: Option<Arc<dyn Plasticity>>) -> Result<Self, Error> {
         let no_run = |folder: &Path| Error::NoRun { folder: folder.to_owned(), what: CONFIG };
         // Opening locks and cleans up: not in a folder that is somebody else's.
-        let place = folder.as_ref();
         if place.is_dir() && !place.join(CONFIG).is_file() {
             return Err(no_run(place));
         }
-        let folder = RunFolder::open(folder)?;
+        let folder = RunFolder::open(place)?;
         let path = folder.path().join(CONFIG);
         let text = std::fs::read_to_string(&path).map_err(|_| no_run(folder.path()))?;
-        let config: RunConfig<S> = serde_json::from_str(&text).map_err(|source| Error::Json {
-            what: "configuration",
-            path,
-            source,
-        })?;
+        let mut config: RunConfig<S> = serde_json::from_str(&text)
+            .map_err(|source| Error::Json { what: "configuration", path, source })?;
+        if let Some(rule) = rule {
+            let named = config.own_rule.as_ref().map(|own| OwnRule::new(own.name(), rule));
+            config.own_rule = Some(named.ok_or_else(|| {
+                let expected = "a run that learns by a rule of one's own";
+                let got = format!("one of the library in {}", folder.path().display());
+                Error::misfit(expected, got, "resume with Run::resume")
+            })?);
+        }
         config.validate()?;
         Ok(Self { folder, config })
     }

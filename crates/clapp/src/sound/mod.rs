@@ -80,7 +80,7 @@ impl Sense for Sound {
 
     fn validate(config: &RunConfig<Self>) -> Result<(), Error> {
         let Setup { data, pipeline, encoder, rule, readout, .. } = &config.setup;
-        encoder.validate(rule)?;
+        encoder.validate(config.rule(rule))?;
         let (samples, crop) = (encoder.samples, pipeline.crop);
         if samples != crop {
             return Err(Error::misfit(

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use clapp_datasets::sound::SpeechBatch;
 use clapp_encoders::SoundEncoder;
-use clapp_rules::{Plasticity, State, StateError};
+use clapp_rules::{State, StateError};
 
 use super::Sound;
 #[cfg(feature = "baselines")]
@@ -28,7 +28,8 @@ impl SoundNetwork {
     /// The network before its first step.
     pub(super) fn open(trial: &Trial<Sound>) -> Result<Self, Error> {
         let Trial { config, seed, device } = trial;
-        let encoder = config.setup.encoder.init(&config.setup.rule, *seed, device)?;
+        let rule = config.rule(&config.setup.rule);
+        let encoder = config.setup.encoder.init(rule, *seed, device)?;
         #[cfg(feature = "baselines")]
         if let Some(learner) = compared::learner(config, &encoder, *seed, device) {
             return Ok(Self::Phones(learner));
@@ -100,7 +101,8 @@ fn contrast(
     if let Some(metrics) = compared::step(trial, step, encoder, &waves) {
         return metrics;
     }
-    let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+    let Trial { config, .. } = trial;
+    let (rule, optimizer) = (config.rule(&config.setup.rule), &config.optimizer);
     let draw = &mut |layer, grid| rule.pairs(grid, &mut trial.pairs(step, layer));
     LayerMetrics::of(&encoder.step(waves, rule, optimizer, draw))
 }

@@ -34,7 +34,7 @@ pub(super) fn read_out(trainer: &Trainer<Sound>, report: &mut Report) -> Result<
     let Some(parts) = &data.labelled else { return Ok(extra) };
     let speakers = speakers(config, data, parts, report);
     let context = ReadOut { config, seed, parts, speakers: speakers.as_ref() };
-    let random = config.setup.encoder.init(&config.setup.rule, seed, device)?;
+    let random = config.setup.encoder.init(config.rule(&config.setup.rule), seed, device)?;
     for (name, encoder) in
         [(&*config.method, trainer.network().encoder()), (RANDOM_ENCODER, &random)]
     {

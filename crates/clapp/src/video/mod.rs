@@ -76,7 +76,7 @@ impl Sense for Video {
                 "choose another method",
             ));
         }
-        setup.encoder.validate(&setup.rule)?;
+        setup.encoder.validate(config.rule(&setup.rule))?;
         setup.sampling.validate()?;
         let (frames, length) = (setup.encoder.frames, setup.sampling.length);
         if frames != length {

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_datasets::video::ClipBatch;
 use clapp_encoders::{LocalConv3d, Stack, Uncut};
-use clapp_rules::{Plasticity, State, StateError, Synapses};
+use clapp_rules::{State, StateError, Synapses};
 use clapp_store::Checkpoint;
 
 use super::Video;
@@ -36,7 +36,8 @@ impl VideoNetwork {
     /// The network before its first step.
     pub(super) fn open(trial: &Trial<Video>, classes: usize) -> Result<Self, Error> {
         let Trial { config, seed, device } = trial;
-        let mut encoder = Film::video(&config.setup.encoder, &config.setup.rule, *seed, device)?;
+        let rule = config.rule(&config.setup.rule);
+        let mut encoder = Film::video(&config.setup.encoder, rule, *seed, device)?;
         if let Some(folder) = &config.setup.start {
             encoder.load(&saved(folder)?)?;
             encoder.layers.iter_mut().for_each(rest);
@@ -72,7 +73,8 @@ impl VideoNetwork {
         if let Some(metrics) = compared::step(self, &films, &labels, trial, step) {
             return metrics;
         }
-        let (rule, optimizer) = (&trial.config.setup.rule, &trial.config.optimizer);
+        let Trial { config, .. } = trial;
+        let (rule, optimizer) = (config.rule(&config.setup.rule), &config.optimizer);
         let draw = &mut |block, shape| rule.pairs(shape, &mut trial.pairs(step, block));
         LayerMetrics::of(&self.encoder.step(films, rule, optimizer, draw))
     }

@@ -36,7 +36,7 @@ pub(super) fn read_out(trainer: &Trainer<Video>, report: &mut Report) -> Result<
     let Trial { config, seed, device } = trainer.trial();
     let Some(parts) = &trainer.data().labelled else { return Ok(()) };
     let setup = &config.setup;
-    let random = Film::video(&setup.encoder, &setup.rule, *seed, device)?.frozen();
+    let random = Film::video(&setup.encoder, config.rule(&setup.rule), *seed, device)?.frozen();
     let trained = trainer.network().encoder().frozen();
     let encode = |batch: &ClipBatch| {
         let mut columns = blocks(&trained, batch, device);
