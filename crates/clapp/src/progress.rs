@@ -9,7 +9,7 @@ use indicatif::ProgressStyle;
 
 use crate::{Observer, run::StepMetrics};
 
-/// Shows step, images or crops a second, time left, and the numbers of every layer; stops when told to.
+/// Shows step, images or crops a second, time left, and the metrics of every layer; stops the run when asked to.
 #[derive(Debug)]
 pub struct ProgressBar {
     bar: indicatif::ProgressBar,
