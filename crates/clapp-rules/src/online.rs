@@ -1,4 +1,4 @@
-//! The rule as a stream runs it: one time step, a saccade flag, weights changed at once.
+//! The rule online: one time step, a saccade flag, weights changed at once.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A progress bar for people.
+//! A progress bar in the terminal.
 
 use std::sync::{
     Arc,
