@@ -20,7 +20,7 @@ while read -r page; do
   while IFS= read -r link; do
     path=${link%%#*}
     [ -z "$path" ] || [ -e "$(dirname "$page")/$path" ] ||
-      complain "$page: expected a file behind the link $path, got none"
+      complain "$page: expected a file at the link $path, got none"
   done < <(grep -oE '\]\([^)[:space:]]+\)' "$page" | sed -E 's/^\]\(//; s/\)$//' |
     grep -vE '^(https?:|mailto:)' || true)
   while IFS= read -r claim; do

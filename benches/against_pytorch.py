@@ -126,7 +126,7 @@ def circumstances(results: dict[str, Runs], torch: str, options: argparse.Namesp
             f"{imported:.0f} MiB once imported",
         ],
         "settings": [
-            f"{options.rounds} rounds of {options.steps} steps behind {options.warmup}",
+            f"{options.rounds} rounds of {options.steps} steps after {options.warmup} to warm up",
             "64×64 gray; full width with 8 images, quarter width with 32",
             "sound: 8 crops of 20,480 samples",
         ],

@@ -1,4 +1,4 @@
-//! From 12.5 % (chance) to about 100 %: a layer learns, while it watches, which views belong together.
+//! From 12.5 % (chance) to about 100 %: a layer learns online which views belong together.
 //!
 //! Eight objects have three views each, and no two views share a single input. The eye rests on an object
 //! for a while (fixation) and jumps to another (saccade). One fully connected layer predicts its own

@@ -179,7 +179,7 @@ fn train(options: &Options, rule: Rule, device: &Device, report: &mut Report) ->
     );
     report.speed = Some(Speed::new(timing, setting.batch));
     report.note_peak();
-    // Behind the clock and the peak: it walks up the network once more.
+    // After the clock and the peak: it walks up the network once more.
     let taught = training.taught_patches(images(&setting, u64::MAX, device));
     report.count = Some(Count::new(count::step(&setting, &rule, &taught)?, timing));
     report.taught_patches = Some(taught);

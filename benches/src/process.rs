@@ -14,7 +14,7 @@ pub fn peak_memory() -> Option<u64> {
     kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM").map(|kib| kib * 1024)
 }
 
-/// The number behind `key` in lines like `VmHWM:     1234 kB`.
+/// The number that follows `key` in lines like `VmHWM:     1234 kB`.
 fn kibibytes(status: &str, key: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
     line.trim().strip_suffix("kB")?.trim_end().parse().ok()

@@ -51,7 +51,7 @@ impl Activity {
     }
 }
 
-/// What a local convolution leaves behind for its own update, and hands to the next layer.
+/// What a local convolution keeps for its own update, and hands to the next layer.
 #[derive(Clone, Debug)]
 pub struct ConvActivity {
     /// Presynaptic activity x.

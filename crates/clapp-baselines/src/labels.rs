@@ -1,4 +1,4 @@
-//! The loss of read-outs that are told a class.
+//! The loss of read-outs that learn from labels.
 
 use burn::tensor::{Bool, Tensor, TensorData, activation::log_softmax};
 

@@ -88,7 +88,7 @@ pub trait Differentiable: Parts + Clone {
     fn follow(&mut self, _moments: &[Moments]) {}
 }
 
-/// What a module leaves behind.
+/// What a module keeps of a forward pass.
 #[derive(Debug)]
 pub struct Seen<D> {
     /// Input of the next module.

@@ -179,7 +179,7 @@ fn assert_equal(case: Case) {
     }
 }
 
-/// Batch normalisation right behind the convolution takes every bias back: its gradient is 0 but for rounding.
+/// Batch normalisation right after the convolution takes every bias back: its gradient is 0 but for rounding.
 fn vanishes(case: Case) -> bool {
     case.order == NormOrder::BeforeRelu && case.statistics == Statistics::Batch
 }

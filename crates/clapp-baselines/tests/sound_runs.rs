@@ -88,7 +88,7 @@ fn supervised_learning_has_a_read_out_for_every_loss_and_resumes_bit_for_bit() {
     }
 }
 
-/// Everything that learns, behind the last step.
+/// Everything that learns, after the last step.
 fn learnt(method: &str) -> BTreeMap<String, TensorData> {
     let device = clapp::device("flex").unwrap();
     let mut learner = tiny_sound(method, &[2]).open(2, &device).unwrap();
@@ -190,7 +190,7 @@ fn every_comparison_takes_the_width_and_optimizer_of_the_method_it_is_compared_w
     }
 }
 
-/// Layers that are told what they hear name phones of talkers that they have not heard.
+/// Layers that learn from labels recognise phones of talkers that they have not heard.
 #[test]
 fn read_outs_of_greedy_supervised_layers_learn_phones() {
     let root = tempfile::tempdir().unwrap();

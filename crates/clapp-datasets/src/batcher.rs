@@ -1,4 +1,4 @@
-//! What makes of items what a network sees.
+//! From items to what a network sees.
 
 use std::fmt;
 

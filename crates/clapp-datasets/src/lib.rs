@@ -7,11 +7,11 @@
 //! | [CIFAR-100](cifar) | 50 000 train, 10 000 test | 3×32×32 | 100 or 20 | 169 MB | as CIFAR-10 |
 //! | [LibriSpeech](sound) | 28 539 utterances, 100 h | 16 kHz | your labels | 6.4 GB | CC BY 4.0; [page](https://www.openslr.org/12) |
 //! | [UCF-101, HMDB-51, any tree of videos](video) | 13 320 and 6 766 clips | 320×240 | 101, 51 | 7 and 2 GB | see [`video`] |
-//! | [moving scenes](video::moving) | embedded clips | 3×64×64 | 10 | – | of this crate |
+//! | [scenes](synthetic), [talkers](sound::synthetic), [moving scenes](video::moving) | embedded, as many as wanted | | 10, 17, 10 | – | of this crate |
 //! | [`InMemory`] | yours | any | any | – | yours |
 //!
 //! No tensor library is involved: a [`Batch`] holds plain `f32` values and a shape. Every random
-//! draw is keyed by `(seed, epoch, image)`, see [`clapp_random`], so a batch depends neither on
+//! draw is keyed by `(seed, epoch, item)`, see [`clapp_random`], so a batch depends neither on
 //! threads nor on what was read before.
 //!
 //! ```text

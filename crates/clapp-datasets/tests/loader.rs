@@ -1,4 +1,4 @@
-//! The loader: the same batches whatever the threads do, and no thread left behind.
+//! The loader: the same batches whatever the threads do, and no thread goes on after it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 #![allow(clippy::float_cmp, reason = "the same operations give the same bits")]

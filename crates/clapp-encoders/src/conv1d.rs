@@ -193,7 +193,7 @@ impl Persist for LocalConv1d {
     }
 }
 
-/// What a convolution over time leaves behind.
+/// What a convolution over time keeps of a forward pass.
 #[derive(Clone, Debug)]
 pub struct WaveActivity {
     conv: ConvActivity,

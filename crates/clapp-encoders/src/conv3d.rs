@@ -30,11 +30,11 @@ use crate::{
 ///
 /// The two terms with N are what a synapse changes by moving mean and variance of its channel: modulation that
 /// all of a channel shares does not change it, because the normalisation would undo it. They are averages over the
-/// neurons of one channel, nothing of another channel or layer. In the paper's order ρ stands behind y: m is
+/// neurons of one channel, nothing of another channel or layer. In the paper's order ρ comes after y: m is
 /// gated by 1\[y > 0\], and no gate follows n (Δb is then 0 under batch statistics).
 ///
 /// Because y rises with u where g > 0, and falls where g < 0, the pool picks its winners from u, and all that
-/// is normalised, forward and back, is the small map behind the pool.
+/// is normalised, forward and back, is the small map after the pool.
 ///
 /// # Paper
 /// Illing et al. 2021, Table 3 (video); `VGG_8.py` `ConvBNReLU`. Deviations: none in the authors' order.
@@ -67,12 +67,12 @@ pub struct LocalConv3d {
     pub statistics: Statistics,
 }
 
-/// What a film layer leaves behind.
+/// What a film layer keeps of a forward pass.
 #[derive(Clone, Debug)]
 pub struct FilmActivity {
     /// Presynaptic activity x, `[b, i, t, y, x]`.
     pub input: Tensor<5>,
-    /// What is normalised, before the pool: ρ(a), or a in the paper's order; behind it the winners.
+    /// What is normalised, before the pool: ρ(a), or a in the paper's order; after the pool, the winners.
     pub pooled: PooledMap,
     /// z, `[b, j, t', y', x']`: the next layer's input.
     pub output: Tensor<5>,

@@ -93,7 +93,7 @@ impl LocalLayer for LocalGru {
     }
 }
 
-/// What a recurrent layer leaves behind.
+/// What a recurrent layer keeps of a forward pass.
 #[derive(Clone, Debug)]
 pub struct GruActivity {
     /// `[batch, time, input]`.

@@ -17,7 +17,7 @@ use clapp_rules::{Modulation, Optimize, Shown, State, StateError};
 pub trait LocalLayer: std::fmt::Debug + Send {
     /// What comes up from below.
     type Input;
-    /// What it leaves behind for its own update.
+    /// What it keeps of a forward pass for its own update.
     type Activity: LocalActivity<Output = Self::Input>;
 
     /// Activity of the layer; keeps what its own update needs.
@@ -32,7 +32,7 @@ pub trait LocalLayer: std::fmt::Debug + Send {
     fn learn(&mut self, activity: Self::Activity, told: Modulation, optimizer: &dyn Optimize);
 }
 
-/// What a layer leaves behind: an output for the layer above, a representation for the rule.
+/// What a layer keeps of a forward pass: an output for the layer above, a representation for the rule.
 ///
 /// Handed out cheaply where layouts allow it: tensors share their storage.
 pub trait LocalActivity {

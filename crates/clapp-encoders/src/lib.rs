@@ -11,8 +11,9 @@
 //! | ΔW_ji(τ) = m_j · mean_p ρ′(a_j(p)) x_i(p + τ) | its update: modulation × post × pre | [`LocalConv2d::delta`] |
 //! | y = g (ρ(a) − μ)/σ + s | the same for film: three dimensions, normalised channels, every pixel a site | [`LocalConv3d`] |
 //! | ΔW, Δb, Δg, Δs | its update, through mean and variance of its own channel | [`LocalConv3d::delta`] |
-//! | x^l = ρ(a^{l−1}), constant | layers above layers, each with a rule of its own | [`Stack::step`] |
-//! | c = z^l or z^{l+1} | who predicts: the layer itself, or the one above | [`Context`] |
+//! | ΔW = Σ m ⊗ post ⊗ pre − d ⊙ W | what every layer makes of a modulation | [`LocalLayer::learn`] |
+//! | x^l = ρ(a^{l−1}), constant | layers above layers, of one kind or of several, each learning by itself | [`Stack::step`], [`Layer`] |
+//! | c = z^l, z^{l+1} or z^L | who predicts: the layer itself, the one above, or the last | [`Context`] |
 //! | feature = mean of z over the grid | what a read-out sees | [`Stack::features`] |
 //! | z(t) = ρ(Σ_τ W(τ) x(s·t + τ − p) + b) | a layer over sound, and its update frame by frame | [`LocalConv1d`] |
 //! | h = (1 − ζ) n + ζ h⁻; λ_t = m_t + ζ_{t+1} λ_{t+1} | a recurrent layer, and its update by e-prop | [`LocalGru`] |
@@ -47,8 +48,8 @@
 //!
 //! # Extending
 //!
-//! Any encoder of 3×3 convolutions is an [`EncoderConfig`]: channels, pools, patches, colours; one for video is a
-//! [`VideoConfig`], and [`Stack::video`] builds it. A layer
+//! Any encoder of 3×3 convolutions is an [`EncoderConfig`]: channels, pools, patches, colours. For sound there
+//! is [`SoundConfig`], for video [`VideoConfig`], which [`Stack::video`] builds. A layer
 //! with another way to learn is a [`LocalLayer`], and a [`Stack`] takes it as it takes a convolution; beside
 //! layers of another kind it is a [`Layer`].
 //! Here, synapses with hard bounds:

@@ -59,7 +59,7 @@ impl OnlineConv1d {
         Self::new(OnlineLayer::init(pre * spec.kernel, post, feedback, device, random), spec)
     }
 
-    /// A layer over `kernel · channels` inputs behind a sliding window.
+    /// A layer over `kernel · channels` inputs of a sliding window.
     #[must_use]
     pub fn new(layer: OnlineLayer, spec: Conv1dSpec) -> Self {
         Self { layer, spec, frames: Vec::new(), skip: 0, started: false }

@@ -16,7 +16,7 @@ pub struct Patches {
     pub grid: GridShape,
 }
 
-/// What a layer over patches leaves behind.
+/// What a layer over patches keeps of a forward pass.
 #[derive(Clone, Debug)]
 pub struct PatchActivity {
     /// Of every patch by itself.

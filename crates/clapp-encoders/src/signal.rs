@@ -129,7 +129,7 @@ pub trait Layer: std::fmt::Debug + Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-/// What a layer of any kind leaves behind.
+/// What a layer of any kind keeps of a forward pass.
 pub trait AnyActivity {
     /// [`LocalActivity::output`].
     fn output_signal(&self) -> Signal;

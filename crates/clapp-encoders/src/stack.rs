@@ -131,7 +131,7 @@ pub enum Learnt<'a, L: LocalLayer> {
         layer: &'a mut L,
         /// Its activity.
         activity: L::Activity,
-        /// What its neurons are told.
+        /// How strongly its neurons change.
         told: Modulation,
     },
 }
@@ -283,7 +283,7 @@ impl<L: Persist, C> Stack<L, C> {
     }
 }
 
-/// A layer in a step: its activity, and what it has been told so far.
+/// A layer in a step: its activity, and the sum of its modulations so far.
 struct InStep<A> {
     activity: A,
     told: Option<Modulation>,
@@ -355,7 +355,7 @@ where
                     continue;
                 }
                 if let Some(InStep { activity, told }) = active.take() {
-                    // Nobody told a layer that is heard only as a blocked context.
+                    // A layer that serves only as a blocked context has no modulation.
                     let silence = || Modulation {
                         shown,
                         ..Modulation::from(activity.show(shown).zeros_like())

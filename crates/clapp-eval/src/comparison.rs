@@ -1,4 +1,4 @@
-//! Does learning pay: the last layer against other encoders and against the first layer.
+//! Whether learning helps: the last layer against other encoders and against the first layer.
 
 use std::fmt;
 

@@ -20,7 +20,7 @@
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// The generator behind every stream.
+/// The generator of every stream.
 pub type Stream = ChaCha8Rng;
 
 /// What a stream is drawn for. Two purposes never share a stream, whatever their indices.

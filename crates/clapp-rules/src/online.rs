@@ -1,4 +1,4 @@
-//! The rule as a stream runs it: one time step, a saccade flag, weights changed at once.
+//! The rule online: one time step, a saccade flag, weights changed at once.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 struct Trace {
     /// c: activity one step ago, `[stream, context channel]`.
     activity: Tensor<2>,
-    /// ẑ = W_pred c: what the dendrites were told then, `[stream, target channel]`.
+    /// ẑ = W_pred c: what the dendrites received then, `[stream, target channel]`.
     dendrite: Tensor<2>,
 }
 
@@ -64,7 +64,7 @@ impl Signals {
 ///
 /// # Example
 ///
-/// Neurons of your own, here two streams of three rates, told what to do with their own post × pre.
+/// A modulation for neurons of your own, here two streams of three rates.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -282,7 +282,7 @@ pub struct OnlineStep {
     pub update: Option<OnlineUpdate>,
 }
 
-/// A fully connected layer that learns while it watches: one or many parallel streams, one time step
+/// A fully connected layer that learns online: one or many parallel streams, one time step
 /// at a time.
 ///
 /// ```text

@@ -1,4 +1,4 @@
-//! Saccades by permutation: every row of a grid is somebody's target once.
+//! Saccades by permutation: every row of a grid is a target once.
 
 use rand::seq::SliceRandom;
 

@@ -149,7 +149,7 @@ pub enum Post {
     One,
 }
 
-/// What one layer's neurons are told: how strongly to change, and in which way.
+/// How strongly the neurons of one layer change, and in which way.
 #[derive(Clone, Debug)]
 pub struct Modulation {
     /// m, of the shape in which the layer was shown.

@@ -52,7 +52,7 @@ pub fn dendritic_prediction(context: Tensor<2>, w_pred: Tensor<2>) -> Tensor<2> 
 /// u = zᵀ W_pred c = z · ẑ
 /// ```
 ///
-/// How much the activity of a population agrees with what its dendrites were told: the one number
+/// How much the activity of a population agrees with what its dendrites predict: the one number
 /// of a layer that leaves it, to become its third factor. z target activity, ẑ prediction.
 ///
 /// # Shapes

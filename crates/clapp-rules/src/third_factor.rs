@@ -69,7 +69,7 @@ pub trait Contrast: std::fmt::Debug + Send + Sync {
 /// L = max(0, 1 − y·u)        y = +1 fixation, −1 saccade
 /// ```
 ///
-/// Only its slope is ever used, by [`third_factor`]; its value is a number to watch. u score.
+/// Only its slope is ever used, by [`third_factor`]; its value is a metric. u score.
 ///
 /// # Shapes
 /// - `score`: any number of rows and columns; returns the same

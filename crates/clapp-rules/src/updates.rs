@@ -154,7 +154,7 @@ pub fn delta_w_retro(weighted: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
 /// ΔW_ji = m_j ρ′(a_j) x_i
 /// ```
 ///
-/// A saccade's signal goes to the item that the eye landed on: that is where the activity was.
+/// A saccade's signal goes to the target of the saccade, because that is the activity it was compared with.
 ///
 /// # Shapes
 /// - `prediction`: `[rows, target channel]`; `index`: `[rows, 1 + n]`, the target that followed first

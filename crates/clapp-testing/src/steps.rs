@@ -44,7 +44,7 @@ pub fn visit<L: LocalLayer, C: Cut>(
             updates.push(Some((update, metrics)));
         }
         Learnt::Layer { index, layer, activity, told } => {
-            let (lateral, metrics) = updates[index].take().expect("a layer is told once");
+            let (lateral, metrics) = updates[index].take().expect("a layer learns once");
             see(layer, Taught { index, activity, modulation: told.m, lateral, metrics });
         }
     });
@@ -65,7 +65,7 @@ pub fn rows(draws: &[Draws], grid: GridShape) -> Vec<Rows> {
 pub enum SoundDelta {
     /// Of a convolution.
     Convolution(Hebbian<3>),
-    /// Of a recurrent layer, with what it heard and what it was told.
+    /// Of a recurrent layer, with its input and its modulation.
     Recurrent(GruUpdate, Tensor<3>),
 }
 

@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// A weight or a moment is no longer a number.
     #[error(
-        "training: expected finite weights, got {value} in {name} behind step {step}; the last good checkpoint is kept, lower the learning rate or look at the data"
+        "training: expected finite weights, got {value} in {name} after step {step}; the last good checkpoint is kept, lower the learning rate or look at the data"
     )]
     NotFiniteState {
         /// Name of the tensor, which begins with its layer.

@@ -1,4 +1,4 @@
-//! A progress bar for people.
+//! A progress bar in the terminal.
 
 use std::sync::{
     Arc,
@@ -9,7 +9,7 @@ use indicatif::ProgressStyle;
 
 use crate::{Observer, run::StepMetrics};
 
-/// Shows step, images or crops a second, time left, and the numbers of every layer; stops when told to.
+/// Shows step, images or crops a second, time left, and the metrics of every layer; stops the run when asked to.
 #[derive(Debug)]
 pub struct ProgressBar {
     bar: indicatif::ProgressBar,

@@ -21,8 +21,8 @@ use common::{
     write_stl10,
 };
 
-/// Images in STL-10's layout and a run on them that was killed behind step 7: its newest checkpoint
-/// is of step 5, its metrics go on behind that.
+/// Images in STL-10's layout and a run on them that was killed after step 7: its newest checkpoint
+/// is of step 5, its metrics go on after that.
 struct Killed {
     root: tempfile::TempDir,
     run: PathBuf,
@@ -43,7 +43,7 @@ impl Killed {
         self.root.path().join("data").join(name)
     }
 
-    /// The error of going on; no file of the run or of the data differs behind it.
+    /// The error of going on; no file of the run or of the data differs after it.
     fn refused(&self, place: &Path, what: &str) -> String {
         let before = files(self.root.path());
         let text = common::resume::<Images>(&self.run).unwrap_err().to_string();
@@ -278,7 +278,7 @@ fn weights_that_are_no_numbers_are_never_saved() {
     let text = error.to_string();
     assert!(matches!(error, Error::NotFiniteState { step: 1, .. }), "{text}");
     assert_says(&text, "training", "in layer1.");
-    assert!(text.contains("behind step 1; "), "{text}");
+    assert!(text.contains("after step 1; "), "{text}");
     assert!(Checkpoint::load_newest(run.path()).unwrap().is_none());
 }
 

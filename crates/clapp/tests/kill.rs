@@ -23,7 +23,7 @@ use common::{STEPS, assert_same, execute, finished, results, tiny};
 
 const RUN: &str = "CLAPP_KILL_TEST_RUN";
 
-/// Two seeds of 12 steps with a checkpoint behind each.
+/// Two seeds of 12 steps with a checkpoint after each.
 fn config() -> RunConfig<Images> {
     let mut config = tiny("clapp", &[2, 3]);
     (config.checkpoint_every, config.metrics_every) = (1, 1);

@@ -20,14 +20,14 @@ fn root() -> tempfile::TempDir {
 fn assert_stops_leave_no_trace(method: &str) {
     let root = root();
     let expected = results(&finished(root.path(), &tiny(method, &[2, 3])));
-    // The first step, before and behind the border of two epochs, on and off the steps with metrics
+    // The first step, before and after the border of two epochs, on and off the steps with metrics
     // and checkpoints; both sides of the border of two seeds; the last step.
     let steps = [1, EPOCH - 1, EPOCH, EPOCH + 1, 10, STEPS, STEPS + 1, 2 * STEPS - 3, 2 * STEPS];
     let chain = stopped_at_each(root.path(), &tiny(method, &[2, 3]), &steps);
     assert_same(&results(&chain), &expected, "stopped at every place");
     for step in [4, STEPS + 2] {
         let one = stopped_at_each(root.path(), &tiny(method, &[2, 3]), &[step]);
-        assert_same(&results(&one), &expected, &format!("stopped behind step {step}"));
+        assert_same(&results(&one), &expected, &format!("stopped after step {step}"));
     }
 }
 
@@ -52,7 +52,7 @@ fn contexts_from_the_layer_above_resume_bit_for_bit() {
     let root = root();
     let expected = results(&finished(root.path(), &tiny("clapp-s-above", &[2])));
     let folder = stopped_at_each(root.path(), &tiny("clapp-s-above", &[2]), &[7]);
-    assert_same(&results(&folder), &expected, "stopped behind step 7");
+    assert_same(&results(&folder), &expected, "stopped after step 7");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_finished_run_that_is_resumed_changes_no_file() {
         panic!("expected the end of the run, got a stop")
     };
     assert_eq!(report.summary("clapp-s", 6, report.series()[0]).unwrap().seeds, 2);
-    assert_same(&files(&folder), &before, "resumed behind its end");
+    assert_same(&files(&folder), &before, "resumed after its end");
 }
 
 #[test]

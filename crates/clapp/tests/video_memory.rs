@@ -72,7 +72,7 @@ fn twenty_steps_on_real_videos_keep_to_a_bounded_memory() {
     };
     let mebibytes = |bytes: u64| bytes >> 20;
     println!(
-        "peak: {} MiB before, {} behind step 5, {} behind step 20",
+        "peak: {} MiB before, {} after step 5, {} after step 20",
         mebibytes(before),
         mebibytes(fifth),
         mebibytes(last)

@@ -1,6 +1,6 @@
 //! Products of blocks of rows with one matrix each: what the prediction steps of a rule need.
 //!
-//! Rows are named by an index, so that nothing is gathered before; matrices are read where they lie.
+//! An index says which rows are meant, so no copy of them is made; matrices are read in place.
 
 use core::ops::Range;
 

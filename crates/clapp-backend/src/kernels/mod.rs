@@ -20,7 +20,7 @@
 //! products: direct (any shape), Winograd (3×3) and that of films. Results do not depend, bit for bit, on the
 //! number of threads.
 //!
-//! `unsafe` is in `x86.rs`, vector instructions behind a proof that the processor has them, and in
+//! `unsafe` is in `x86.rs`, vector instructions, each with a proof that the processor has them, and in
 //! `simd.rs`, lines that are streamed past the caches. The only other of the workspace is in
 //! `flex/memory.rs`, where results become tensors.
 

@@ -48,7 +48,7 @@ pub fn flac(steps: &[i16], rate: u32, channels: usize) -> Vec<u8> {
 
 fn flac_frame(number: usize, steps: &[i16], channels: usize) -> Vec<u8> {
     assert!(number < 0x800, "numbers of frames are written with at most two bytes");
-    // Fixed block size; its size in 16 bits behind the number, rate and bits as described above.
+    // Fixed block size; its size in 16 bits after the number, rate and bits as described above.
     let mut bytes = vec![0xff, 0xf8, 0x70, (channels as u8 - 1) << 4];
     match number {
         0..0x80 => bytes.push(number as u8),

@@ -1,4 +1,4 @@
-//! Power in bands as wide as hearing has them.
+//! Power in mel bands, which are as wide as those of hearing.
 
 use ndarray::Array2;
 

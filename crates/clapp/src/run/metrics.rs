@@ -1,4 +1,4 @@
-//! What a run says of every step.
+//! Metrics of every step.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ impl StepMetrics {
     }
 }
 
-/// What a step says of every layer that has a loss; what a method does not have stays empty.
+/// Metrics of every layer that has a loss; what a method does not have stays empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerMetrics {
     /// Losses.

@@ -23,7 +23,7 @@ use saved::{check_finite, from_state};
 pub use metrics::{LayerMetrics, StepMetrics};
 pub(crate) use saved::to_state;
 
-/// What a caller hears of a run, and whether it goes on.
+/// Follows a run, and says whether it goes on.
 pub trait Observer {
     /// Called after every step; `false` stops the run after a checkpoint.
     fn step(&mut self, steps: u64, metrics: &StepMetrics) -> bool;

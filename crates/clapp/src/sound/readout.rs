@@ -133,7 +133,7 @@ impl ReadOut<'_> {
 
     /// Fits all read-outs of every layer.
     ///
-    /// The paper's hears all utterances in every epoch, and none need stay in memory; the others need
+    /// The paper's is trained on all utterances in every epoch, and none need stay in memory; the others need
     /// all their features at once, and are fitted on those that do.
     fn fit(
         &self,

@@ -124,7 +124,7 @@ impl ClipsConfig {
 
     /// Prepares what is not prepared yet, and opens the clips to learn from and those to test on.
     ///
-    /// `progress` hears of every clip that is prepared.
+    /// `progress` is called for every clip that is prepared.
     ///
     /// # Errors
     ///

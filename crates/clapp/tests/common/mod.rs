@@ -87,7 +87,7 @@ pub fn write_stl10(root: &Path) {
     fs::write(root.join("test_y.bin"), labels(10)).unwrap();
 }
 
-/// Stops a run behind one of its steps.
+/// Stops a run after one of its steps.
 pub struct StopAt(pub u64);
 
 impl Observer for StopAt {
@@ -107,7 +107,7 @@ pub fn finished<S: Sense>(parent: &Path, config: &RunConfig<S>) -> PathBuf {
     run.path().to_owned()
 }
 
-/// Starts a run and stops it behind a step; the folder.
+/// Starts a run and stops it after a step; the folder.
 pub fn stopped<S: Sense>(parent: &Path, config: &RunConfig<S>, step: u64) -> PathBuf {
     let mut run = Run::create(parent, config.clone()).unwrap();
     assert_stops(&mut run, step);
@@ -126,7 +126,7 @@ pub fn resume<S: Sense>(folder: &Path) -> Result<RunEnd, Error> {
     execute(&mut Run::<S>::resume(folder)?, &mut Silent)
 }
 
-/// One run that is stopped behind every one of `steps`, then goes on to its end; the folder.
+/// One run that is stopped after every one of `steps`, then goes on to its end; the folder.
 pub fn stopped_at_each<S: Sense>(parent: &Path, config: &RunConfig<S>, steps: &[u64]) -> PathBuf {
     let folder = stopped(parent, config, steps[0]);
     for &step in &steps[1..] {

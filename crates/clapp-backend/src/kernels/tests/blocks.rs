@@ -67,7 +67,7 @@ fn block_products_add_up_where_they_belong() {
             let (count, most) = (blocks.iter().sum(), blocks.iter().max().expect("some"));
             let (x, w) = (numbers.vec(of * depth), numbers.vec(blocks.len() * outer * inner));
             let index = index(count, of);
-            // With gaps, and rows of sums in front and behind.
+            // With gaps, and rows of sums before and after.
             let places: Vec<i32> =
                 blocks.iter().flat_map(|&rows| (0..rows as i32).map(|r| 2 * r + 1)).collect();
             let start = numbers.vec((2 * most + 3) * outputs);
