@@ -18,6 +18,8 @@ use clapp::{Images, encoders::Stack, preset};
 use clapp_examples::{accuracies, tensor};
 use rand::RngExt;
 
+type Outcome = Result<(), clapp::Error>;
+
 /// ΔW = Σ y x − (Σ y u) W per pixel, with y = softmax(u) over channels.
 #[derive(Debug)]
 struct Competition;
@@ -59,35 +61,25 @@ fn views() -> Contrastive {
     Contrastive::new(pairs, Hinge).with_feedback(Feedback::Blocked)
 }
 
-/// The loop: it does not know which rule it was given.
-fn learn(
-    stack: &mut Stack,
-    rule: &dyn Plasticity,
-    scenes: &Loader,
-    epochs: std::ops::Range<u64>,
-) -> Result<(), clapp::Error> {
-    for epoch in epochs {
-        for (step, batch) in (0..).zip(scenes.epoch(epoch)?) {
-            let images = tensor(&batch?);
-            let mut random = stream(2, Purpose::Test, [epoch, step, 0, 0]);
-            let mut view = || {
-                let noise =
-                    (0..images.shape().num_elements()).map(|_| random.random_range(-0.5..0.5));
-                let noise = TensorData::new(noise.collect::<Vec<f32>>(), images.dims());
-                images.clone() + Tensor::from_data(noise, &images.device())
-            };
-            let both = Tensor::cat(vec![view(), view()], 0);
-            let mut draw = |layer: usize, grid| {
-                let place = [epoch, step, layer as u64, 0];
-                rule.pairs(grid, &mut stream(2, Purpose::Negatives, place))
-            };
-            stack.step(both, rule, &Optimizer::adam(1e-3), &mut draw);
-        }
+/// An epoch: it does not know which rule it was given.
+fn learn(stack: &mut Stack, rule: &dyn Plasticity, scenes: &Loader, epoch: u64) -> Outcome {
+    for (step, batch) in (0..).zip(scenes.epoch(epoch)?) {
+        let images = tensor(&batch?);
+        let mut random = stream(2, Purpose::Test, [epoch, step, 0, 0]);
+        let mut view = || {
+            let noise = (0..images.shape().num_elements()).map(|_| random.random_range(-0.5..0.5));
+            let noise = TensorData::new(noise.collect::<Vec<f32>>(), images.dims());
+            images.clone() + Tensor::from_data(noise, &images.device())
+        };
+        let both = Tensor::cat(vec![view(), view()], 0);
+        let draws = |layer| stream(2, Purpose::Negatives, [epoch, step, layer as u64, 0]);
+        let mut draw = |layer, grid| rule.pairs(grid, &mut draws(layer));
+        stack.step(both, rule, &Optimizer::adam(1e-3), &mut draw);
     }
     Ok(())
 }
 
-fn main() -> Result<(), clapp::Error> {
+fn main() -> Outcome {
     let config = preset("smoke", "clapp-s", &Images::Synthetic, &[2])?.setup;
     let settings = LoaderConfig { seed: 2, ..LoaderConfig::training() };
     let scenes = synthetic::scenes(2, synthetic::Part::Unlabelled, 1600)?;
@@ -97,11 +89,11 @@ fn main() -> Result<(), clapp::Error> {
         let start = || Stack::init(&config.encoder, rule, config.context, 2, &Device::flex());
         let (mut first, mut state) = (start()?, State::default());
         println!("{name:11}  untrained {}", accuracies(&first, &config.pipeline)?);
-        learn(&mut first, rule, &scenes, 0..2)?;
+        (0..2).try_for_each(|epoch| learn(&mut first, rule, &scenes, epoch))?;
         first.save(&mut state);
         let mut resumed = start()?;
         resumed.load(&state)?;
-        learn(&mut resumed, rule, &scenes, 2..4)?;
+        (2..4).try_for_each(|epoch| learn(&mut resumed, rule, &scenes, epoch))?;
         println!("{name:11}  learnt    {}", accuracies(&resumed, &config.pipeline)?);
     }
     Ok(())

@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 
+use burn::tensor::Tensor;
 use clapp::{
     Images, Learning, Run, RunConfig, RunEnd, Sense, Silent, Sound,
     eval::Report,
@@ -15,8 +16,25 @@ use clapp::{
 };
 use common::{assert_same, assert_says, execute, finished, results, resume, stopped};
 
-/// ΔW = Σ z x / n − W / 10: Hebbian, with forgetting.
-#[derive(Debug)]
+/// ΔW = Σ z ρ′(a) x / n: layers that grow with what they see.
+#[derive(Clone, Debug)]
+struct Hebb;
+
+impl Plasticity for Hebb {
+    fn shows(&self) -> Shown {
+        Shown::Pixels
+    }
+
+    fn changes(&self, seen: Seen<'_>) -> Update {
+        let [batch, time, site, _] = seen.target.dims();
+        let m = seen.target / (batch * time * site) as f64;
+        let metrics = Metrics { names: &["activity"], values: m.clone().sum() };
+        Update { metrics, ..Update::of(m) }
+    }
+}
+
+/// The same with ΔW = … − W / 10 and without ρ′, which convolutions of images alone can do.
+#[derive(Clone, Debug)]
 struct Forgetful;
 
 impl Plasticity for Forgetful {
@@ -25,47 +43,47 @@ impl Plasticity for Forgetful {
     }
 
     fn changes(&self, seen: Seen<'_>) -> Update {
-        let [batch, time, site, channels] = seen.target.dims();
-        let decay = seen.target.clone().narrow(0, 0, 1).narrow(1, 0, 1).narrow(2, 0, 1);
-        let decay = (decay * 0.0 + 0.1).reshape([channels]);
-        let m = seen.target / (batch * time * site) as f64;
-        let metrics = Metrics { names: &["activity"], values: m.clone().sum() };
-        Update { post: Post::One, decay: Some(decay), metrics, ..Update::of(m) }
+        let [.., channels] = seen.target.dims();
+        let decay = Tensor::full([channels], 0.1, &seen.target.device());
+        Update { post: Post::One, decay: Some(decay), ..Hebb.changes(seen) }
     }
 }
 
-fn assert_learns_and_resumes<S: Sense>(config: RunConfig<S>) {
+fn assert_learns_and_resumes<S: Sense>(
+    config: RunConfig<S>,
+    rule: impl Plasticity + Clone + 'static,
+) {
     let root = tempfile::tempdir().unwrap();
-    let config = config.with_rule("forgetful", Forgetful);
+    let config = config.with_rule("own", rule.clone());
     let whole = finished(root.path(), &config);
-    assert!(whole.to_string_lossy().ends_with("-forgetful"), "{}", whole.display());
+    assert!(whole.to_string_lossy().ends_with("-own"), "{}", whole.display());
     let report = Report::load(&whole.join("table.json")).unwrap();
-    assert_eq!(report.encoders()[0], "forgetful");
+    assert_eq!(report.encoders()[0], "own");
     let metrics: Vec<StepMetrics> = read_metrics(whole.join("metrics.jsonl")).unwrap();
     let last = metrics.last().unwrap();
     assert!(last.loss.is_empty() && last.other["activity"].iter().all(|&a| a > 0.0), "{last:?}");
 
     let folder = stopped(root.path(), &config, 3);
     let text = resume::<S>(&folder).unwrap_err().to_string();
-    assert_says(&text, "forgetful", "none");
-    let mut run = Run::<S>::resume_with(&folder, Forgetful).unwrap();
+    assert_says(&text, "own", "none");
+    let mut run = Run::<S>::resume_with(&folder, rule).unwrap();
     assert!(matches!(execute(&mut run, &mut Silent).unwrap(), RunEnd::Finished(_)));
-    assert_same(&results(&folder), &results(&whole), "forgetful");
+    assert_same(&results(&folder), &results(&whole), "own");
 }
 
 #[test]
 fn on_images() {
-    assert_learns_and_resumes(common::tiny("clapp-s", &[2]));
+    assert_learns_and_resumes(common::tiny("clapp-s", &[2]), Forgetful);
 }
 
 #[test]
 fn on_sound() {
-    assert_learns_and_resumes(common::tiny_sound("clapp-s", &[2]));
+    assert_learns_and_resumes(common::tiny_sound("clapp-s", &[2]), Hebb);
 }
 
 #[test]
 fn on_video() {
-    assert_learns_and_resumes(common::tiny_video("clapp-s", &[2]));
+    assert_learns_and_resumes(common::tiny_video("clapp-s", &[2]), Hebb);
 }
 
 #[test]
