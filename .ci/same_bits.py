@@ -7,8 +7,9 @@
 
 `compare` makes a small run of every method on images, sound and video with either folder's programs, from
 the embedded data and from files in the layouts of the data sets, and compares metrics, the tensors of every
-checkpoint and the table byte for byte; notes below a table may be worded otherwise. Every run of BEFORE is then cut back to its last checkpoint but one
-and resumed by AFTER: it has to end in the same bytes, or be refused with the reason. Exits 1 on a difference.
+checkpoint and the table byte for byte; notes below a table may be worded otherwise. Every run of BEFORE is
+then cut back to its last checkpoint but one and resumed by AFTER: it has to end in the same bytes, or be
+refused with the reason. Exits 1 on a difference.
 
     --runs FOLDER    keeps BEFORE's runs there, and takes those that it made before
     --only TEXT      cases with TEXT in their names; may be repeated
