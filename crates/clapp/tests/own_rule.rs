@@ -65,7 +65,7 @@ fn assert_learns_and_resumes<S: Sense>(
 
     let folder = stopped(root.path(), &config, 3);
     let text = resume::<S>(&folder).unwrap_err().to_string();
-    assert_says(&text, "own", "none");
+    assert_says(&text, "configuration", "the rule own from the program");
     let mut run = Run::<S>::resume_with(&folder, rule).unwrap();
     assert!(matches!(execute(&mut run, &mut Silent).unwrap(), RunEnd::Finished(_)));
     assert_same(&results(&folder), &results(&whole), "own");
@@ -99,10 +99,13 @@ fn what_it_does_not_go_with_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let folder = stopped(root.path(), &common::tiny("clapp-s", &[2]), 3);
     let text = Run::<Images>::resume_with(&folder, Forgetful).unwrap_err().to_string();
-    assert_says(&text, "one of the library", "Run::resume");
+    assert_says(&text, "configuration", "one of the library");
     let mut config: RunConfig<Sound> = common::tiny_sound("clapp-s", &[2]);
     config.learning = Learning::EndToEnd;
     let text = config.with_rule("forgetful", Forgetful).validate().unwrap_err().to_string();
-    let word = if cfg!(feature = "baselines") { "forgetful" } else { "baselines" };
-    assert_says(&text, word, "one loss for all layers");
+    let [what, word] = match cfg!(feature = "baselines") {
+        true => ["configuration", "local rules with the rule forgetful"],
+        false => ["method", "baselines"],
+    };
+    assert_says(&text, what, word);
 }
