@@ -17,8 +17,12 @@ pub struct RunOptions {
     /// Name of the preset.
     #[arg(long, default_value = "quick", help = format!("One of {PRESETS}"))]
     pub preset: String,
-    /// flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
-    #[arg(long, default_value = "flex")]
+    /// Device of all tensors.
+    #[arg(
+        long,
+        default_value = "flex",
+        help = "flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built"
+    )]
     pub device: String,
     /// Threads [default: one per core]
     #[arg(long, default_value_t = 0)]

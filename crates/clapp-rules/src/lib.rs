@@ -11,23 +11,23 @@
 //!
 //! | symbol | equation | function |
 //! |---|---|---|
-//! | ẑ dendritic prediction | ẑ = W_pred c | [`dendritic_prediction`](equations::dendritic_prediction) |
-//! | u score | u = zᵀ W_pred c | [`fixation_score`](equations::fixation_score), [`saccade_score`](equations::saccade_score) |
+//! | ẑ dendritic prediction | ẑ = W_pred c | [`dendritic_prediction`] |
+//! | u score | u = zᵀ W_pred c | [`fixation_score`], [`saccade_score`](equations::saccade_score) |
 //! | L loss of a pair | L = max(0, 1 − y·u) | [`hinge`](equations::hinge), [`Hinge`] |
 //! | γ third factor | γ = −∂L/∂u = y · 1\[y·u < 1\] | [`third_factor`](equations::third_factor), [`Contrast`] |
 //! | γ of layer-wise GIM | γ_τ = (1\[τ = 0\] − π_τ) · π₀/(π₀ + ε) | [`InfoNce`] |
-//! | g weighted targets | g = γ⁺ z⁺ + Σ_n γ⁻_n z⁻_n | [`weighted_targets`](equations::weighted_targets) |
-//! | ΔW_pred | γ z_j c_k, summed: gᵀ c | [`delta_w_pred`](equations::delta_w_pred) |
-//! | ΔW_retro | γ c_k z_j, summed: cᵀ g | [`delta_w_retro`](equations::delta_w_retro) |
-//! | m modulation, predicted side | m = γ W_pred c | [`target_modulation`](equations::target_modulation) |
-//! | m modulation, predicting side | m = γ W_retro z | [`context_modulation`](equations::context_modulation) |
+//! | g weighted targets | g = γ⁺ z⁺ + Σ_n γ⁻_n z⁻_n | [`weighted_targets`] |
+//! | ΔW_pred | γ z_j c_k, summed: gᵀ c | [`delta_w_pred`] |
+//! | ΔW_retro | γ c_k z_j, summed: cᵀ g | [`delta_w_retro`] |
+//! | m modulation, predicted side | m = γ W_pred c | [`target_modulation`] |
+//! | m modulation, predicting side | m = γ W_retro z | [`context_modulation`] |
 //! | ΔW of a neuron | ΔW_ji = m_j ρ′(a_j) x_i | the layer's own: `clapp-encoders`, or yours |
 //! | all of it, a batch at once | L = (1/K) Σ_k \[mean L⁺ + mean L⁻\] | [`Rule::update`] |
 //! | all pairs of a batch | S = Ẑ Zᵀ, m(Z) = Γᵀ Ẑ, g = Γ Z | [`AllPairs::update`] |
 //! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
 //!
 //! [`OnlineRule`] runs the functions of single equations as they stand. [`Rule::update`] runs
-//! [`weighted_targets`](equations::weighted_targets) and [`target_modulation`](equations::target_modulation), and for all prediction steps at once the fused operations of
+//! [`weighted_targets`] and [`target_modulation`], and for all prediction steps at once the fused operations of
 //! `clapp-backend` in the place of the others; `tests/definitions.rs` holds it against all of them.
 //!
 //! # Glossary

@@ -18,7 +18,7 @@ use crate::{
 /// A sense: everything that a run on it does not share with runs on other senses.
 ///
 /// Configuration, folder, checkpoints, seeds, training loop and resuming are the same for all:
-/// [`Run`](crate::Run), [`RunConfig`] and [`Trainer`](crate::Trainer) take a sense as their parameter.
+/// [`Run`](crate::Run), [`RunConfig`] and [`Trainer`] take a sense as their parameter.
 /// Implemented by [`Images`](crate::Images), [`Sound`](crate::Sound) and [`Video`](crate::Video);
 /// deliberately not by an encoder, which only is one of the things that a sense chooses. The test
 /// `tests/own_sense.rs` adds another one, frames of events of two polarities.

@@ -54,17 +54,16 @@ impl SoundNetwork {
         step: u64,
         batch: SpeechBatch,
     ) -> LayerMetrics {
-        let Trial { config, device, .. } = trial;
         #[cfg(feature = "baselines")]
         let labels = batch.labels;
-        let waves = Tensor::from_data(TensorData::new(batch.values, batch.shape), device);
+        let waves = Tensor::from_data(TensorData::new(batch.values, batch.shape), &trial.device);
         match self {
             Self::Encoder(encoder) => contrast(trial, step, encoder, waves),
             #[cfg(feature = "baselines")]
             Self::Phones(learner) => {
                 let labels = labels.into_iter().flatten().flatten();
                 let labels: Vec<usize> = labels.map(|label| label as usize).collect();
-                let learnt = learner.step(&waves, &labels, &config.optimizer);
+                let learnt = learner.step(&waves, &labels, &trial.config.optimizer);
                 let (loss, accuracy) = (learnt.losses, learnt.accuracies);
                 LayerMetrics { loss, accuracy, ..LayerMetrics::default() }
             }
