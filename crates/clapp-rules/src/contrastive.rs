@@ -165,6 +165,8 @@ pub(crate) fn update(
         }
     };
     let lateral = changes.with(W_PRED, forward.w_pred());
+    // One row of it is as long as a layer is wide, and nothing below needs it.
+    drop(forward);
     let (target, context) = match context {
         Some(context) if itself => (modulation + context, None),
         context => (modulation, context),
