@@ -7,7 +7,7 @@ use burn::backend::{
 use burn::tensor::Tensor;
 
 use crate::operation::{Composed, Own, WINNER_TYPE, dims, on_backend, options, reshape};
-use crate::{Activity, ConvActivity, ConvSpec, Hebbian, HebbianOps, Pool};
+use crate::{Activity, ConvActivity, ConvSpec, Hebbian, HebbianOps, Pool, Response};
 
 /// Local convolutions, as backends compute them.
 ///
@@ -33,7 +33,10 @@ pub trait ConvolutionOps<P = Own>: Backend {
             Some(bias),
             options(spec.stride, spec.padding),
         );
-        let map = Self::relu(map);
+        let map = match spec.response {
+            Response::Rectified => Self::relu(map),
+            Response::Linear => map,
+        };
         let (output, winners) = match spec.pool {
             Pool::None => {
                 let device = map.device();
@@ -77,8 +80,11 @@ pub trait ConvolutionOps<P = Own>: Backend {
         } else {
             reshape::<Self, 4>(Self::float_swap_dims(modulation, 1, 2), [n, c, h, w])
         };
-        // ρ′ is 1 exactly where the rectified activity is above 0.
-        let post = Self::relu_backward(output, modulation);
+        let post = match spec.response {
+            // ρ′ is 1 exactly where the rectified activity is above 0.
+            Response::Rectified => Self::relu_backward(output, modulation),
+            Response::Linear => modulation,
+        };
         let post = match spec.pool {
             Pool::None => post,
             Pool::Max2 => unpool::<Self>(&input, post, winners, spec),
@@ -106,7 +112,7 @@ pub trait ConvolutionOps<P = Own>: Backend {
 }
 
 /// `[n, c, h, w, 1]` → `[n, c, h, w]`.
-fn plain<B: Backend>(activity: FloatTensor<B>) -> FloatTensor<B> {
+pub(crate) fn plain<B: Backend>(activity: FloatTensor<B>) -> FloatTensor<B> {
     let [n, c, h, w, lanes] = dims::<5, B>(&activity);
     assert_eq!(
         lanes, 1,
@@ -133,7 +139,7 @@ fn unpool<B: Backend>(
         .x_grad
 }
 
-/// Convolution with bias, ReLU, optional pool, and the mean over the map.
+/// Convolution with bias, response, optional pool, and the mean over the map.
 ///
 /// ```text
 /// a = W ∗ x + b        ρ(a) = max(0, a)        z = mean over the pooled map of ρ(a)
@@ -246,7 +252,7 @@ pub fn conv2d_local_hebbian(
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use clapp_backend::{
-///     Activity, Arithmetic, ConvSpec, Pool, conv2d_local, conv2d_local_hebbian_map,
+///     Activity, Arithmetic, ConvSpec, Pool, Response, conv2d_local, conv2d_local_hebbian_map,
 /// };
 ///
 /// // A wave of four samples, a kernel of two taps.
@@ -254,6 +260,7 @@ pub fn conv2d_local_hebbian(
 /// let wave = Tensor::<1>::from_floats([1.0, -2.0, 3.0, 4.0], &device).reshape([1, 1, 1, 4]);
 /// let spec = ConvSpec {
 ///     kernel: [1, 2], stride: [1, 1], padding: [0, 0], pool: Pool::None, arithmetic: Arithmetic::Fast,
+///     response: Response::Rectified,
 /// };
 /// let weight = Tensor::<4>::ones([1, 1, 1, 2], &device);
 /// let input = Activity::from_plain(wave);

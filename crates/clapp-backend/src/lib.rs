@@ -16,7 +16,8 @@
 //! | predictions sent to targets | m = Σ γ (W_pred c) | [`pair_scatter`] |
 //! | recurrent layer | h = (1 − ζ) n + ζ h⁻ | [`gru_states`] |
 //! | its credit by e-prop | λ_t = m_t + ζ_{t+1} λ_{t+1}, times slope | [`gru_credit`] |
-//! | optimizer steps | W ← W + … | [`adam`], [`sgd`] |
+//! | competing channels | y = ± softmax(t u), x̂, max(u − ⟨u⟩, 0)ᵖ | [`soft_winners`], [`Activity::normalised`], [`Activity::triangle`] |
+//! | optimizer steps | W ← W + … | [`adam`], [`sgd`], [`unit_norm`] |
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -36,8 +37,8 @@
 //!
 //! # Adding a backend
 //!
-//! An operation is a method of one of seven traits: [`ConvolutionOps`], [`HebbianOps`], [`PairOps`],
-//! [`BlockOps`], [`GruOps`], [`OptimizerOps`], [`FilmOps`]. `impl PairOps for MyBackend {}` is enough:
+//! An operation is a method of one of eight traits: [`ConvolutionOps`], [`HebbianOps`], [`PairOps`],
+//! [`CompetitionOps`], [`BlockOps`], [`GruOps`], [`OptimizerOps`], [`FilmOps`]. `impl PairOps for MyBackend {}` is enough:
 //! every method has a body made of burn's own operations. Override what your hardware does better;
 //! `<Self as PairOps<Composed>>::pair_scores(…)` is the body of an overridden one. Autodiff backends
 //! deliberately do not implement them: the updates here are not derived from a graph.
@@ -56,6 +57,7 @@ pub use burn;
 
 mod activity;
 mod blocks;
+mod competition;
 mod convolution;
 mod device;
 mod film;
@@ -75,6 +77,7 @@ mod spec;
 
 pub use activity::{Activity, ConvActivity};
 pub use blocks::{BlockOps, Contract, block_outer, block_product, block_product_onto};
+pub use competition::{CompetitionOps, soft_winners};
 pub use convolution::{
     ConvolutionOps, conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map,
 };
@@ -85,10 +88,10 @@ pub use hebbian::{
     Hebbian, HebbianOps, conv1d_hebbian, conv2d_hebbian, conv3d_hebbian, linear_hebbian,
 };
 pub use operation::{Composed, Own};
-pub use optimizer::{AdamCoefficients, OptimizerOps, adam, sgd};
+pub use optimizer::{AdamCoefficients, OptimizerOps, adam, sgd, unit_norm};
 pub use pairs::{PairOps, pair_gather, pair_scatter, pair_scores};
 pub use pooled_map::PooledMap;
-pub use spec::{Arithmetic, ConvSpec, FilmSpec, FrameWindow, Pool, Response};
+pub use spec::{Arithmetic, ConvSpec, FilmSpec, FrameWindow, MapWindow, Pool, Response, WindowOf};
 
 /// What the benchmarks of this project ask the kernels.
 #[cfg(feature = "flex")]

@@ -6,7 +6,9 @@
 use burn::backend::{Backend, Shape, TensorMetadata, ops::ConvOptions, tensor::FloatTensor};
 use burn::tensor::IntDType;
 
-use crate::{BlockOps, ConvolutionOps, FilmOps, GruOps, HebbianOps, OptimizerOps, PairOps};
+use crate::{
+    BlockOps, CompetitionOps, ConvolutionOps, FilmOps, GruOps, HebbianOps, OptimizerOps, PairOps,
+};
 
 /// Operations as a backend does them.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ macro_rules! composed {
         impl $Ops for burn::backend::Cube {}
     )*};
 }
-composed!(BlockOps ConvolutionOps FilmOps GruOps HebbianOps OptimizerOps PairOps);
+composed!(BlockOps CompetitionOps ConvolutionOps FilmOps GruOps HebbianOps OptimizerOps PairOps);
 
 /// Calls an operation on the backend of its tensors; arguments that are no tensors follow.
 macro_rules! on_backend {

@@ -1,9 +1,9 @@
 //! Steps along an update.
 
-use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
+use burn::backend::{Backend, TensorMetadata, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
-use crate::operation::{Own, on_backend};
+use crate::operation::{Own, dims, on_backend, reshape};
 
 /// Coefficients of one Adam step, bias corrections included.
 ///
@@ -67,6 +67,32 @@ pub trait OptimizerOps<P = Own>: Backend {
     fn sgd(weight: FloatTensor<Self>, delta: FloatTensor<Self>, rate: f64) -> FloatTensor<Self> {
         Self::float_add(weight, Self::float_mul_scalar(delta, rate.into()))
     }
+
+    /// [`unit_norm`]; an empty `decay` is none.
+    fn unit_norm(
+        weight: FloatTensor<Self>,
+        delta: FloatTensor<Self>,
+        decay: FloatTensor<Self>,
+        rate: f64,
+        power: f64,
+    ) -> FloatTensor<Self> {
+        let [rows, columns] = dims::<2, Self>(&weight);
+        let delta = if decay.shape().num_elements() == 0 {
+            delta
+        } else {
+            let decay = reshape::<Self, 2>(decay, [rows, 1]);
+            Self::float_sub(delta, Self::float_mul(weight.clone(), decay))
+        };
+        let square = Self::float_mul(weight.clone(), weight.clone());
+        let length = Self::float_sqrt(Self::float_sum_dim(square, 1)); // [row, 1]
+        let away = Self::float_abs(Self::float_sub_scalar(length, 1.0.into()));
+        let away =
+            Self::float_powf_scalar(Self::float_add_scalar(away, 1e-10.into()), power.into());
+        let flat = reshape::<Self, 2>(Self::float_abs(delta.clone()), [1, rows * columns]);
+        let largest = Self::float_add_scalar(Self::float_max_dim(flat, 1), 1e-30.into());
+        let step = Self::float_mul(Self::float_div(delta, largest), away);
+        Self::float_add(weight, Self::float_mul_scalar(step, rate.into()))
+    }
 }
 
 /// One Adam step along `delta`: returns weights, first and second moments.
@@ -106,4 +132,38 @@ pub fn adam<const D: usize>(
 #[must_use]
 pub fn sgd<const D: usize>(weight: Tensor<D>, delta: Tensor<D>, rate: f64) -> Tensor<D> {
     Tensor::from_dispatch(on_backend!(OptimizerOps::sgd(weight, delta), rate))
+}
+
+/// A step for each row that falls as the row's length comes near 1.
+///
+/// ```text
+/// Δ_o = ΔW_o − d_o W_o        W_o ← W_o + η (|‖W_o‖ − 1| + 1e-10)ᵖ Δ_o / (max|Δ| + 1e-30)
+/// ```
+/// The maximum is over the whole of Δ.
+///
+/// # Shapes
+/// - `weight`, `delta`: `[row, synapse]`; `decay`: `[row]`
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_backend::unit_norm;
+/// let device = Device::flex();
+/// let weight = Tensor::<2>::from_floats([[3.0, 4.0]], &device); // of length 5
+/// let delta = Tensor::from_floats([[0.0, -7.0]], &device);
+/// let moved = unit_norm(weight, delta, None, 0.1, 0.5);
+/// assert_eq!(moved.into_data().try_to_vec::<f32>().unwrap(), [3.0, 4.0 - 0.1 * 2.0]);
+/// ```
+#[must_use]
+pub fn unit_norm(
+    weight: Tensor<2>,
+    delta: Tensor<2>,
+    decay: Option<Tensor<1>>,
+    rate: f64,
+    power: f64,
+) -> Tensor<2> {
+    let none = || Tensor::empty([0], (&weight.device(), weight.dtype()));
+    let decay = decay.unwrap_or_else(none);
+    Tensor::from_dispatch(on_backend!(OptimizerOps::unit_norm(weight, delta, decay), rate, power))
 }

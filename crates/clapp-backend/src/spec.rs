@@ -1,7 +1,10 @@
 //! Geometry of local convolutions.
 
+use serde::{Deserialize, Serialize};
+
 /// Which arithmetic a convolution may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Arithmetic {
     /// The fastest path of the backend; sums may be re-associated by algebraic identities
     /// (Winograd), which costs about one decimal digit of an f32.
@@ -44,6 +47,8 @@ pub struct ConvSpec {
     pub pool: Pool,
     /// Which arithmetic is allowed.
     pub arithmetic: Arithmetic,
+    /// What a neuron makes of its summed input; [`Linear`](Response::Linear) ones have no pool, and ρ′ = 1.
+    pub response: Response,
 }
 
 impl ConvSpec {
@@ -55,7 +60,14 @@ impl ConvSpec {
     /// ```
     #[must_use]
     pub fn same_3x3(pool: Pool) -> Self {
-        Self { kernel: [3, 3], stride: [1, 1], padding: [1, 1], pool, arithmetic: Arithmetic::Fast }
+        Self {
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: [1, 1],
+            pool,
+            arithmetic: Arithmetic::Fast,
+            response: Response::Rectified,
+        }
     }
 
     /// The same geometry with another arithmetic.
@@ -94,6 +106,47 @@ pub enum Response {
     Rectified,
     /// a itself.
     Linear,
+}
+
+/// Which number stands for a window of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowOf {
+    /// The largest.
+    Max,
+    /// The mean, zeros of the padding included.
+    Mean,
+}
+
+/// Square windows over a map, with zeros around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MapWindow {
+    /// What stands for a window.
+    pub of: WindowOf,
+    /// Side of a window.
+    pub side: usize,
+    /// Pixels between windows.
+    pub stride: usize,
+    /// Zeros at both ends of each axis; less than a side.
+    pub padding: usize,
+}
+
+impl MapWindow {
+    /// Windows along each axis of a map.
+    ///
+    /// ```
+    /// use clapp_backend::{MapWindow, WindowOf};
+    /// let window = MapWindow { of: WindowOf::Max, side: 4, stride: 2, padding: 1 };
+    /// assert_eq!(window.output_size([32, 32]), [16, 16]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the padded map is smaller than a window.
+    #[must_use]
+    pub fn output_size(&self, map: [usize; 2]) -> [usize; 2] {
+        positions(map, [self.side; 2], [self.stride; 2], [self.padding; 2])
+    }
 }
 
 /// Geometry of a convolution over films; axes are time, rows, columns.

@@ -9,10 +9,11 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use clapp_backend::{
     Activity, AdamCoefficients, Arithmetic, Contract, ConvSpec, FilmSpec, FrameWindow, Hebbian,
-    Pool, PooledMap, Reach, Response, adam, arrange_film, block_outer, block_product,
-    block_product_onto, channel_moments, conv1d_hebbian, conv2d_hebbian, conv2d_local,
-    conv2d_local_hebbian, conv2d_local_hebbian_map, conv3d_hebbian, conv3d_local, gru_credit,
-    gru_states, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
+    MapWindow, Pool, PooledMap, Reach, Response, WindowOf, adam, arrange_film, block_outer,
+    block_product, block_product_onto, channel_moments, conv1d_hebbian, conv2d_hebbian,
+    conv2d_local, conv2d_local_hebbian, conv2d_local_hebbian_map, conv3d_hebbian, conv3d_local,
+    gru_credit, gru_states, linear_hebbian, pair_gather, pair_scatter, pair_scores, sgd,
+    soft_winners, unit_norm,
 };
 
 /// ‖a − b‖ / (‖a‖ + ‖b‖) in single precision, sums of a few thousand terms. Above 1e-6 it would be
@@ -125,6 +126,53 @@ impl Step<'_> {
         }
     }
 
+    /// Layers whose channels compete: from colours, from lines of 16 channels, from neither.
+    fn competition(&mut self) {
+        let window = |of, side, stride, padding| MapWindow { of, side, stride, padding };
+        let layers = [
+            (32, 5, 0.7, window(WindowOf::Max, 4, 2, 1)),
+            (64, 3, 1.4, window(WindowOf::Mean, 4, 2, 1)),
+            (20, 3, 1.0, window(WindowOf::Mean, 2, 2, 0)),
+        ];
+        let mut input = Activity::from_plain(self.values(100, [3, 3, 16, 16]));
+        for (l, (channels, kernel, power, window)) in layers.into_iter().enumerate() {
+            let name = format!("competition {}", l + 1);
+            let [_, pre, ..] = input.dims();
+            let (mean, variance) = input.moments();
+            self.keep(&format!("{name} mean"), &mean);
+            self.keep(&format!("{name} variance"), &variance);
+            let scale = (variance + 1e-5).sqrt().recip();
+            let normalised = input.normalised(mean, scale, kernel / 2);
+            self.keep(&format!("{name} normalised"), &normalised.to_plain());
+            let weight = self.values(101 + l, [channels, pre, kernel, kernel]);
+            let spec = ConvSpec {
+                kernel: [kernel; 2],
+                padding: [0, 0],
+                arithmetic: self.arithmetic,
+                response: Response::Linear,
+                ..ConvSpec::same_3x3(Pool::None)
+            };
+            let bias = self.values(110, [channels]);
+            let activity = conv2d_local(&normalised, weight.clone(), bias, spec);
+            self.keep(&format!("{name} u"), &activity.output.to_plain());
+            let rows = activity.output.to_rows();
+            let [n, pixels, _] = rows.dims();
+            let (y, decay) = soft_winners(rows.reshape([n * pixels, channels]), 0.5);
+            self.keep(&format!("{name} winners"), &y);
+            self.keep(&format!("{name} decay"), &decay);
+            let y = y.reshape([n, pixels, channels]);
+            let update = conv2d_local_hebbian_map(&activity, y, weight.clone(), spec);
+            self.keep_update(&name, &update);
+            let synapses = pre * kernel * kernel;
+            let [weight, delta] =
+                [weight, update.weight].map(|of| of.reshape([channels, synapses]));
+            let moved = unit_norm(weight, delta, Some(decay), 0.1, 0.5);
+            self.keep(&format!("{name} weights"), &moved);
+            input = activity.output.triangle(power, window);
+            self.keep(&format!("{name} output"), &input.to_plain());
+        }
+    }
+
     fn pairs(&mut self) {
         let (rows, n, targets, channels) = (12, 5, 9, 20);
         let prediction = self.values(40, [rows, channels]);
@@ -207,6 +255,7 @@ fn step(device: &Device, dtype: DType, arithmetic: Arithmetic) -> Vec<(String, V
     step.products();
     step.films(Response::Rectified, FrameWindow { side: 3, stride: 2 });
     step.films(Response::Linear, FrameWindow::PIXEL);
+    step.competition();
     step.pairs();
     step.blocks();
     step.recurrence();

@@ -86,8 +86,8 @@ impl Case {
             let sign = (0..post).map(|j| if j == 1 { -1.0 } else { 1.0 });
             layer.norm.gain = Synapses::new(gain * self::vector(sign.collect(), dtype));
             layer.norm.shift = Synapses::new(vector(2, -0.5, 0.5));
-            layer.norm.mean = vector(3, -0.5, 0.5);
-            layer.norm.variance = vector(4, 0.5, 1.5);
+            layer.norm.running.mean = vector(3, -0.5, 0.5);
+            layer.norm.running.variance = vector(4, 0.5, 1.5);
             layer.statistics = self.statistics;
         }
         // Scores of means are smaller: with all gates open, shifts have no gradient at all.

@@ -4,23 +4,7 @@ use burn::tensor::{Device, Tensor};
 use clapp_backend::channel_moments;
 use clapp_rules::{Optimize, State, StateError, Synapses};
 
-use crate::Persist;
-
-/// Added to a variance before its root is taken.
-const EPSILON: f64 = 1e-5;
-/// Share of a new batch in the running statistics.
-const MOMENTUM: f64 = 0.1;
-
-/// Whose mean and variance normalise an activity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Statistics {
-    /// Those of the batch itself, as in training.
-    #[default]
-    Batch,
-    /// Those that have been kept while learning, as in evaluation. An answer is then independent of
-    /// what else is in the batch.
-    Running,
-}
+use crate::{Moments, Persist, RunningMoments, Statistics};
 
 /// Gain and shift of every channel, and running statistics.
 ///
@@ -46,28 +30,8 @@ pub struct ChannelNorm {
     pub gain: Synapses<1>,
     /// s, `[j]`; 0 at the start.
     pub shift: Synapses<1>,
-    /// Running mean, `[j]`; 0 at the start.
-    pub mean: Tensor<1>,
-    /// Running variance, `[j]`; 1 at the start.
-    pub variance: Tensor<1>,
-}
-
-/// What a normalised activity was normalised with.
-#[derive(Clone, Debug)]
-pub struct Moments {
-    /// μ, `[j]`.
-    pub mean: Tensor<1>,
-    /// Biased variance, `[j]`.
-    pub variance: Tensor<1>,
-    /// Values of a channel that they were taken from; `None` if they were the running ones.
-    pub count: Option<usize>,
-}
-
-impl Moments {
-    /// 1/σ, `[j]`.
-    pub(crate) fn inverse_deviation(&self) -> Tensor<1> {
-        (self.variance.clone() + EPSILON).sqrt().recip()
-    }
+    /// Running statistics.
+    pub running: RunningMoments,
 }
 
 /// Δg and Δs.
@@ -92,7 +56,7 @@ impl ChannelNorm {
     pub fn init(channels: usize, device: &Device) -> Self {
         let (ones, zeros) = (Tensor::ones([channels], device), Tensor::zeros([channels], device));
         let (gain, shift) = (Synapses::new(ones.clone()), Synapses::new(zeros.clone()));
-        Self { gain, shift, mean: zeros, variance: ones }
+        Self { gain, shift, running: RunningMoments::init(channels, device) }
     }
 
     /// Statistics for a map `[b, j, t, y, x]`.
@@ -104,10 +68,7 @@ impl ChannelNorm {
                 let (mean, variance) = channel_moments(map.clone());
                 Moments { mean, variance, count: Some(batch * time * height * width) }
             }
-            Statistics::Running => {
-                let (mean, variance) = (self.mean.clone(), self.variance.clone());
-                Moments { mean, variance, count: None }
-            }
+            Statistics::Running => self.running.moments(),
         }
     }
 
@@ -127,16 +88,7 @@ impl ChannelNorm {
     pub(crate) fn learn(&mut self, delta: NormDelta, moments: &Moments, optimizer: &dyn Optimize) {
         self.gain.learn(delta.gain, optimizer);
         self.shift.learn(delta.shift, optimizer);
-        self.follow(moments);
-    }
-
-    /// Lets the running statistics follow a batch; statistics that are the running ones change nothing.
-    pub fn follow(&mut self, moments: &Moments) {
-        let Some(count) = moments.count else { return };
-        let unbiased = count as f64 / (count.max(2) - 1) as f64;
-        let mix = |old: &Tensor<1>, new: Tensor<1>| old.clone() * (1.0 - MOMENTUM) + new * MOMENTUM;
-        self.mean = mix(&self.mean, moments.mean.clone());
-        self.variance = mix(&self.variance, moments.variance.clone() * unbiased);
+        self.running.follow(moments);
     }
 }
 
@@ -144,18 +96,12 @@ impl Persist for ChannelNorm {
     fn save(&self, name: &str, state: &mut State) {
         self.gain.save(&format!("{name}.gain"), state);
         self.shift.save(&format!("{name}.shift"), state);
-        for (part, tensor) in [("mean", &self.mean), ("variance", &self.variance)] {
-            state.tensors.insert(format!("{name}.{part}"), tensor.to_data());
-        }
+        self.running.save(name, state);
     }
 
     fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
         self.gain.load(&format!("{name}.gain"), state)?;
         self.shift.load(&format!("{name}.shift"), state)?;
-        for (part, tensor) in [("mean", &mut self.mean), ("variance", &mut self.variance)] {
-            let data = state.get(&format!("{name}.{part}"), tensor.dims())?.clone();
-            *tensor = Tensor::from_data(data, (&tensor.device(), tensor.dtype()));
-        }
-        Ok(())
+        self.running.load(name, state)
     }
 }

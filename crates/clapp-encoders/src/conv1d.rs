@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use clapp_backend::{
-    Activity, Arithmetic, ConvActivity, ConvSpec, Hebbian, Pool, conv2d_local,
+    Activity, Arithmetic, ConvActivity, ConvSpec, Hebbian, Pool, Response, conv2d_local,
     conv2d_local_hebbian_map,
 };
 use clapp_rules::{Modulation, Optimize, Post, State, StateError, Synapses};
@@ -43,6 +43,7 @@ impl Conv1dSpec {
             padding: [0, self.padding],
             pool: Pool::None,
             arithmetic: Arithmetic::Fast,
+            response: Response::Rectified,
         }
     }
 }

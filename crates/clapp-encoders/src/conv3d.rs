@@ -204,6 +204,14 @@ impl LocalLayer for LocalConv3d {
         self.bias.learn(delta.bias, optimizer);
         self.norm.learn(delta.norm, &activity.moments, optimizer);
     }
+
+    fn observe(&mut self, activity: &Self::Activity) {
+        self.norm.running.follow(&activity.moments);
+    }
+
+    fn normalise_by(&mut self, statistics: Statistics) {
+        self.statistics = statistics;
+    }
 }
 
 impl Persist for LocalConv3d {

@@ -44,6 +44,27 @@ pub enum EncoderError {
         /// Side of its input.
         side: usize,
     },
+    /// A layer of competing channels among rectified ones that learn together.
+    #[error(
+        "encoder: expected rectified layers only, got competing channels in layer {layer}; use Stack::images"
+    )]
+    Unlike {
+        /// Layer, from 1.
+        layer: usize,
+    },
+    /// A layer of competing channels whose kernel or windows do not fit.
+    #[error(
+        "encoder: layer {layer} gets a map of {side} pixels a side, expected an odd kernel at most {} wide, windows that fit the map and less padding than a window, got a kernel of {} and {:?}",
+        2 * side - 1, plan.kernel, plan.window
+    )]
+    Competition {
+        /// Layer, from 1.
+        layer: usize,
+        /// Side of its input.
+        side: usize,
+        /// The layer.
+        plan: crate::TrianglePlan,
+    },
     /// The width factor leaves no channels, or is no number.
     #[error("encoder: expected a width factor above 0, got {width}")]
     Width {

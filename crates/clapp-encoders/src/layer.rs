@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 use clapp_rules::{Modulation, Optimize, Shown, State, StateError};
 
+use crate::Statistics;
+
 /// A layer that turns a modulation per neuron into changes of its own weights.
 ///
 /// Rule and layer meet in two tensors of one shape, `[batch, time, site, channel]`: the
@@ -30,6 +32,16 @@ pub trait LocalLayer: std::fmt::Debug + Send {
     /// If the modulation does not have the shape in which the activity was shown, or asks for a
     /// postsynaptic factor or a decay that the layer does not have.
     fn learn(&mut self, activity: Self::Activity, told: Modulation, optimizer: &dyn Optimize);
+
+    /// Lets running statistics follow an activity without any learning; most layers keep none.
+    fn observe(&mut self, activity: &Self::Activity) {
+        let _ = activity;
+    }
+
+    /// Chooses whose mean and variance normalise from now on, where the layer normalises.
+    fn normalise_by(&mut self, statistics: Statistics) {
+        let _ = statistics;
+    }
 }
 
 /// What a layer keeps of a forward pass: an output for the layer above, a representation for the rule.

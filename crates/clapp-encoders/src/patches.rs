@@ -16,6 +16,32 @@ pub struct Patches {
     pub grid: GridShape,
 }
 
+impl Patches {
+    /// Means over n × n cells of the map and over all patches of a sample, `[sample, channel · n²]`; a map of
+    /// fewer pixels is taken as it is.
+    ///
+    /// # Panics
+    ///
+    /// If a larger map does not divide into the cells.
+    #[must_use]
+    pub fn cells(&self, n: usize) -> Tensor<2> {
+        let [_, channels, height, width] = self.pixels.dims();
+        let GridShape { batch, time, site } = self.grid;
+        let cells = [n.min(height), n.min(width)];
+        let [y, x] = [height, width].map(|side| side / n.min(side).max(1));
+        assert!(
+            n > 0 && [cells[0] * y, cells[1] * x] == [height, width],
+            "cells: expected a map that divides into {n} × {n} cells, got {height} × {width}"
+        );
+        let patches = time * site;
+        let rows = self.pixels.to_rows();
+        let map = rows.reshape([batch * patches * cells[0], y, cells[1], x, channels]);
+        let features = cells[0] * cells[1] * channels;
+        let means = map.mean_dim(3).mean_dim(1).reshape([batch, patches, features]);
+        means.mean_dim(1).reshape([batch, features])
+    }
+}
+
 /// What a layer over patches keeps of a forward pass.
 #[derive(Clone, Debug)]
 pub struct PatchActivity {

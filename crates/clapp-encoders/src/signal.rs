@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use clapp_backend::Activity;
 use clapp_rules::{Modulation, Optimize, Shown, State, StateError};
 
-use crate::{LocalActivity, LocalLayer, Patches, Persist};
+use crate::{LocalActivity, LocalLayer, Patches, Persist, Statistics};
 
 /// What goes up from layer to layer, whatever their kind. Tensors share their storage.
 #[derive(Clone, Debug)]
@@ -109,6 +109,16 @@ pub trait Layer: std::fmt::Debug + Send {
         optimizer: &dyn Optimize,
     );
 
+    /// [`LocalLayer::observe`].
+    ///
+    /// # Panics
+    ///
+    /// If the activity is another layer's.
+    fn observe_any(&mut self, activity: &dyn AnyActivity);
+
+    /// [`LocalLayer::normalise_by`].
+    fn normalise_any_by(&mut self, statistics: Statistics);
+
     /// [`Persist::save`].
     fn save_any(&self, name: &str, state: &mut State);
 
@@ -139,6 +149,9 @@ pub trait AnyActivity {
 
     /// The activity as what it is.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
+
+    /// The activity as what it is, to look at.
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl dyn Layer {
@@ -177,6 +190,10 @@ where
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 impl<L: LocalLayer + Persist + Clone + 'static> Layer for L
@@ -199,6 +216,15 @@ where
         let own = activity.downcast::<L::Activity>();
         let own = own.expect("layer: expected its own activity, got another's");
         self.learn(own, told, optimizer);
+    }
+
+    fn observe_any(&mut self, activity: &dyn AnyActivity) {
+        let own = activity.as_any().downcast_ref();
+        self.observe(own.expect("layer: expected its own activity, got another's"));
+    }
+
+    fn normalise_any_by(&mut self, statistics: Statistics) {
+        self.normalise_by(statistics);
     }
 
     fn save_any(&self, name: &str, state: &mut State) {
@@ -259,6 +285,14 @@ impl LocalLayer for Box<dyn Layer> {
         optimizer: &dyn Optimize,
     ) {
         (**self).learn_any(activity, told, optimizer);
+    }
+
+    fn observe(&mut self, activity: &Box<dyn AnyActivity>) {
+        (**self).observe_any(&**activity);
+    }
+
+    fn normalise_by(&mut self, statistics: Statistics) {
+        (**self).normalise_any_by(statistics);
     }
 }
 

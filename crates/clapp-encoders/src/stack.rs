@@ -9,8 +9,8 @@ use clapp_rules::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cut, EncoderConfig, EncoderError, Layer, LocalActivity, LocalConv2d, LocalLayer, PatchGrid,
-    Persist,
+    Cut, EncoderConfig, EncoderError, Layer, LayerPlan, LocalActivity, LocalConv2d, LocalLayer,
+    PatchGrid, Persist, Statistics, TriangleConv2d,
 };
 
 /// Where the context of a prediction comes from.
@@ -137,14 +137,15 @@ pub enum Learnt<'a, L: LocalLayer> {
 }
 
 impl Stack<LocalConv2d> {
-    /// Draws all weights of an encoder, and what the rule keeps in each layer.
+    /// Draws all weights of an encoder of rectified layers, and what the rule keeps in each layer.
     ///
     /// Layer `l` draws from the stream (seed, Initialisation, [l, …]): its start does not depend on
     /// any other layer.
     ///
     /// # Errors
     ///
-    /// If the configuration does not fit together, or a module has more than one layer.
+    /// If the configuration does not fit together, a module has more than one layer, or a layer is of another
+    /// kind.
     pub fn init(
         config: &EncoderConfig,
         rule: &dyn Plasticity,
@@ -152,17 +153,70 @@ impl Stack<LocalConv2d> {
         seed: u64,
         device: &Device,
     ) -> Result<Self, EncoderError> {
+        let make = |l: usize, pre, random: &mut dyn rand::Rng| match config.layers[l] {
+            LayerPlan::Rectified(plan) => {
+                Ok(LocalConv2d::init(pre, plan.channels, config.spec(l), device, random))
+            }
+            LayerPlan::Competing(_) => Err(EncoderError::Unlike { layer: l + 1 }),
+        };
+        Self::of(config, rule, context, seed, device, &make)
+    }
+}
+
+impl Stack<Box<dyn Layer>> {
+    /// [`init`](Stack::init) for layers of any kind.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration does not fit together or to the rule, or a module has more than one layer.
+    pub fn images(
+        config: &EncoderConfig,
+        rule: &dyn Plasticity,
+        context: Context,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, EncoderError> {
+        let make = |l: usize, pre, random: &mut dyn rand::Rng| {
+            Ok::<Box<dyn Layer>, _>(match config.layers[l] {
+                LayerPlan::Rectified(plan) => {
+                    let spec = config.spec(l);
+                    Box::new(LocalConv2d::init(pre, plan.channels, spec, device, random))
+                }
+                LayerPlan::Competing(plan) => {
+                    let mut layer = TriangleConv2d::init(pre, plan, device, random);
+                    layer.arithmetic = config.arithmetic;
+                    Box::new(layer)
+                }
+            })
+        };
+        Self::of(config, rule, context, seed, device, &make)
+    }
+}
+
+/// Draws layer `l` for so many input channels.
+type Make<'a, L> = dyn Fn(usize, usize, &mut dyn rand::Rng) -> Result<L, EncoderError> + 'a;
+
+impl<L> Stack<L> {
+    fn of(
+        config: &EncoderConfig,
+        rule: &dyn Plasticity,
+        context: Context,
+        seed: u64,
+        device: &Device,
+        make: &Make<'_, L>,
+    ) -> Result<Self, EncoderError> {
         config.validate()?;
         rule.check(config.time())?;
+        rule.check_layers(config.layers.len())?;
         if config.modules.iter().any(|&size| size != 1) {
             return Err(EncoderError::NotLayerwise { modules: config.modules.clone() });
         }
         let mut pre = config.colours;
         let mut layers = Vec::with_capacity(config.layers.len());
-        for (l, &post) in config.channels().iter().enumerate() {
+        for (l, plan) in config.layers.iter().enumerate() {
             let mut random = stream(seed, Purpose::Initialisation, [l as u64, 0, 0, 0]);
-            layers.push(LocalConv2d::init(pre, post, config.spec(l), device, &mut random));
-            pre = post;
+            layers.push(make(l, pre, &mut random)?);
+            pre = plan.channels();
         }
         let extents = config.extents(rule.shows());
         Ok(Self::new(config.patches, layers).predicting(rule, context, &extents, seed, device))
@@ -308,13 +362,32 @@ where
         optimizer: &dyn Optimize,
         draw: &mut DrawPairs<'_>,
     ) -> Vec<Metrics> {
+        self.step_by(raw, rule, &|_| optimizer, draw)
+    }
+
+    /// [`step`](Self::step) with an optimizer for each layer; lateral weights take that of the layer that they
+    /// predict.
+    ///
+    /// # Panics
+    ///
+    /// As [`step`](Self::step).
+    pub fn step_by<'a>(
+        &mut self,
+        raw: C::Raw,
+        rule: &dyn Plasticity,
+        optimizer: &dyn Fn(usize) -> &'a dyn Optimize,
+        draw: &mut DrawPairs<'_>,
+    ) -> Vec<Metrics> {
+        let targets: Vec<usize> = self.predictions.iter().map(|of| of.target).collect();
         let mut all = Vec::with_capacity(self.predictions.len());
         self.visit(raw, rule, draw, &mut |learnt| match learnt {
             Learnt::Lateral { prediction, lateral, update, metrics } => {
-                lateral.learn(update, optimizer);
+                lateral.learn(update, optimizer(targets[prediction]));
                 all.push((prediction, metrics));
             }
-            Learnt::Layer { layer, activity, told, .. } => layer.learn(activity, told, optimizer),
+            Learnt::Layer { index, layer, activity, told } => {
+                layer.learn(activity, told, optimizer(index));
+            }
         });
         all.sort_by_key(|(prediction, _)| *prediction);
         all.into_iter().map(|(_, metrics)| metrics).collect()
@@ -392,6 +465,46 @@ where
         }
     }
 
+    /// The same for read-outs: normalised with running statistics, so that an answer does not depend on what
+    /// else is in the batch. Weights are shared until either learns.
+    #[must_use]
+    pub fn frozen(&self) -> Self
+    where
+        Self: Clone,
+    {
+        let mut frozen = self.clone();
+        frozen.layers.iter_mut().for_each(|layer| layer.normalise_by(Statistics::Running));
+        frozen
+    }
+
+    /// Lets the running statistics of every layer follow a batch, without any learning: what an untrained
+    /// network needs to be compared with a trained one.
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn observe(&mut self, raw: C::Raw) {
+        let mut signal: L::Input = self.cut.cut(raw).into();
+        for layer in &mut self.layers {
+            let activity = layer.forward(&signal);
+            signal = activity.output();
+            layer.observe(&activity);
+        }
+    }
+
+    /// What every layer hands to the next, from the input up; one layer's is in memory at a time.
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn hand_up(&self, raw: C::Raw, see: &mut dyn FnMut(usize, &L::Input)) {
+        let mut signal: L::Input = self.cut.cut(raw).into();
+        for (l, layer) in self.layers.iter().enumerate() {
+            signal = layer.forward(&signal).output();
+            see(l, &signal);
+        }
+    }
+
     /// Features of every layer: the mean of its representation over time and sites.
     ///
     /// # Shapes
@@ -429,7 +542,7 @@ fn predict<A: LocalActivity>(
     let [batch, time, site, _] = seen.dims();
     let rows = draw(index, GridShape { batch, time, site });
     let from = (context != target).then(|| show(context));
-    let seen = Seen { target: seen, context: from, lateral, rows: &rows };
+    let seen = Seen { layer: target, target: seen, context: from, lateral, rows: &rows };
     let Update { target: forward, context: back, post, decay, lateral, metrics } =
         rule.changes(seen);
     let mut tell = |layer: usize, m: Tensor<4>, decay: Option<Tensor<1>>| {

@@ -1,10 +1,10 @@
 //! VGG-6: configuration, widths, splits into gradient-isolated modules.
 
-use clapp_backend::{Arithmetic, ConvSpec, Pool};
+use clapp_backend::{Arithmetic, ConvSpec, MapWindow, Pool, WindowOf};
 use clapp_rules::{Extent, Shown};
 use serde::{Deserialize, Serialize};
 
-use crate::{EncoderError, PatchGrid};
+use crate::{EncoderError, PatchGrid, TrianglePlan};
 
 /// One 3×3 convolution of the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,57 @@ pub struct ConvPlan {
     pub channels: usize,
     /// Whether a 2×2 max-pool follows.
     pub pool: PoolAfter,
+}
+
+/// A layer of an image encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum LayerPlan {
+    /// Channels that compete: [`TriangleConv2d`](crate::TriangleConv2d).
+    Competing(TrianglePlan),
+    /// Rectified channels: [`LocalConv2d`](crate::LocalConv2d).
+    Rectified(ConvPlan),
+}
+
+impl LayerPlan {
+    /// Output channels.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        match self {
+            Self::Competing(plan) => plan.channels,
+            Self::Rectified(plan) => plan.channels,
+        }
+    }
+
+    /// Weights and biases for so many input channels.
+    fn weights(&self, pre: usize) -> usize {
+        match self {
+            Self::Competing(plan) => plan.channels * plan.kernel * plan.kernel * pre,
+            Self::Rectified(plan) => plan.channels * (9 * pre + 1),
+        }
+    }
+
+    /// Sides of the map that the layer is shown at and of that which it hands up, for a square input.
+    fn sides(&self, layer: usize, side: usize) -> Result<[usize; 2], EncoderError> {
+        match self {
+            Self::Competing(plan) => Ok([side, plan.output_side(layer, side)?]),
+            Self::Rectified(ConvPlan { pool: PoolAfter::Nothing, .. }) => Ok([side; 2]),
+            Self::Rectified(_) if side < 2 => Err(EncoderError::MapTooSmall { layer, map: side }),
+            Self::Rectified(_) => Ok([side / 2; 2]),
+        }
+    }
+}
+
+impl From<ConvPlan> for LayerPlan {
+    fn from(plan: ConvPlan) -> Self {
+        Self::Rectified(plan)
+    }
+}
+
+impl From<TrianglePlan> for LayerPlan {
+    fn from(plan: TrianglePlan) -> Self {
+        Self::Competing(plan)
+    }
 }
 
 /// What follows a convolution.
@@ -25,14 +76,14 @@ pub enum PoolAfter {
     Max2,
 }
 
-/// An image encoder of 3×3 convolutions over patches.
+/// An image encoder of convolutions over patches.
 ///
 /// | name | default ([`vgg6`](Self::vgg6)) | purpose | range |
 /// |---|---|---|---|
 /// | `colours` | 1 | input channels | ≥ 1 |
 /// | `image` | 64 | side of the crop | ≥ patch size |
 /// | `patches` | 16, stride 8 | patch grid | |
-/// | `layers` | 128, 256 M, 256, 512 M, 1024 M, 1024 M | channels and pools | |
+/// | `layers` | 128, 256 M, 256, 512 M, 1024 M, 1024 M | channels, pools, competition | |
 /// | `modules` | one layer each | sizes of the gradient-isolated modules, in order | sum = layers |
 /// | `arithmetic` | fast | exact sums or Winograd | |
 ///
@@ -43,7 +94,7 @@ pub enum PoolAfter {
 /// assert_eq!(paper.map_sizes().unwrap(), [16, 8, 8, 4, 2, 1]);
 /// assert_eq!(paper.weights(), 16_224_512);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EncoderConfig {
     /// Input channels: 1 gray, 3 colour.
     pub colours: usize,
@@ -52,39 +103,11 @@ pub struct EncoderConfig {
     /// Patch grid.
     pub patches: PatchGrid,
     /// Convolutions in order.
-    pub layers: Vec<ConvPlan>,
+    pub layers: Vec<LayerPlan>,
     /// Sizes of the gradient-isolated modules, in order.
     pub modules: Vec<usize>,
     /// Arithmetic of the convolutions.
-    #[serde(with = "arithmetic")]
     pub arithmetic: Arithmetic,
-}
-
-mod arithmetic {
-    use super::Arithmetic;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    enum Name {
-        Fast,
-        Exact,
-    }
-
-    pub fn serialize<S: Serializer>(value: &Arithmetic, to: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Arithmetic::Fast => Name::Fast,
-            Arithmetic::Exact => Name::Exact,
-        }
-        .serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arithmetic, D::Error> {
-        Ok(match Name::deserialize(from)? {
-            Name::Fast => Arithmetic::Fast,
-            Name::Exact => Arithmetic::Exact,
-        })
-    }
 }
 
 impl EncoderConfig {
@@ -97,9 +120,7 @@ impl EncoderConfig {
     /// # Paper
     /// Illing et al. 2021, Table 2; `FullModel.py`.
     pub fn vgg6(width: f64) -> Result<Self, EncoderError> {
-        if !(width > 0.0 && width.is_finite()) {
-            return Err(EncoderError::Width { width });
-        }
+        check_width(width)?;
         let plan = [
             (128, PoolAfter::Nothing),
             (256, PoolAfter::Max2),
@@ -108,9 +129,8 @@ impl EncoderConfig {
             (1024, PoolAfter::Max2),
             (1024, PoolAfter::Max2),
         ];
-        let layer = |(channels, pool)| ConvPlan {
-            channels: ((f64::from(channels) * width) as usize).max(1),
-            pool,
+        let layer = |(channels, pool)| {
+            LayerPlan::Rectified(ConvPlan { channels: scaled(channels, width), pool })
         };
         Ok(Self {
             colours: 1,
@@ -122,18 +142,81 @@ impl EncoderConfig {
         })
     }
 
+    /// SoftHebb's network for 32×32 images in colour, with all widths multiplied by `width`: 24,576 features.
+    ///
+    /// # Errors
+    ///
+    /// If `width` is not above 0.
+    ///
+    /// # Paper
+    /// Journé et al. (2023), ICLR, appendix.
+    ///
+    /// ```
+    /// use clapp_encoders::EncoderConfig;
+    /// let config = EncoderConfig::soft_hebb_cifar(1.0).unwrap();
+    /// assert_eq!((config.channels(), config.map_sizes().unwrap()), (vec![96, 384, 1536], vec![16, 8, 4]));
+    /// ```
+    pub fn soft_hebb_cifar(width: f64) -> Result<Self, EncoderError> {
+        let max = MapWindow { of: WindowOf::Max, side: 4, stride: 2, padding: 1 };
+        let two = MapWindow { of: WindowOf::Mean, side: 2, stride: 2, padding: 0 };
+        Self::competing(32, width, &[(96, 5, 0.7, max), (384, 3, 1.4, max), (1536, 3, 1.0, two)])
+    }
+
+    /// SoftHebb's network for 96×96 images in colour.
+    ///
+    /// # Errors
+    ///
+    /// If `width` is not above 0.
+    ///
+    /// # Paper
+    /// Journé et al. (2023), ICLR, appendix.
+    pub fn soft_hebb_stl(width: f64) -> Result<Self, EncoderError> {
+        let window = |of| MapWindow { of, side: 4, stride: 2, padding: 1 };
+        let (max, mean) = (window(WindowOf::Max), window(WindowOf::Mean));
+        let two = MapWindow { of: WindowOf::Mean, side: 2, stride: 2, padding: 0 };
+        let layers =
+            [(96, 5, 0.7, mean), (384, 3, 0.7, max), (1536, 3, 1.4, mean), (6144, 3, 1.0, two)];
+        Self::competing(96, width, &layers)
+    }
+
+    /// Layers of competing channels over whole images in colour: channels, kernel, power, window.
+    fn competing(
+        image: usize,
+        width: f64,
+        layers: &[(u32, usize, f64, MapWindow)],
+    ) -> Result<Self, EncoderError> {
+        check_width(width)?;
+        let layer = |&(channels, kernel, power, window): &_| {
+            let channels = scaled(channels, width);
+            LayerPlan::Competing(TrianglePlan { channels, kernel, power, window })
+        };
+        Ok(Self {
+            colours: 3,
+            image,
+            patches: PatchGrid { size: image, stride: image },
+            layers: layers.iter().map(layer).collect(),
+            modules: vec![1; layers.len()],
+            arithmetic: Arithmetic::Fast,
+        })
+    }
+
     /// Output channels of every layer.
     #[must_use]
     pub fn channels(&self) -> Vec<usize> {
-        self.layers.iter().map(|layer| layer.channels).collect()
+        self.layers.iter().map(LayerPlan::channels).collect()
     }
 
-    /// Geometry of layer `index` (from 0).
+    /// Geometry of rectified layer `index` (from 0).
+    ///
+    /// # Panics
+    ///
+    /// If it is of another kind.
     #[must_use]
     pub fn spec(&self, index: usize) -> ConvSpec {
-        let pool = match self.layers[index].pool {
-            PoolAfter::Nothing => Pool::None,
-            PoolAfter::Max2 => Pool::Max2,
+        let pool = match self.layers[index] {
+            LayerPlan::Rectified(ConvPlan { pool: PoolAfter::Nothing, .. }) => Pool::None,
+            LayerPlan::Rectified(ConvPlan { pool: PoolAfter::Max2, .. }) => Pool::Max2,
+            LayerPlan::Competing(_) => panic!("encoder: expected a rectified layer {index}"),
         };
         ConvSpec::same_3x3(pool).with_arithmetic(self.arithmetic)
     }
@@ -144,18 +227,18 @@ impl EncoderConfig {
     ///
     /// If a pool meets a map of one pixel.
     pub fn map_sizes(&self) -> Result<Vec<usize>, EncoderError> {
+        Ok(self.sides()?.into_iter().map(|[_, handed]| handed).collect())
+    }
+
+    /// Sides of the maps that every layer is shown at and hands up.
+    fn sides(&self) -> Result<Vec<[usize; 2]>, EncoderError> {
         let mut side = self.patches.size;
-        let mut sizes = Vec::with_capacity(self.layers.len());
-        for (index, plan) in self.layers.iter().enumerate() {
-            if plan.pool == PoolAfter::Max2 {
-                if side < 2 {
-                    return Err(EncoderError::MapTooSmall { layer: index + 1, map: side });
-                }
-                side /= 2;
-            }
-            sizes.push(side);
-        }
-        Ok(sizes)
+        let mut next = |(layer, plan): (usize, &LayerPlan)| {
+            let sides = plan.sides(layer + 1, side)?;
+            side = sides[1];
+            Ok(sides)
+        };
+        self.layers.iter().enumerate().map(&mut next).collect()
     }
 
     /// Sites and channels of what every layer shows.
@@ -167,22 +250,29 @@ impl EncoderConfig {
     /// assert_eq!(paper.extents(Shown::Patch)[0], Extent { site: 7, channel: 128 });
     /// assert_eq!(paper.extents(Shown::Pixels)[0].site, 7 * 16 * 16);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a pool or a window does not fit its map.
     #[must_use]
     pub fn extents(&self, shown: Shown) -> Vec<Extent> {
         let columns = self.time();
-        let mut side = self.patches.size;
-        let extent = |plan: &ConvPlan| {
-            if plan.pool == PoolAfter::Max2 {
-                side /= 2;
-            }
+        let sides = self.sides().expect("validated");
+        let extent = |(plan, [side, _]): (&LayerPlan, [usize; 2])| {
             let places = match shown {
                 Shown::Pixels => side * side,
                 Shown::Cells(n) => n * n,
                 _ => 1,
             };
-            Extent { site: columns * places, channel: plan.channels }
+            Extent { site: columns * places, channel: plan.channels() }
         };
-        self.layers.iter().map(extent).collect()
+        self.layers.iter().zip(sides).map(extent).collect()
+    }
+
+    /// Whether a layer keeps running statistics.
+    #[must_use]
+    pub fn keeps_statistics(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, LayerPlan::Competing(_)))
     }
 
     /// Weights and biases of all convolutions.
@@ -191,8 +281,8 @@ impl EncoderConfig {
         let mut pre = self.colours;
         let mut sum = 0;
         for plan in &self.layers {
-            sum += plan.channels * (9 * pre + 1);
-            pre = plan.channels;
+            sum += plan.weights(pre);
+            pre = plan.channels();
         }
         sum
     }
@@ -222,4 +312,13 @@ impl EncoderConfig {
         }
         self.map_sizes().map(|_| ())
     }
+}
+
+fn check_width(width: f64) -> Result<(), EncoderError> {
+    if width > 0.0 && width.is_finite() { Ok(()) } else { Err(EncoderError::Width { width }) }
+}
+
+/// A number of channels at a share of the width, at least one.
+fn scaled(channels: u32, width: f64) -> usize {
+    ((f64::from(channels) * width) as usize).max(1)
 }

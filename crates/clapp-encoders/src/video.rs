@@ -5,9 +5,7 @@ use clapp_random::{Purpose, stream};
 use clapp_rules::{Extent, Plasticity};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Context, Conv3dSpec, EncoderError, FilmPool, LocalConv3d, NormOrder, Stack, Statistics, Uncut,
-};
+use crate::{Context, Conv3dSpec, EncoderError, FilmPool, LocalConv3d, NormOrder, Stack, Uncut};
 
 /// One block of a video encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,16 +231,5 @@ impl Stack<LocalConv3d, Uncut<5>> {
         let extents: Vec<Extent> = config.shapes()?.into_iter().map(extent).collect();
         let stack = Self::new(Uncut, layers);
         Ok(stack.predicting(rule, Context::SameLayer, &extents, seed, device))
-    }
-
-    /// The same encoder for read-outs: normalised with its running statistics, so that an answer does not
-    /// depend on what else is in the batch. Weights are shared until either learns.
-    #[must_use]
-    pub fn frozen(&self) -> Self {
-        let mut frozen = self.clone();
-        for layer in &mut frozen.layers {
-            layer.statistics = Statistics::Running;
-        }
-        frozen
     }
 }

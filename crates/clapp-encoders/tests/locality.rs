@@ -22,7 +22,7 @@ const OTHER_SEED: u64 = 6;
 /// Four layers that take different kernels: plain, lines, pools, Winograd.
 fn config(arithmetic: Arithmetic) -> EncoderConfig {
     use PoolAfter::{Max2, Nothing};
-    let layer = |(channels, pool)| ConvPlan { channels, pool };
+    let layer = |(channels, pool)| LayerPlan::Rectified(ConvPlan { channels, pool });
     EncoderConfig {
         colours: 1,
         image: 24,
@@ -221,7 +221,8 @@ fn updates_of_a_large_grid_do_not_depend_on_the_number_of_threads() {
     let update = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         pool.expect("a few threads can be had").install(|| {
-            let seen = Seen { target: z.clone(), context: None, lateral: &lateral, rows: &rows };
+            let seen =
+                Seen { layer: 0, target: z.clone(), context: None, lateral: &lateral, rows: &rows };
             let update = rule.changes(seen);
             let delta = |name| bits(&update.lateral.delta(name));
             [bits(&update.modulation()), delta("w_pred"), delta("w_retro")]

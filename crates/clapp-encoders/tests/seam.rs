@@ -4,8 +4,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_backend::{Arithmetic, ConvSpec, Pool};
 use clapp_encoders::{
-    Context, EncoderConfig, Layer, Learnt, LocalActivity, LocalConv2d, LocalLayer, PatchGrid,
-    PoolAfter, Stack,
+    Context, EncoderConfig, Layer, Learnt, LocalActivity, LocalConv2d, LocalLayer, PatchGrid, Stack,
 };
 use clapp_random::{Purpose, Stream, stream};
 use clapp_rules::{
@@ -151,7 +150,7 @@ fn config() -> EncoderConfig {
     config.image = 24;
     config.patches = GRID;
     config.layers.truncate(3);
-    config.layers[2].pool = PoolAfter::Max2;
+    config.layers[2] = config.layers[1]; // with a pool
     config.modules = vec![1; 3];
     config
 }

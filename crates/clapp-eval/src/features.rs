@@ -65,7 +65,10 @@ impl Features {
             return refuse("finite values", got, "has the encoder diverged?");
         }
         let classes = labels.iter().map(|&label| label as usize + 1).max().unwrap_or(0);
-        let values = values.as_standard_layout().into_owned();
+        let values = match values.is_standard_layout() {
+            true => values,
+            false => values.as_standard_layout().into_owned(),
+        };
         Ok(Self { values, labels, classes, sequences: once(0..rows).collect() })
     }
 

@@ -288,7 +288,7 @@ impl AllPairs {
         lateral: &Lateral,
         rows: &[Rows],
     ) -> Update {
-        self.changes(Seen { target, context: Some(context), lateral, rows })
+        self.changes(Seen { layer: 0, target, context: Some(context), lateral, rows })
     }
 
     /// An update with a contrast of your own in place of the objective.
@@ -298,7 +298,7 @@ impl AllPairs {
     /// As [`update`](Self::update), and if the contrast is not separable though learning is local in time.
     #[must_use]
     pub fn changes_with(&self, contrast: &dyn Contrast, seen: Seen<'_>) -> Update {
-        let Seen { target, context, lateral, rows } = seen;
+        let Seen { target, context, lateral, rows, .. } = seen;
         let sets = self.feedback.sets();
         assert_eq!(rows.len(), sets, "update: expected {sets} sets of draws, got {}", rows.len());
         assert!(

@@ -46,7 +46,7 @@ use crate::{
 /// let lateral = rule.lateral(extent, extent, &device, &mut random);
 /// let z = Tensor::<4>::random([6, 1, 1, 8], Distribution::Default, &device);
 /// let rows = rule.pairs([6, 1, 1].into(), &mut random);
-/// let update = rule.changes(Seen { target: z, context: None, lateral: &lateral, rows: &rows });
+/// let update = rule.changes(Seen { layer: 0, target: z, context: None, lateral: &lateral, rows: &rows });
 /// assert_eq!(update.target.dims(), [6, 1, 1, 8]);
 /// ```
 pub struct Contrastive {
@@ -129,7 +129,7 @@ pub(crate) fn update(
     together: bool,
     seen: Seen<'_>,
 ) -> Update {
-    let Seen { target, context, lateral, rows } = seen;
+    let Seen { target, context, lateral, rows, .. } = seen;
     let sets = feedback.sets();
     assert_eq!(rows.len(), sets, "update: expected {sets} sets of draws, got {}", rows.len());
     assert!(

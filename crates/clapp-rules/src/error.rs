@@ -35,6 +35,20 @@ pub enum RuleError {
         "rule: expected symmetric or blocked feedback for one repeated matrix, got W_retro; use a matrix per step, or symmetric feedback"
     )]
     RepeatedFeedback,
+    /// The sharpness of a competition is not a number above 0.
+    #[error("rule: expected a temperature above 0, got {temperature}")]
+    Temperature {
+        /// The temperature.
+        temperature: String,
+    },
+    /// Not a temperature for each layer.
+    #[error("rule: expected a temperature for each of {layers} layers, got {given}")]
+    Temperatures {
+        /// Number of layers.
+        layers: usize,
+        /// Temperatures, as given.
+        given: usize,
+    },
     /// The factor of the loss is not a number above 0.
     #[error("rule: expected a scale above 0, got {scale}")]
     Scale {

@@ -121,7 +121,7 @@
 //! let lateral = Rule::clapp_s().weights(8, 8, &device, &mut random);
 //! let z = Tensor::<4>::random([4, 7, 7, 8], Distribution::Uniform(0.0, 0.01), &device);
 //! let rows = rule.pairs([4, 7, 7].into(), &mut random);
-//! let update = rule.changes(Seen { target: z, context: None, lateral: &lateral, rows: &rows });
+//! let update = rule.changes(Seen { layer: 0, target: z, context: None, lateral: &lateral, rows: &rows });
 //! // Two terms of ln 2 each while nothing is predicted yet.
 //! assert!((update.monitor().loss - 2.0 * 2f64.ln()).abs() < 0.01);
 //! ```
@@ -163,6 +163,7 @@ mod rule;
 mod sampler;
 mod score;
 mod score_matrix;
+mod soft_hebb;
 mod space;
 mod state;
 mod synapses;
@@ -185,6 +186,7 @@ pub use plasticity::{Extent, Modulation, Plasticity, Post, Seen, Shown};
 pub use rows::{Pairing, Rows, Saccades};
 pub use rule::{Feedback, Objective, Rule, Timing};
 pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
+pub use soft_hebb::SoftHebb;
 pub use space::Space;
 pub use state::{State, StateError};
 pub use synapses::Synapses;

@@ -41,6 +41,18 @@ pub trait Optimize: std::fmt::Debug + Send + Sync {
     /// - `weight`, `delta`: `[row, synapse]`, a row for the first index of the weights, in layers the
     ///   neuron; returns the same
     fn step(&self, weight: Tensor<2>, delta: Tensor<2>, memory: &mut Memory) -> Tensor<2>;
+
+    /// The weights after a step along ΔW − d ⊙ W, with d `[row]`: for backends that do both in one pass.
+    fn step_decaying(
+        &self,
+        weight: Tensor<2>,
+        delta: Tensor<2>,
+        decay: Tensor<1>,
+        memory: &mut Memory,
+    ) -> Tensor<2> {
+        let delta = delta - weight.clone() * decay.unsqueeze_dim(1);
+        self.step(weight, delta, memory)
+    }
 }
 
 /// What an optimizer remembers of one set of weights: tensors of their shape, by name, and the steps taken.
@@ -131,7 +143,8 @@ pub enum Optimizer {
         trust: f64,
     },
     /// A rate for each neuron that falls as its weights reach length 1:
-    /// `W_o ← W_o + η (|‖W_o‖ − 1| + 1e-10)^p ΔW_o / max|ΔW|`, the maximum over the layer (SoftHebb).
+    /// `W_o ← W_o + η (|‖W_o‖ − 1| + 1e-10)^p ΔW_o / (max|ΔW| + 1e-30)`, the maximum over the layer
+    /// ([`SoftHebb`](crate::SoftHebb)).
     UnitNorm {
         /// Learning rate η.
         rate: f64,
@@ -207,12 +220,23 @@ impl Optimize for Optimizer {
                 weight + velocity
             }
             Self::UnitNorm { rate, power } => {
-                let length = weight.clone().square().sum_dim(1).sqrt(); // [neuron, 1]
-                let away = ((length - 1.0).abs() + 1e-10).powf_scalar(power) * rate;
-                let largest = delta.clone().abs().max().reshape([1, 1]) + 1e-30;
-                weight + delta / largest * away
+                clapp_backend::unit_norm(weight, delta, None, rate, power)
             }
         }
+    }
+
+    fn step_decaying(
+        &self,
+        weight: Tensor<2>,
+        delta: Tensor<2>,
+        decay: Tensor<1>,
+        memory: &mut Memory,
+    ) -> Tensor<2> {
+        if let Self::UnitNorm { rate, power } = *self {
+            return clapp_backend::unit_norm(weight, delta, Some(decay), rate, power);
+        }
+        let delta = delta - weight.clone() * decay.unsqueeze_dim(1);
+        self.step(weight, delta, memory)
     }
 }
 

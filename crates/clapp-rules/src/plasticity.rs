@@ -45,7 +45,7 @@ use crate::{GridShape, Lateral, Rows, RuleError, Update};
 /// }
 ///
 /// let y = Tensor::<4>::full([1, 1, 2, 1], 3.0, &Device::flex());
-/// let update = Oja.changes(Seen { target: y, context: None, lateral: &Lateral::default(), rows: &[] });
+/// let update = Oja.changes(Seen { layer: 0, target: y, context: None, lateral: &Lateral::default(), rows: &[] });
 /// assert_eq!(update.decay.unwrap().into_scalar::<f32>(), 18.0);
 /// ```
 pub trait Plasticity: std::fmt::Debug + Send + Sync {
@@ -56,6 +56,16 @@ pub trait Plasticity: std::fmt::Debug + Send + Sync {
     /// If its parts do not go together, or it predicts further than there is time.
     fn check(&self, time: usize) -> Result<(), RuleError> {
         let _ = time;
+        Ok(())
+    }
+
+    /// Checks the rule against a number of layers.
+    ///
+    /// # Errors
+    ///
+    /// If it says something about each layer, and not about so many.
+    fn check_layers(&self, layers: usize) -> Result<(), RuleError> {
+        let _ = layers;
         Ok(())
     }
 
@@ -94,6 +104,8 @@ pub trait Plasticity: std::fmt::Debug + Send + Sync {
 /// What a rule sees of a layer in one step.
 #[derive(Debug)]
 pub struct Seen<'a> {
+    /// The predicted layer, from 0: for what a rule says about each layer.
+    pub layer: usize,
     /// z: the representation that is predicted, `[batch, time, site, channel]`.
     pub target: Tensor<4>,
     /// c: the representation that predicts; none if the layer predicts itself.

@@ -442,7 +442,7 @@ impl Rule {
         let [batch, time, site, _] = target.dims();
         let rows: Vec<Rows> =
             draws.iter().map(|draws| draws.rows([batch, time, site].into())).collect();
-        self.changes(Seen { target, context: Some(context), lateral, rows: &rows })
+        self.changes(Seen { layer: 0, target, context: Some(context), lateral, rows: &rows })
     }
 }
 

@@ -106,6 +106,20 @@ impl<const D: usize> Synapses<D> {
     ///
     /// If `delta` has another shape than the weights.
     pub fn learn(&mut self, delta: Tensor<D>, optimizer: &dyn Optimize) {
+        self.learn_decaying(delta, None, optimizer);
+    }
+
+    /// Applies ΔW − d ⊙ W, with d one value for each of the first index of W.
+    ///
+    /// # Panics
+    ///
+    /// If `delta` has another shape than the weights, or `decay` is not one value a row.
+    pub fn learn_decaying(
+        &mut self,
+        delta: Tensor<D>,
+        decay: Option<Tensor<1>>,
+        optimizer: &dyn Optimize,
+    ) {
         let weight = self.weight.take().expect("weights are put back at the end of every update");
         let shape = weight.dims();
         assert_eq!(
@@ -116,7 +130,14 @@ impl<const D: usize> Synapses<D> {
         );
         self.memory.steps += 1;
         let rows = rows(shape);
-        let weight = optimizer.step(weight.reshape(rows), delta.reshape(rows), &mut self.memory);
+        let (weight, delta, memory) = (weight.reshape(rows), delta.reshape(rows), &mut self.memory);
+        let weight = match decay {
+            None => optimizer.step(weight, delta, memory),
+            Some(decay) => {
+                assert_eq!(decay.dims(), [rows[0]], "update: expected a decay for each row");
+                optimizer.step_decaying(weight, delta, decay, memory)
+            }
+        };
         self.weight = Some(weight.reshape(shape));
     }
 }

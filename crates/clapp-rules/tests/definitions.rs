@@ -85,7 +85,8 @@ fn an_update_is_the_sum_of_its_equations() {
     let z: Tensor<4> = tensor(&layer.z);
     let flat = z.clone().reshape([GRID.rows(0), 3]);
     let expected = by_equations(&flat, &flat, &lateral, &rows[0]);
-    let update = rule.changes(Seen { target: z, context: None, lateral: &lateral, rows: &rows });
+    let update =
+        rule.changes(Seen { layer: 0, target: z, context: None, lateral: &lateral, rows: &rows });
     let found = [
         vec![update.monitor().loss],
         host(update.modulation()),

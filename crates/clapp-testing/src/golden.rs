@@ -4,6 +4,7 @@
 //! `precision FILE f64|f32|f32-fast` stands before the tensors of each precision, and files that a test does
 //! not compare are named with the reason.
 
+mod hebb;
 mod sound;
 mod video;
 mod vision;
@@ -16,6 +17,7 @@ use std::{
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::de::DeserializeOwned;
 
+pub use hebb::Hebb;
 pub use sound::{EncoderSetUp, GRU_NAMES, GruSetUp, Sound, SoundSetUp, module_gru_names};
 pub use video::Video;
 pub use vision::Vision;

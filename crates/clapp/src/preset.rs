@@ -43,7 +43,7 @@ pub trait Presets: Sense {
 /// ```
 /// use clapp::{Images, Sound, Video, preset};
 /// let run = preset("quick", "clapp-s", &Images::Synthetic, &[2])?;
-/// assert_eq!(run.setup.rule.prediction_steps, 5);
+/// assert_eq!(run.setup.images, 30_000);
 /// let run = preset("quick", "clapp-s-no-gru", &Sound::Synthetic, &[2])?;
 /// assert_eq!(run.setup.encoder.recurrent, None);
 /// let run = preset("quick", "clapp-s-still", &Video::MovingScenes, &[2])?;

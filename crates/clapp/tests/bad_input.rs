@@ -190,7 +190,10 @@ fn settings_that_would_fail_after_hours_fail_at_once() {
     assert!(refused(&|c| c.seeds = vec![2, 3, 2]).contains("got 2 twice in [2, 3, 2]; "));
     assert!(refused(&|c| c.seeds.clear()).contains("expected seeds of at least 1, got 0; "));
     assert!(refused(&|c| c.setup.readout.few = 0).contains("expected few of at least 1, got 0; "));
-    assert!(refused(&|c| c.setup.rule.negatives.pool = Some(3)).contains("batch of 8, got 3; "));
+    assert!(
+        refused(&|c| c.setup.rule.over_time_mut().unwrap().negatives.pool = Some(3))
+            .contains("batch of 8, got 3; ")
+    );
     assert!(refused(&|c| c.setup.pipeline.crop = 24).contains("got 1 and 24 from the pipeline; "));
     assert!(files(root.path()).is_empty(), "no folder for a run that cannot be");
 }

@@ -138,9 +138,14 @@ fn paper(method: &str) -> RunConfig<Images> {
 fn lateral(method: &str) -> [usize; 2] {
     let config = paper(method);
     let device = clapp::device("flex").unwrap();
-    let stack =
-        Stack::init(&config.setup.encoder, &config.setup.rule, config.setup.context, 2, &device)
-            .unwrap();
+    let stack = Stack::init(
+        &config.setup.encoder,
+        config.setup.rule.rule(),
+        config.setup.context,
+        2,
+        &device,
+    )
+    .unwrap();
     let count = |dims: [usize; 3]| dims.iter().product::<usize>();
     ["w_pred", "w_retro"].map(|name| {
         let lateral = stack.predictions.iter().map(|prediction| &prediction.lateral);
@@ -155,7 +160,7 @@ fn the_paper_preset_has_as_many_weights_as_the_paper() {
     assert_eq!(config.setup.encoder.weights(), 16_224_512);
     let squares: usize =
         config.setup.encoder.channels().iter().map(|channels| channels.pow(2)).sum();
-    assert_eq!(config.setup.rule.prediction_steps * squares, 12_533_760);
+    assert_eq!(config.setup.rule.over_time().unwrap().prediction_steps * squares, 12_533_760);
     assert_eq!(lateral("clapp-s"), [12_533_760, 0]);
     assert_eq!(lateral("clapp"), [12_533_760, 12_533_760]);
 }
@@ -165,17 +170,26 @@ fn the_paper_preset_has_the_settings_of_the_paper() {
     let config = paper("clapp-s");
     assert_eq!(config.optimizer, Optimizer::adam(2e-4));
     assert_eq!((config.batch, config.setup.images), (32, 300 * 100_000));
-    assert_eq!((config.setup.rule.prediction_steps, config.setup.rule.skip), (5, 1));
-    assert_eq!(config.setup.rule.negatives.count, 16);
+    assert_eq!(
+        (
+            config.setup.rule.over_time().unwrap().prediction_steps,
+            config.setup.rule.over_time().unwrap().skip
+        ),
+        (5, 1)
+    );
+    assert_eq!(config.setup.rule.over_time().unwrap().negatives.count, 16);
     assert_eq!((config.setup.encoder.image, config.setup.encoder.time()), (64, 7));
-    assert_eq!(config.setup.rule.feedback, Feedback::Symmetric);
+    assert_eq!(config.setup.rule.over_time().unwrap().feedback, Feedback::Symmetric);
 
     let local = paper("clapp");
     assert_eq!(local.setup.images, 2 * config.setup.images);
-    assert_eq!(local.setup.rule.timing, Timing::TimeLocal);
-    assert_eq!(local.setup.rule.feedback, Feedback::PredRetro);
-    assert_eq!(local.setup.rule.negatives.count, 1);
-    assert!(matches!(paper("gim").setup.rule.objective, Objective::InfoNce { .. }));
+    assert_eq!(local.setup.rule.over_time().unwrap().timing, Timing::TimeLocal);
+    assert_eq!(local.setup.rule.over_time().unwrap().feedback, Feedback::PredRetro);
+    assert_eq!(local.setup.rule.over_time().unwrap().negatives.count, 1);
+    assert!(matches!(
+        paper("gim").setup.rule.over_time().unwrap().objective,
+        Objective::InfoNce { .. }
+    ));
     assert_eq!(paper("gim").setup.images, config.setup.images);
 }
 

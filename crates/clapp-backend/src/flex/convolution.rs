@@ -75,10 +75,11 @@ fn plan(input: &FlexTensor, weight: &FlexTensor, spec: ConvSpec) -> ConvPlan {
     let [n, blocks, height, width, lanes] = dims(input);
     let [c_out, c_in, ..]: [usize; 4] = dims(weight);
     debug_assert_eq!(blocks * lanes, c_in, "checked by the caller");
-    let ConvSpec { kernel, stride, padding, pool, arithmetic } = spec;
+    let ConvSpec { kernel, stride, padding, pool, arithmetic, response } = spec;
     let shape = ConvShape { n, c_in, c_out, height, width, kernel, stride, padding };
     let input_lanes = if lanes == 1 { Lanes::One } else { Lanes::Sixteen };
     ConvPlan::new(shape, pool)
         .with_lanes(input_lanes, Lanes::preferred(c_out))
         .with_arithmetic(arithmetic)
+        .with_response(response)
 }

@@ -2,6 +2,7 @@
 //! around a convolution fused, optimizer steps in place.
 
 mod blocks;
+mod competition;
 mod convolution;
 mod film;
 mod gru;
@@ -14,7 +15,9 @@ use burn::backend::{TensorMetadata, flex::FlexTensor};
 use burn::tensor::{DType, Element};
 use bytemuck::Pod;
 
-use crate::{AdamCoefficients, Contract, ConvSpec, FilmSpec, FrameWindow, Reach, Response};
+use crate::{
+    AdamCoefficients, Contract, ConvSpec, FilmSpec, FrameWindow, MapWindow, Reach, Response,
+};
 
 /// Implements operations with kernels for single precision. Any other precision, or an index of
 /// another type, takes the composed body.
@@ -54,7 +57,7 @@ macro_rules! arguments {
     ($($type:ty),*) => { $(impl Argument for $type {})* };
 }
 arguments!(usize, [usize; 2], [usize; 3], Vec<usize>, f64, AdamCoefficients);
-arguments!(Contract, ConvSpec, FilmSpec, FrameWindow, Reach, Response);
+arguments!(Contract, ConvSpec, FilmSpec, FrameWindow, MapWindow, Reach, Response);
 
 fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     tensor.shape().dims()

@@ -2,9 +2,9 @@
 
 use burn::backend::flex::FlexTensor;
 
-use super::{contiguous, single_precision, slice, whole};
+use super::{contiguous, dims, single_precision, slice, whole};
 use crate::AdamCoefficients;
-use crate::kernels::{self, instruction_set};
+use crate::kernels::{self, UnitNorm, instruction_set};
 
 single_precision! {
     impl OptimizerOps for Flex {
@@ -25,6 +25,21 @@ single_precision! {
         fn sgd(weight: FlexTensor, delta: FlexTensor, rate: f64) -> FlexTensor {
             let (mut weight, delta) = (whole(weight), contiguous(delta));
             kernels::sgd(weight.storage_mut(), slice(&delta), rate as f32);
+            weight
+        }
+
+        fn unit_norm(
+            weight: FlexTensor,
+            delta: FlexTensor,
+            decay: FlexTensor,
+            rate: f64,
+            power: f64,
+        ) -> FlexTensor {
+            let [_, columns] = dims(&weight);
+            let (mut weight, delta, decay) = (whole(weight), contiguous(delta), contiguous(decay));
+            let decay = Some(slice(&decay)).filter(|decay| !decay.is_empty());
+            let step = UnitNorm { dw: slice(&delta), decay, columns, rate, power };
+            kernels::unit_norm(instruction_set(), weight.storage_mut(), step);
             weight
         }
     }

@@ -108,7 +108,7 @@ impl ConvPlan {
     }
 
     fn is_two_by_two(&self) -> bool {
-        [self.shape.height, self.shape.width] == [2, 2]
+        [self.shape.height, self.shape.width, self.shape.padding[0]] == [2, 2, 1]
     }
 
     fn check(&self) {

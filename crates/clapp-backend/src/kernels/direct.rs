@@ -8,7 +8,7 @@
 //! The pixels of a pooled block are neighbouring rows.
 
 use super::line::line_of;
-use super::rectify::{accumulate, pool, rectify};
+use super::rectify::{accumulate, pool, respond};
 use super::scheme::{InputJob, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob};
 use super::shape::{ConvPlan, ConvShape, LANES, Lanes, PANEL};
 use super::simd::Simd;
@@ -332,7 +332,7 @@ impl Scheme for Direct {
                         *value = simd.add(simd.load(&m.0), bias);
                     }
                     let coded = match self.plan.pool {
-                        Pool::None => rectify(simd, (block[0], simd.zero())),
+                        Pool::None => respond(simd, self.plan.response, block[0]),
                         Pool::Max2 => pool(simd, block),
                     };
                     self.write(simd, &mut job, [run.patch, line, site / window], coded);

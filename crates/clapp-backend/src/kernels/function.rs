@@ -1,5 +1,7 @@
 //! Functions that the compiler can compute 16 lanes at a time: no branch, no call.
 
+use super::shape::LANES;
+
 /// `eˣ` to about one unit in the last place; 0 far below and infinite far above.
 ///
 /// ```text
@@ -7,7 +9,7 @@
 /// ```
 /// with a polynomial for eʳ (Cephes, `expf`).
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     /// Rounds to a whole number when added and taken away again.
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
@@ -22,6 +24,46 @@ fn exp(x: f32) -> f32 {
     }
     let scale = f32::from_bits((((n as i32) + 127) << 23) as u32);
     (p * r * r + r + 1.0) * scale
+}
+
+/// `ln x` of normal numbers above 0, to about one unit in the last place (Cephes, `logf`).
+#[inline(always)]
+fn ln(x: f32) -> f32 {
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    let bits = x.to_bits();
+    let half = f32::from_bits((bits & 0x007f_ffff) | 0x3f00_0000); // in ½ … 1
+    let low = half < std::f32::consts::FRAC_1_SQRT_2;
+    let exponent = ((bits >> 23) as i32 - 126) as f32 - if low { 1.0 } else { 0.0 };
+    let m = if low { half + half } else { half } - 1.0;
+    let square = m * m;
+    let mut p = 7.037_683_6e-2;
+    for c in [
+        -1.151_461e-1,
+        1.167_699_9e-1,
+        -1.242_014_1e-1,
+        1.424_932_3e-1,
+        -1.666_805_8e-1,
+        2.000_071_5e-1,
+        -2.499_999_4e-1,
+        3.333_333e-1,
+    ] {
+        p = p * m + c;
+    }
+    let tail = p * m * square + exponent * LN_2[1] - 0.5 * square;
+    m + tail + exponent * LN_2[0]
+}
+
+/// `xᵖ` of each lane; 0 where x is 0 or too small for a normal number.
+#[inline(always)]
+#[expect(clippy::float_cmp, reason = "a power of exactly 1 changes nothing")]
+pub(super) fn power_of(lanes: &mut [f32; LANES], p: f32) {
+    if p == 1.0 {
+        return;
+    }
+    for x in lanes {
+        let power = exp(p * ln(*x));
+        *x = if *x < f32::MIN_POSITIVE { 0.0 } else { power };
+    }
 }
 
 /// `σ(x) = 1 / (1 + e⁻ˣ)`.
@@ -71,6 +113,24 @@ mod tests {
                 (f64::from(tanh(x)) - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
             assert!(error < BOUND || x.abs() < f32::MIN_POSITIVE, "{x}: {error}");
         }
+    }
+
+    #[test]
+    fn a_power_is_that_of_double_precision() {
+        for p in [0.5, 0.7, 1.4, 2.0] {
+            for at in -600..=600 {
+                let mut lanes = [(f64::from(at) * 0.05).exp() as f32; LANES];
+                let expected = f64::from(lanes[0]).powf(f64::from(p));
+                power_of(&mut lanes, p);
+                // A rounding of p ln x is as large as that number, up to 42 here.
+                let error = (f64::from(lanes[3]) - expected).abs() / expected;
+                assert!(error < BOUND + 1.2e-7 * expected.ln().abs(), "{at} {p}: {error}");
+            }
+        }
+        let mut lanes = [0.0, 1.0, f32::NAN, 4.0].repeat(4).try_into().expect("sixteen");
+        power_of(&mut lanes, 0.5);
+        assert!(lanes[0].to_bits() == 0 && lanes[2].is_nan());
+        assert!((lanes[3] - 2.0).abs() < 3e-7 && (lanes[1] - 1.0).abs() < 1e-7);
     }
 
     #[test]

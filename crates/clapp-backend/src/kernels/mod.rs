@@ -13,6 +13,7 @@
 //! | film, forward | `u = ρ(w ∗ x + b)` over time and space | [`FilmShape::forward`] |
 //! | film, update | `Δw = Σ post · x` | [`FilmShape::hebbian`] |
 //! | normalisation | moments of every channel; `y = α u + β` of the winners, and back | [`channel_moments`], [`FramePool`] |
+//! | competition | `y = ± softmax(t u)` over channels, `x̂`, `max(u − ⟨u⟩, 0)ᵖ` | [`soft_winners`], [`normalise_reflected`], [`triangle`] |
 //! | optimizer | Adam, gradient ascent or descent | [`adam`], [`sgd`] |
 //!
 //! Every algorithm is written once, over 16 lanes of f32, and compiled for AVX-512, AVX2 and any
@@ -26,6 +27,7 @@
 
 mod blocks;
 mod call;
+mod competition;
 mod direct;
 mod film;
 mod film_scheme;
@@ -57,6 +59,7 @@ mod winograd;
 mod x86;
 
 pub use blocks::{IndexedRows, block_outer, block_product};
+pub use competition::{LineMap, map_moments, normalise_reflected, soft_winners, triangle};
 pub use film::FilmShape;
 pub use forward::Inputs;
 pub use frame_pool::{Back, FramePool};
@@ -65,7 +68,7 @@ pub use hebbian::Evidence;
 pub use instruction::{InstructionSet, instruction_set};
 pub use line::{Line, lines_to_rows, unpack};
 pub use onto::{block_product_onto, places_ascend};
-pub use optimizer::{adam, sgd};
+pub use optimizer::{UnitNorm, adam, sgd, unit_norm};
 pub use pairs::{Pairs, pair_gather, pair_scatter, pair_scores};
 pub use peak::{FMA_LANES, fma_rounds};
 pub use rows::{channel_moments, plain_to_rows};

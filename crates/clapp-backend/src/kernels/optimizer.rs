@@ -130,3 +130,125 @@ pub fn sgd(w: &mut [f32], dw: &[f32], lr: f32) {
         w.iter_mut().zip(dw).for_each(|(w, dw)| *w += lr * dw);
     });
 }
+
+/// A step of [`unit_norm`].
+#[derive(Clone, Copy, Debug)]
+pub struct UnitNorm<'a> {
+    /// Δw, `[rows, columns]`.
+    pub dw: &'a [f32],
+    /// d of every row; nothing decays without it.
+    pub decay: Option<&'a [f32]>,
+    /// Columns of a row.
+    pub columns: usize,
+    /// η.
+    pub rate: f64,
+    /// p.
+    pub power: f64,
+}
+
+/// A step for each row that falls as the row's length comes near 1, two passes over memory.
+///
+/// ```text
+/// Δ_o = Δw_o − d_o w_o        w_o ← w_o + η (|‖w_o‖ − 1| + 1e-10)ᵖ Δ_o / (max|Δ| + 1e-30)
+/// ```
+/// The maximum is that of all rows.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn unit_norm(instructions: InstructionSet, w: &mut [f32], step: UnitNorm<'_>) {
+    let rows = w.len().checked_div(step.columns).unwrap_or_default();
+    assert!(
+        w.len() == rows * step.columns
+            && step.dw.len() == w.len()
+            && step.decay.is_none_or(|decay| decay.len() == rows),
+        "unit norm: expected an update of {} weights in rows of {}, got {}",
+        w.len(),
+        step.columns,
+        step.dw.len()
+    );
+    if rows > 0 {
+        instructions.visit(UnitNormCall { w, step });
+    }
+}
+
+struct UnitNormCall<'a> {
+    w: &'a mut [f32],
+    step: UnitNorm<'a>,
+}
+
+impl Kernel for UnitNormCall<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let UnitNormCall { w, step: UnitNorm { dw, decay, columns, rate, power } } = self;
+        let of = |row: usize| decay.map_or(0.0, |decay| decay[row]);
+        let rows = w.par_chunks(columns).zip(dw.par_chunks(columns)).enumerate();
+        let seen: Vec<_> =
+            rows.map(|(row, (w, dw))| simd.vectorize(LookAt { w, dw, decay: of(row) })).collect();
+        let largest = seen.iter().map(|(largest, _)| *largest).fold(0.0, f32::max);
+        let rows = w.par_chunks_mut(columns).zip(dw.par_chunks(columns)).zip(&seen).enumerate();
+        rows.for_each(|(row, ((w, dw), (_, square)))| {
+            let away = ((square.sqrt() - 1.0).abs() + 1e-10).powf(power);
+            let rate = (rate * away / (f64::from(largest) + 1e-30)) as f32;
+            let decay = of(row);
+            simd.vectorize(MoveRow { w, dw, decay, rate });
+        });
+    }
+}
+
+/// Largest change of a row, and its squared length.
+struct LookAt<'a> {
+    w: &'a [f32],
+    dw: &'a [f32],
+    decay: f32,
+}
+
+impl Kernel for LookAt<'_> {
+    type Output = (f32, f64);
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> (f32, f64) {
+        /// Lines that are squared and summed in single precision.
+        const PART: usize = 16;
+        let ((w, w_tail), (dw, dw_tail)) =
+            (self.w.as_chunks::<LANES>(), self.dw.as_chunks::<LANES>());
+        let (mut largest, mut square) = ([0.0; LANES], 0.0);
+        for (w, dw) in w.chunks(PART).zip(dw.chunks(PART)) {
+            let mut sums = [0.0; LANES];
+            for (w, dw) in w.iter().zip(dw) {
+                for lane in 0..LANES {
+                    let change: f32 = (dw[lane] - self.decay * w[lane]).abs();
+                    largest[lane] = if change > largest[lane] { change } else { largest[lane] };
+                    sums[lane] += w[lane] * w[lane];
+                }
+            }
+            square += sums.iter().map(|&sum| f64::from(sum)).sum::<f64>();
+        }
+        let mut largest = largest.iter().copied().fold(0.0, f32::max);
+        for (w, dw) in w_tail.iter().zip(dw_tail) {
+            largest = largest.max((dw - self.decay * w).abs());
+            square += f64::from(w * w);
+        }
+        (largest, square)
+    }
+}
+
+/// One row's step.
+struct MoveRow<'a> {
+    w: &'a mut [f32],
+    dw: &'a [f32],
+    decay: f32,
+    rate: f32,
+}
+
+impl Kernel for MoveRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for (w, dw) in self.w.iter_mut().zip(self.dw) {
+            *w += self.rate * (dw - self.decay * *w);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::shape::LANES;
 use super::simd::Simd;
+use crate::Response;
 
 /// Code of an activity of zero: nothing to learn there.
 pub(super) const SILENT: f32 = 4.0;
@@ -14,6 +15,15 @@ pub(super) type Coded<V> = (V, V);
 pub(super) fn rectify<S: Simd>(simd: S, (a, code): Coded<S::Vector>) -> Coded<S::Vector> {
     let silent = simd.not_positive(a);
     (simd.select(silent, simd.zero(), a), simd.select(silent, simd.splat(SILENT), code))
+}
+
+/// What a neuron makes of its input, and the code of a pixel without a pool.
+#[inline(always)]
+pub(super) fn respond<S: Simd>(simd: S, response: Response, a: S::Vector) -> Coded<S::Vector> {
+    match response {
+        Response::Rectified => rectify(simd, (a, simd.zero())),
+        Response::Linear => (a, simd.zero()),
+    }
 }
 
 /// Rectified maximum of a 2×2 block and the code of the pixel that won: the first of equals.

@@ -1,7 +1,7 @@
 //! What a convolution looks like: sizes, layouts, and the plan that joins them.
 
 use super::instruction::{InstructionSet, instruction_set};
-use crate::{Arithmetic, Pool, spec::positions};
+use crate::{Arithmetic, Pool, Response, spec::positions};
 
 /// Channels in one line of a blocked activity, and lanes of one vector.
 pub const LANES: usize = 16;
@@ -124,6 +124,8 @@ pub struct ConvPlan {
     pub output_lanes: Lanes,
     /// Whether Winograd may compute the products where it can.
     pub arithmetic: Arithmetic,
+    /// Whether activities are rectified.
+    pub response: Response,
     /// Which instructions compute them.
     pub instructions: InstructionSet,
 }
@@ -137,6 +139,7 @@ impl ConvPlan {
             input_lanes: Lanes::preferred(shape.c_in),
             output_lanes: Lanes::preferred(shape.c_out),
             arithmetic: Arithmetic::Fast,
+            response: Response::Rectified,
             instructions: instruction_set(),
         }
     }
@@ -149,6 +152,20 @@ impl ConvPlan {
     /// The same plan with this arithmetic.
     pub fn with_arithmetic(self, arithmetic: Arithmetic) -> Self {
         Self { arithmetic, ..self }
+    }
+
+    /// The same plan with this response.
+    ///
+    /// # Panics
+    /// If a linear response has a pool.
+    pub fn with_response(self, response: Response) -> Self {
+        let pooled = response == Response::Linear && self.pool != Pool::None;
+        assert!(
+            !pooled,
+            "convolution: expected no pool after a linear response, got {:?}",
+            self.pool
+        );
+        Self { response, ..self }
     }
 
     /// The same plan with these instructions.
@@ -183,17 +200,21 @@ impl ConvPlan {
         self.shape.c_out * self.shape.c_in * self.shape.taps()
     }
 
-    /// Whether Winograd can compute this shape: 3×3, stride 1, padding 1, `c_in` a
-    /// multiple of 16, `c_out` of 32, and a map of 2×2 or of sides that are multiples of 4.
+    /// Whether Winograd can compute this shape: 3×3, stride 1, padding 1 or none, `c_in` a
+    /// multiple of 16, `c_out` of 32, and sides of the convolution's map that are multiples of 4; with padding
+    /// also a map of 2×2.
     pub fn supports_winograd(&self) -> bool {
         let ConvShape { height, width, kernel, stride, padding, .. } = self.shape;
-        let fours = height.is_multiple_of(4) && width.is_multiple_of(4) && height * width > 0;
-        kernel == [3, 3]
-            && stride == [1, 1]
-            && padding == [1, 1]
+        if kernel != [3, 3] || height.min(width) + 2 * padding[0] < 3 {
+            return false;
+        }
+        let [rows, columns] = self.shape.map_size();
+        let fours = rows.is_multiple_of(4) && columns.is_multiple_of(4);
+        stride == [1, 1]
+            && matches!(padding, [1, 1] | [0, 0])
             && self.shape.c_in.is_multiple_of(LANES)
             && self.shape.c_out.is_multiple_of(PANEL)
-            && (fours || [height, width] == [2, 2])
+            && (fours || (padding, [height, width]) == ([1, 1], [2, 2]))
     }
 
     /// Blocks of 32 output channels, the last one possibly incomplete.

@@ -4,6 +4,7 @@ use super::line::pack;
 use super::*;
 
 mod blocks;
+mod competition;
 mod convolution;
 mod elementwise;
 mod film;

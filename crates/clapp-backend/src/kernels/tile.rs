@@ -41,7 +41,7 @@ fn scatter<S: Simd, const P: usize>(simd: S, tile: Square<S, P>, to: &mut [Line]
     }
 }
 
-/// `Bᵀ d B` of the tile at `origin` of a map of `size`; pixels outside the map are zero.
+/// `Bᵀ d B` of the tile at `origin` of a map of `size` with `border` zeros around it.
 #[inline(always)]
 pub(super) fn lower_input<
     F: Filter<D, P, T>,
@@ -52,10 +52,9 @@ pub(super) fn lower_input<
 >(
     simd: S,
     (map, size): (&[[f32; LANES]], [usize; 2]),
-    origin: [usize; 2],
+    (origin, border): ([usize; 2], usize),
     (to, plane): (&mut [Line], usize),
 ) {
-    let border = (D - T) / 2;
     let mut half = [[simd.zero(); D]; P]; // [product, column]
     for j in 0..D {
         let x = (origin[1] + j).wrapping_sub(border);
@@ -65,7 +64,8 @@ pub(super) fn lower_input<
         let mut column = [simd.zero(); D];
         for (i, value) in column.iter_mut().enumerate() {
             let y = (origin[0] + i).wrapping_sub(border);
-            let inner = i >= border && i < D - border;
+            // Whatever the border is, at most one row of each side lies in it.
+            let inner = i >= (D - T) / 2 && i < D - (D - T) / 2;
             if inner || y < size[0] {
                 *value = simd.load(&map[y * size[1] + x]);
             }

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use super::filter::Filter;
 use super::line::line_of;
-use super::rectify::{accumulate, pool, rectify};
+use super::rectify::{accumulate, pool, respond};
 use super::scheme::{InputJob, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob};
 use super::shape::{ConvPlan, LANES, PANEL};
 use super::simd::{Simd, Streamed};
@@ -44,7 +44,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
     /// First pixel of the tile at `site`.
     #[inline(always)]
     fn origin(&self, site: usize) -> [usize; 2] {
-        let across = self.plan.shape.width / T;
+        let across = self.plan.shape.out_width() / T;
         [site / across * T, site % across * T]
     }
 
@@ -100,7 +100,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Winogra
         for i in (0..T).step_by(side) {
             for j in (0..T).step_by(side) {
                 let (value, code) = match self.plan.pool {
-                    Pool::None => rectify(simd, (tile[i][j], simd.zero())),
+                    Pool::None => respond(simd, self.plan.response, tile[i][j]),
                     Pool::Max2 => {
                         pool(simd, [tile[i][j], tile[i][j + 1], tile[i + 1][j], tile[i + 1][j + 1]])
                     }
@@ -124,7 +124,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
         &self.plan
     }
     fn rows(&self) -> usize {
-        self.plan.shape.in_area() / (T * T)
+        self.plan.shape.out_height() * self.plan.shape.out_width() / (T * T)
     }
     fn blocks(&self) -> usize {
         self.plan.shape.c_in / LANES
@@ -161,6 +161,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     fn lower_input<S: Simd>(&self, simd: S, job: InputJob<'_>) {
         let area = self.plan.shape.in_area();
         let size = [self.plan.shape.height, self.plan.shape.width];
+        let border = self.plan.shape.padding[0].min((D - T) / 2);
         let maps = job.x.as_chunks::<LANES>().0;
         let first = |patch: usize, block: usize| (patch * self.blocks() + block) * area;
         let ahead = AHEAD.div_ceil(area);
@@ -180,7 +181,7 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                     let at = job.place.row(run.row + row) + chunk * job.place.step;
                     let to = (&mut job.v[at..], job.place.plane);
                     let origin = self.origin(site);
-                    tile::lower_input::<F, S, D, P, T>(simd, (map, size), origin, to);
+                    tile::lower_input::<F, S, D, P, T>(simd, (map, size), (origin, border), to);
                 }
             }
         }

@@ -42,7 +42,7 @@ impl Differentiable for Module<LocalConv3d> {
 
 /// Lets running statistics follow what was seen.
 pub(super) fn follow(layers: &mut [LocalConv3d], moments: &[Moments]) {
-    layers.iter_mut().zip(moments).for_each(|(layer, moments)| layer.norm.follow(moments));
+    layers.iter_mut().zip(moments).for_each(|(layer, moments)| layer.norm.running.follow(moments));
 }
 
 /// The map of the last block, and what every block was normalised with.
@@ -90,7 +90,7 @@ fn normalised(layer: &LocalConv3d, map: Tensor<5>) -> (Tensor<5>, Moments) {
             (centred, variance, moments)
         }
         Statistics::Running => {
-            let (mean, variance) = (norm.mean.clone(), norm.variance.clone());
+            let (mean, variance) = (norm.running.mean.clone(), norm.running.variance.clone());
             let [m, v] = [&mean, &variance].map(|running| channel(running.clone().autodiff()));
             (map - m, v, Moments { mean, variance, count: None })
         }

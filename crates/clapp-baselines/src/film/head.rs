@@ -74,7 +74,7 @@ impl ClassifierHead {
     pub fn scores(&self, map: Tensor<5>) -> Tensor<2> {
         let norm = &self.norm;
         let (gain, shift) = (norm.gain.weight(), norm.shift.weight());
-        let (mean, variance) = (norm.mean.clone(), norm.variance.clone());
+        let (mean, variance) = (norm.running.mean.clone(), norm.running.variance.clone());
         let features = batch_norm(Self::features(map), gain, shift, mean, variance, EPSILON);
         self.linear(features)
     }

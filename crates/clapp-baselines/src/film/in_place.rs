@@ -130,6 +130,6 @@ pub fn step_supervised(
     encoder.layers.descend(&by_layers, &rates.encoder);
     follow(&mut encoder.layers, &moments);
     head.descend(&by_head, &rates.head);
-    head.norm.follow(&features);
+    head.norm.running.follow(&features);
     number(&loss)
 }

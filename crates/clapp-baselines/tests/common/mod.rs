@@ -4,7 +4,7 @@
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use clapp_backend::Arithmetic;
-use clapp_encoders::{Context, ConvPlan, EncoderConfig, PatchGrid, PoolAfter, Stack};
+use clapp_encoders::{Context, ConvPlan, EncoderConfig, LayerPlan, PatchGrid, PoolAfter, Stack};
 use clapp_random::{Purpose, stream};
 use clapp_rules::{Draws, GridShape, Negatives, Objective, Rule, Scope, Synapses};
 use rand::RngExt;
@@ -41,7 +41,7 @@ fn encoder(
     image: usize,
     layers: &[(usize, PoolAfter)],
 ) -> EncoderConfig {
-    let plan = |&(channels, pool): &_| ConvPlan { channels, pool };
+    let plan = |&(channels, pool): &_| LayerPlan::Rectified(ConvPlan { channels, pool });
     EncoderConfig {
         colours,
         image,

@@ -47,6 +47,9 @@ pub enum Protocol {
     /// The paper's: raw features, one linear layer trained with Adam: [`LinearProbe::paper`],
     /// for frames of speech [`LinearProbe::phones`], for means over crops [`LinearProbe::speakers`].
     Paper,
+    /// SoftHebb's: raw features with dropout ½, one linear layer trained with Adam:
+    /// [`LinearProbe::dropout`].
+    Dropout,
     /// Vote of the nearest neighbours: [`Knn`].
     Knn,
     /// The authors' for a block of the video encoder: batch norm, dropout and a linear layer trained
@@ -78,6 +81,7 @@ impl Protocol {
         Some(match self {
             Self::Standardised => Box::new(StandardisedProbe::default()),
             Self::Paper => Box::new(LinearProbe::paper()),
+            Self::Dropout => Box::new(LinearProbe::dropout(50)),
             Self::Knn => Box::new(Knn::default()),
             Self::Block | Self::BlockAuthors => {
                 Box::new(LinearProbe { protocol: self, ..LinearProbe::block() })
@@ -92,6 +96,7 @@ impl fmt::Display for Protocol {
         f.pad(match self {
             Self::Standardised => "standardised",
             Self::Paper => "paper",
+            Self::Dropout => "dropout",
             Self::Knn => "k-NN",
             Self::Block => "block",
             Self::BlockAuthors => "block, authors' test",

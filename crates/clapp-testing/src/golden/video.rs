@@ -1,7 +1,9 @@
 //! A golden file of a video encoder: set-up and layers.
 
 use burn::tensor::Tensor;
-use clapp_encoders::{ChannelNorm, LocalConv3d, Prediction, Stack, Statistics, Uncut, VideoConfig};
+use clapp_encoders::{
+    ChannelNorm, LocalConv3d, Prediction, RunningMoments, Stack, Statistics, Uncut, VideoConfig,
+};
 use clapp_rules::{AllPairs, Lateral, Matrices, Space, Synapses};
 use serde::Deserialize;
 
@@ -109,8 +111,10 @@ impl<'a> Video<'a> {
         let norm = ChannelNorm {
             gain: Synapses::new(vector("norm.weight")),
             shift: Synapses::new(vector("norm.bias")),
-            mean: Tensor::zeros([channels], on),
-            variance: Tensor::ones([channels], on),
+            running: RunningMoments {
+                mean: Tensor::zeros([channels], on),
+                variance: Tensor::ones([channels], on),
+            },
         };
         LocalConv3d {
             weight: Synapses::new(weight),

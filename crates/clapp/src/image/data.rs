@@ -39,6 +39,9 @@ pub enum DataConfig {
         sizes: SizesConfig,
         /// Training images used without labels; the rest is for read-outs.
         unlabelled: usize,
+        /// Whether read-outs learn from the images used without labels, and not from the rest.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reused: bool,
         /// What read-outs are tested on.
         tested_on: Held,
     },
@@ -106,14 +109,23 @@ pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error
                 Arc::new(open(stl10::Split::Test)?),
             )
         }
-        DataConfig::Cifar10 { root, sizes, unlabelled, tested_on } => {
+        DataConfig::Cifar10 { root, sizes, unlabelled, reused, tested_on } => {
             let open = |part| Cifar::open(root, cifar::Kind::Cifar10, part, (*sizes).into());
             let all: Source = Arc::new(open(cifar::Split::Train)?);
+            if *reused && *tested_on == Held::Test && *unlabelled >= all.len() {
+                let test = Arc::new(open(cifar::Split::Test)?);
+                return Ok(of_parts(config, all.clone(), [all, test]));
+            }
             // A split of the data, not of the run: the same for every seed.
-            let held = all.len().saturating_sub(*unlabelled);
+            let fewest = if *reused { all.len() / (VALIDATION + 1) } else { 0 };
+            let held = all.len().saturating_sub(*unlabelled).max(fewest);
             let (first, rest) = split::hold_out(&all, held, SPLIT_SEED)?;
             let free: Source = Arc::new(Subset::new(all.clone(), first)?);
             match tested_on {
+                Held::Test if *reused => (free.clone(), free, Arc::new(open(cifar::Split::Test)?)),
+                Held::Validation if *reused => {
+                    (free.clone(), free, Arc::new(Subset::new(all, rest)?))
+                }
                 Held::Test => {
                     let labelled = Arc::new(Subset::new(all, rest)?);
                     (free, labelled, Arc::new(open(cifar::Split::Test)?))
@@ -128,9 +140,13 @@ pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error
             }
         }
     };
-    let (name, classes) = (config.name().to_owned(), test.classes());
+    Ok(of_parts(config, learn, [train, test]))
+}
+
+fn of_parts(config: &DataConfig, learn: Source, labelled: [Source; 2]) -> Data<Images> {
+    let (name, classes) = (config.name().to_owned(), labelled[1].classes());
     let names = [name.clone(), name];
-    Ok(Data { learn, labelled: Some([train, test]), classes, names, notes: Vec::new() })
+    Data { learn, labelled: Some(labelled), classes, names, notes: Vec::new() }
 }
 
 /// Batches for learning.

@@ -10,6 +10,7 @@
 //! | `clapp-s-blocked` | only predicted neurons learn |
 //! | `clapp-s-above` | the context comes from the layer above |
 //! | `gim` | Greedy InfoMax, layer by layer, as a local rule |
+//! | `softhebb` | channels compete; no prediction, one pass (Journé et al. 2023) |
 //!
 //! The presets `smoke`, `quick` and `paper` have widths of 1/16, 1/4 (1/8 on embedded scenes and CIFAR-10)
 //! and 1.
@@ -17,14 +18,15 @@
 mod data;
 mod preset;
 mod readout;
+mod rule;
 
 use std::{path::PathBuf, sync::Arc};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_datasets::{Batch, Image, ImagePipeline, Loader};
-use clapp_encoders::{Context, EncoderConfig, EncoderError, Stack};
+use clapp_encoders::{Context, EncoderConfig, EncoderError, Layer, Stack};
 use clapp_eval::{Protocol, Report};
-use clapp_rules::Rule;
+use clapp_rules::{Optimize, Optimizer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -40,6 +42,7 @@ pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
 pub use preset::METHODS;
+pub use rule::ImageRule;
 
 /// Images: the sense of runs on them, and the pictures that a preset is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub enum Images {
 /// How features are read out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadoutConfig {
-    /// Which protocols: any of `standardised`, `paper` and `knn`.
+    /// Which protocols: any of `standardised`, `paper`, `dropout` and `knn`.
     #[serde(default = "protocols")]
     pub protocols: Vec<Protocol>,
     /// Labels a class of the few-label columns.
@@ -68,6 +71,12 @@ pub struct ReadoutConfig {
     /// Different random views of the training images that the paper's read-out sees; epoch e sees
     /// view e mod views. With `paper_epochs` views every epoch has its own, as in the paper.
     pub paper_views: usize,
+    /// Cells a side whose means are the features of each layer; empty for one mean over map and patches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<usize>,
+    /// Labels, if not all, that the probes which need all features at once are fitted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<usize>,
 }
 
 /// The protocols of runs that were made before they could be chosen.
@@ -85,7 +94,10 @@ pub struct Setup {
     /// Encoder.
     pub encoder: EncoderConfig,
     /// Plasticity rule.
-    pub rule: Rule,
+    pub rule: ImageRule,
+    /// Learning rate of every layer, in place of the optimizer's; empty where all take that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<f64>,
     /// Where contexts come from.
     pub context: Context,
     /// Images to see without labels; a multiple of what fits into whole batches is seen.
@@ -98,19 +110,25 @@ impl Sense for Images {
     type Setup = Setup;
     type Source = Source;
     type Loader = Loader;
-    type Network = Stack;
+    type Network = Stack<Box<dyn Layer>>;
 
     const UNIT: &'static str = "images";
     const PREFIX: &'static str = "";
 
     fn validate(config: &RunConfig<Self>) -> Result<(), Error> {
-        let Setup { encoder, rule, pipeline, readout, .. } = &config.setup;
+        let Setup { encoder, rule, rates, pipeline, readout, .. } = &config.setup;
+        let negatives = rule.over_time().and_then(|rule| rule.negatives.pool);
         if config.learning != Learning::Local {
             let (expected, got) = ("local rules for images", config.learning);
             return Err(Error::misfit(expected, got, "choose another method"));
         }
         encoder.validate()?;
-        config.rule(rule).check(encoder.time()).map_err(EncoderError::from)?;
+        let rule = config.rule(rule.rule());
+        rule.check(encoder.time()).map_err(EncoderError::from)?;
+        rule.check_layers(encoder.layers.len()).map_err(EncoderError::from)?;
+        for (of, given) in [("rates", rates.len()), ("readout.cells", readout.cells.len())] {
+            per_layer(of, given, encoder.layers.len())?;
+        }
         let [colours, side, _] = pipeline.output_dims();
         Error::unless_same_pixels([encoder.colours, encoder.image], [colours, side])?;
         check_protocols("images", &readout.protocols, &readout::PROTOCOLS)?;
@@ -120,7 +138,7 @@ impl Sense for Images {
             ("paper_epochs", readout.paper_epochs as u64),
             ("paper_views", readout.paper_views as u64),
         ])?;
-        check_pool(rule.negatives.pool, config.batch)
+        check_pool(negatives, config.batch)
     }
 
     fn data_name(setup: &Setup) -> String {
@@ -143,22 +161,52 @@ impl Sense for Images {
         data::check(config)
     }
 
-    fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<Stack, Error> {
+    fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<Self::Network, Error> {
         let Setup { encoder, rule, context, .. } = &trial.config.setup;
-        let rule = trial.config.rule(rule);
-        Ok(Stack::init(encoder, rule, *context, trial.seed, &trial.device)?)
+        let rule = trial.config.rule(rule.rule());
+        Ok(Stack::images(encoder, rule, *context, trial.seed, &trial.device)?)
     }
 
-    fn step(trial: &Trial<Self>, step: u64, network: &mut Stack, batch: Batch) -> LayerMetrics {
+    fn step(
+        trial: &Trial<Self>,
+        step: u64,
+        network: &mut Self::Network,
+        batch: Batch,
+    ) -> LayerMetrics {
         let Trial { config, device, .. } = trial;
-        let (rule, optimizer) = (config.rule(&config.setup.rule), &config.optimizer);
+        let rule = config.rule(config.setup.rule.rule());
         let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
-        LayerMetrics::of(&network.step(tensor(batch, device), rule, optimizer, draw))
+        let optimizers: Vec<Optimizer> = config.setup.optimizers(&config.optimizer);
+        let optimizer = |layer: usize| &optimizers[layer] as &dyn Optimize;
+        LayerMetrics::of(&network.step_by(tensor(batch, device), rule, &optimizer, draw))
     }
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
         readout::read_out(trainer, report)
     }
+}
+
+impl Setup {
+    /// The optimizer of every layer.
+    fn optimizers(&self, all: &Optimizer) -> Vec<Optimizer> {
+        let of = |layer: usize| {
+            let mut own = *all;
+            if let Some(rate) = self.rates.get(layer) {
+                *own.rate_mut() = *rate;
+            }
+            own
+        };
+        (0..self.encoder.layers.len()).map(of).collect()
+    }
+}
+
+/// Checks that a setting is empty or says something about each layer.
+fn per_layer(setting: &'static str, given: usize, layers: usize) -> Result<(), Error> {
+    if given == 0 || given == layers {
+        return Ok(());
+    }
+    let expected = format!("a value for each of {layers} layers, or none");
+    Err(Error::misfit_of(setting, expected, given, "correct the setting"))
 }
 
 /// Moves a batch to a device.

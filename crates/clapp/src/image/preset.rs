@@ -1,8 +1,9 @@
 //! Named configurations of runs on images.
 
 use clapp_datasets::{Colour, Flip, ImagePipeline, Scale};
-use clapp_encoders::{Context, EncoderConfig, PatchGrid, PoolAfter};
-use clapp_rules::{Feedback, Negatives, Optimizer, Rule, Scope};
+use clapp_encoders::{Context, ConvPlan, EncoderConfig, PatchGrid, PoolAfter};
+use clapp_eval::Protocol;
+use clapp_rules::{Feedback, Negatives, Optimizer, Rule, Scope, SoftHebb};
 
 use super::{DataConfig, Held, Images, ReadoutConfig, Setup, protocols};
 use crate::{
@@ -12,24 +13,27 @@ use crate::{
 
 /// Names of the methods, for messages.
 pub const METHODS: &str =
-    "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric";
+    "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb";
 
 impl Presets for Images {
     const METHODS: &'static str = METHODS;
     const ENDINGS: &'static [&'static str] = &[];
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
+        if method.rule == "softhebb" {
+            return soft_hebb(self, size, method);
+        }
         let mut config = match size {
             Size::Paper => paper(self, method)?,
             Size::Quick => quick(self, size, method)?,
             Size::Smoke => smoke(self, method)?,
         };
-        let Setup { rule, context, .. } = &mut config.setup;
-        let negatives = rule.negatives.count;
-        (*rule, *context) = rule_of(method);
+        let (mut rule, context) = rule_of(method);
+        let negatives = config.setup.rule.over_time().map(|rule| rule.negatives.count);
         if rule.negatives.scope == Scope::Everywhere {
-            rule.negatives.count = negatives;
+            rule.negatives.count = negatives.unwrap_or(rule.negatives.count);
         }
+        (config.setup.rule, config.setup.context) = (rule.into(), context);
         Ok(config)
     }
 }
@@ -65,7 +69,8 @@ fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Erro
         data: DataConfig::Stl10 { root: root.clone(), sizes: *sizes },
         pipeline: ImagePipeline::stl10(),
         encoder: EncoderConfig::vgg6(1.0)?,
-        rule: Rule::clapp_s(),
+        rule: Rule::clapp_s().into(),
+        rates: Vec::new(),
         context: Context::SameLayer,
         images: epochs * 100_000,
         // The paper draws new views every epoch; 20 of them take 1.3 GB as features of all layers.
@@ -81,7 +86,77 @@ fn readout() -> ReadoutConfig {
         few_draws: 3,
         paper_epochs: 60,
         paper_views: 1,
+        cells: Vec::new(),
+        at_once: None,
     }
+}
+
+/// SoftHebb: one pass in batches of ten, every layer at once.
+fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<Images>, Error> {
+    let width = match size {
+        Size::Smoke => 1.0 / 16.0,
+        Size::Quick if *images == Images::Synthetic => 0.25,
+        Size::Quick | Size::Paper => 1.0,
+    };
+    // Images in 0 … 1 but for the normalisation inside, which any scale and shift leave as they are.
+    let unit = Colour::Rgb { mean: [0.0; 3], std: [1.0; 3] };
+    let whole = ImagePipeline { scale: Scale::Keep, crop: 32, flip: Flip::Never, colour: unit };
+    let (data, pipeline, mut encoder, seen, batch) = match images {
+        Images::Synthetic => {
+            let mut encoder = EncoderConfig::soft_hebb_cifar(width)?;
+            encoder.colours = 1;
+            let colour = Colour::Gray { mean: 0.0, std: 1.0 };
+            let pipeline = ImagePipeline { scale: Scale::Shrink(2), colour, ..whole };
+            let data = DataConfig::Synthetic { unlabelled: 6_000, train: 2_000, test: 1_000 };
+            (data, pipeline, encoder, 6_000, 10)
+        }
+        Images::Cifar10(root, sizes) => {
+            let (root, sizes, tested_on) = (root.clone(), *sizes, Held::Test);
+            let data =
+                DataConfig::Cifar10 { root, sizes, unlabelled: 50_000, reused: true, tested_on };
+            (data, whole, EncoderConfig::soft_hebb_cifar(width)?, 50_000, 10)
+        }
+        Images::Stl10(root, sizes) => {
+            let data = DataConfig::Stl10 { root: root.clone(), sizes: *sizes };
+            let pipeline = ImagePipeline { crop: 96, ..whole };
+            (data, pipeline, EncoderConfig::soft_hebb_stl(width)?, 100_000, 32)
+        }
+    };
+    // The published layers differ in temperature and rate; the fourth is STL-10's.
+    let published = [(1.0, 0.08), (0.65, 0.005), (0.25, 0.01)];
+    let stl = [(1.0, 0.08), (0.65, 0.005), (0.45, 0.01), (0.25, 0.01)];
+    let layers = if encoder.layers.len() == 4 { &stl[..] } else { &published };
+    let (temperatures, rates): (Vec<f64>, Vec<f64>) = layers.iter().copied().unzip();
+    if size == Size::Smoke {
+        encoder.layers.truncate(3);
+    }
+    let count = encoder.layers.len();
+    let mut setup = Setup {
+        data,
+        pipeline,
+        encoder,
+        rule: SoftHebb { temperatures: temperatures[..count].to_vec() }.into(),
+        rates: rates[..count].to_vec(),
+        context: Context::SameLayer,
+        images: seen,
+        readout: ReadoutConfig {
+            protocols: vec![Protocol::Dropout, Protocol::Standardised],
+            cells: vec![4; count],
+            at_once: Some(10_000),
+            paper_epochs: 25,
+            ..readout()
+        },
+    };
+    let mut every = 1000;
+    if size == Size::Smoke {
+        (setup.images, setup.readout.paper_epochs, every) = (160, 3, 5);
+        setup.encoder.modules = vec![1; count];
+        if let DataConfig::Synthetic { unlabelled, train, test } = &mut setup.data {
+            (*unlabelled, *train, *test) = (160, 200, 100);
+        }
+    }
+    let optimizer = Optimizer::UnitNorm { rate: rates[0], power: 0.5 };
+    Ok(RunConfig::new(size, method, setup, optimizer, batch, every))
 }
 
 /// VGG-6 on half-size images: 8×8 patches, a pool less.
@@ -90,7 +165,8 @@ fn small_encoder(width: f64, colours: usize) -> Result<EncoderConfig, Error> {
     encoder.colours = colours;
     encoder.image = 32;
     encoder.patches = PatchGrid { size: 8, stride: 4 };
-    encoder.layers[5].pool = PoolAfter::Nothing;
+    let last = encoder.layers[5].channels();
+    encoder.layers[5] = ConvPlan { channels: last, pool: PoolAfter::Nothing }.into();
     Ok(encoder)
 }
 
@@ -119,6 +195,7 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
                 root: root.clone(),
                 sizes: *sizes,
                 unlabelled: 40_000,
+                reused: false,
                 tested_on: Held::Test,
             },
             ImagePipeline {
@@ -142,7 +219,8 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
         data,
         pipeline,
         encoder: small_encoder(width, colours)?,
-        rule: Rule { negatives, ..Rule::clapp_s() },
+        rule: Rule { negatives, ..Rule::clapp_s() }.into(),
+        rates: Vec::new(),
         context: Context::SameLayer,
         images: seen,
         readout: readout(),

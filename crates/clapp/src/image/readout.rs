@@ -1,7 +1,8 @@
 //! Classes read out of frozen layers, with their controls.
 
+use burn::tensor::Tensor;
 use clapp_datasets::{Augment, Batch, Loader, LoaderConfig};
-use clapp_encoders::Stack;
+use clapp_encoders::{Layer, Signal, Stack};
 use clapp_eval::{Features, Labels, LinearProbe, Probe, Protocol, Report};
 use ndarray::Array2;
 
@@ -14,27 +15,58 @@ use crate::{
 };
 
 /// The protocols that images are read out with.
-pub(super) const PROTOCOLS: [Protocol; 3] =
-    [Protocol::Standardised, Protocol::Paper, Protocol::Knn];
+pub(super) const PROTOCOLS: [Protocol; 4] =
+    [Protocol::Standardised, Protocol::Paper, Protocol::Dropout, Protocol::Knn];
 
 /// Images that pass through the encoder at a time.
 const CHUNK: usize = 64;
 
+/// Batches that set the running statistics of an untrained encoder: of their first values 1e-9 is left.
+const OBSERVED: usize = 200;
+
 /// Reads out a trained encoder and its controls into `report`.
 ///
 /// Every number is taken with the same images, labels and seeds for all encoders. The random encoder is
-/// the trained one before its first step.
+/// the trained one before its first step, its running statistics set where it has some.
 pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result<Extra, Error> {
-    let (trial, data) = (trainer.trial(), trainer.data());
-    let Some(parts) = &data.labelled else { return Ok(Extra::new()) };
-    let random = Images::network(trial, data)?;
-    let of = |encoder: &Stack, batch: &Batch| {
-        encoder.features(tensor(batch.clone(), &trial.device)).into_iter().map(rows).collect()
+    let (trial, mut data) = (trainer.trial(), trainer.data().clone());
+    let Some(parts) = data.labelled.clone() else { return Ok(Extra::new()) };
+    let learnt = trainer.network().frozen();
+    let cells = &trial.config.setup.readout.cells;
+    let encode = |encoder: &Stack<Box<dyn Layer>>, batch: &Batch| {
+        features(encoder, tensor(batch.clone(), &trial.device), cells)
     };
-    record(trial, parts, (&trial.config.method, 1), &|batch| of(trainer.network(), batch), report)?;
-    record(trial, parts, (RANDOM_ENCODER, 1), &|batch| of(&random, batch), report)?;
-    record(trial, parts, (RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
+    let name = &trial.config.method;
+    record(trial, &parts, (name, 1), &|batch| encode(&learnt, batch), report)?;
+    drop(learnt);
+    let mut random = Images::network(trial, &data)?;
+    if trial.config.setup.encoder.keeps_statistics() {
+        let loader = Images::loader(&trial.config, trial.seed, &mut data)?;
+        for batch in loader.epoch(0)?.take(OBSERVED) {
+            random.observe(tensor(batch?, &trial.device));
+        }
+    }
+    let random = random.frozen();
+    record(trial, &parts, (RANDOM_ENCODER, 1), &|batch| encode(&random, batch), report)?;
+    record(trial, &parts, (RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
     Ok(Extra::new())
+}
+
+/// Features of every layer, `[image, dim]`: means over map and patches, or over cells of the map.
+fn features(
+    encoder: &Stack<Box<dyn Layer>>,
+    images: Tensor<4>,
+    cells: &[usize],
+) -> Vec<Array2<f32>> {
+    if cells.is_empty() {
+        return encoder.features(images).into_iter().map(rows).collect();
+    }
+    let mut all = Vec::with_capacity(cells.len());
+    encoder.hand_up(images, &mut |layer, signal| match signal {
+        Signal::Patches(patches) => all.push(rows(patches.cells(cells[layer]))),
+        other => panic!("read-out of images: expected patches, got {other:?}"),
+    });
+    all
 }
 
 fn flat(batch: &Batch) -> Array2<f32> {
@@ -71,14 +103,29 @@ fn record(
             .map(|view| features(train, Augment::Training, view))
             .collect::<Result<_, _>>()?,
     };
-    let probes = settings.protocols.iter().filter_map(|&protocol| match protocol {
-        Protocol::Paper => {
-            let epochs = settings.paper_epochs;
-            Some(Box::new(LinearProbe { epochs, ..LinearProbe::paper() }) as Box<dyn Probe>)
-        }
-        other => other.probe(),
-    });
+    let all = layers.fit[0].len();
     let few = (Labels::PerClass(settings.few), settings.few_draws as u64);
-    let labels = [(Labels::All(layers.fit[0].len()), 1), few];
-    layers.record(encoder, &probes.collect::<Vec<_>>(), &labels, trial.seed, report)
+    for &protocol in &settings.protocols {
+        let epochs = settings.paper_epochs;
+        let probe: Option<Box<dyn Probe>> = match protocol {
+            Protocol::Paper => Some(Box::new(LinearProbe { epochs, ..LinearProbe::paper() })),
+            Protocol::Dropout => Some(Box::new(LinearProbe::dropout(epochs))),
+            other => other.probe(),
+        };
+        let Some(probe) = probe else { continue };
+        // Probes that need all features at once keep them in double precision.
+        let most = match probe.in_epochs() {
+            None => settings.at_once.filter(|&most| most < all),
+            Some(_) => None,
+        };
+        let many = match most {
+            Some(most) => Labels::PerClass(most / layers.fit[0].classes().max(1)),
+            None => Labels::All(all),
+        };
+        // Half of a hundred images' features teach nothing in a few steps of Adam.
+        let labels = [(many, 1), few];
+        let labels = if protocol == Protocol::Dropout { &labels[..1] } else { &labels };
+        layers.record(encoder, &[probe], labels, trial.seed, report)?;
+    }
+    Ok(())
 }

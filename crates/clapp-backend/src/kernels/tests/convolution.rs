@@ -158,6 +158,34 @@ fn maps_of_four_agree_with_the_oracle() {
 }
 
 #[test]
+fn maps_without_padding_agree_with_the_oracle() {
+    let bare = |n, c_in, c_out, height, width| ConvShape {
+        padding: [0, 0],
+        ..ConvShape::three_by_three(n, c_in, c_out, height, width)
+    };
+    check(bare(3, 32, 64, 10, 10), Pool::None);
+    check(bare(2, 16, 32, 18, 6), Pool::Max2);
+    // Neither tiles of four nor the form for maps between zeros.
+    check(bare(2, 32, 32, 4, 4), Pool::None);
+    check(bare(2, 32, 32, 3, 4), Pool::None);
+}
+
+#[test]
+fn a_linear_response_keeps_what_is_below_zero() {
+    for padding in [[1, 1], [0, 0]] {
+        let shape = ConvShape { padding, ..ConvShape::three_by_three(2, 16, 32, 10, 6) };
+        let case = Case::new(shape, Pool::None);
+        let map = case.forward().map;
+        for plan in plans(&case) {
+            let step = forward(&case, &plan.with_response(crate::Response::Linear));
+            let error = distance(&step.y, &map);
+            assert!(error <= FORWARD, "{plan:?}: {error}");
+            assert!(step.winners.iter().all(|&code| code == 0), "{plan:?}");
+        }
+    }
+}
+
+#[test]
 fn maps_of_two_agree_with_the_oracle() {
     check(ConvShape::three_by_three(29, 48, 64, 2, 2), Pool::Max2);
     check(ConvShape::three_by_three(13, 32, 32, 2, 2), Pool::None);

@@ -32,6 +32,8 @@ pub enum Batches {
 pub enum Input {
     /// The features as they are.
     Raw,
+    /// The features, of which each step drops every other by chance and doubles the rest: dropout ½.
+    Halved,
     /// The features of a batch at zero mean and unit variance, scaled and shifted by learnt γ and β,
     /// each dropped with probability `dropout`.
     BatchNorm {
@@ -54,20 +56,20 @@ pub enum Scoring {
 ///
 /// ```text
 /// s = W x' + b        L = mean over a batch of −ln softmax(s_n)_{y_n}        Δθ = Adam(∂L/∂θ + λθ)
-/// x' = x, or dropout(γ ⊙ (x − μ_batch)/√(σ²_batch + ε) + β)        θ = W, b (γ, β)
+/// x' = x, or dropout(x), or dropout(γ ⊙ (x − μ_batch)/√(σ²_batch + ε) + β)        θ = W, b (γ, β)
 /// ```
 /// The published protocols are settings of it:
 ///
-/// | Name | [`paper`](Self::paper) | [`phones`](Self::phones) | [`speakers`](Self::speakers) | [`block`](Self::block) |
-/// |---|---|---|---|---|
-/// | `epochs`: passes over the training part | 300 | 20 | 50 | 200 |
-/// | `batches` | `Shuffled(32)` | `Sequences` | `Whole(64)` | `Whole(8)` |
-/// | `start`: of W and b | `Uniform` | `XavierNormal` | `Uniform` | `Orthonormal` |
-/// | `input`: x' | `Raw` | `Raw` | `Raw` | `BatchNorm`, dropout ½ |
-/// | `learning_rate` | 1e-3 | 1e-4 | 1e-3 | 1e-4 |
-/// | `schedule`: factors of it | 1 | 1 | 1 | 1 to epoch 60, 0.1 to 80, then 0.01 |
-/// | `weight_decay`: λ | 0 | 0 | 0 | 1e-5 |
-/// | `scoring` | `Samples` | `Samples` | `WholeBatches` | `Samples` |
+/// | Name | [`paper`](Self::paper) | [`phones`](Self::phones) | [`speakers`](Self::speakers) | [`block`](Self::block) | [`dropout`](Self::dropout) |
+/// |---|---|---|---|---|---|
+/// | `epochs`: passes over the training part | 300 | 20 | 50 | 200 | 50 |
+/// | `batches` | `Shuffled(32)` | `Sequences` | `Whole(64)` | `Whole(8)` | `Shuffled(64)` |
+/// | `start`: of W and b | `Uniform` | `XavierNormal` | `Uniform` | `Orthonormal` | `Uniform` |
+/// | `input`: x' | `Raw` | `Raw` | `Raw` | `BatchNorm`, dropout ½ | `Halved` |
+/// | `learning_rate` | 1e-3 | 1e-4 | 1e-3 | 1e-4 | 1e-3 |
+/// | `schedule`: factors of it | 1 | 1 | 1 | 1 to epoch 60, 0.1 to 80, then 0.01 | halved after 20, 35, 50, 60, 70, 80 and 90 % |
+/// | `weight_decay`: λ | 0 | 0 | 0 | 1e-5 | 0 |
+/// | `scoring` | `Samples` | `Samples` | `WholeBatches` | `Samples` | `Samples` |
 ///
 /// The last epoch counts, none is selected. Epochs and learning rate are part of a protocol: raw
 /// features of small scale are read out worse than the same ones scaled up, which
@@ -204,6 +206,32 @@ impl LinearProbe {
         }
     }
 
+    /// The classifier of SoftHebb, for a number of epochs (50 for CIFAR-10).
+    ///
+    /// # Paper
+    ///
+    /// Journé et al. (2023), ICLR, appendix. Deviations: draws are keyed streams.
+    ///
+    /// ```
+    /// use clapp_eval::LinearProbe;
+    /// let rates = [0, 9, 10, 49].map(|epoch| LinearProbe::dropout(50).rate(epoch));
+    /// assert_eq!(rates, [1e-3, 1e-3, 5e-4, 1e-3 / 128.0]);
+    /// ```
+    #[must_use]
+    pub fn dropout(epochs: usize) -> Self {
+        let after = |percent: usize| (epochs * percent).div_ceil(100);
+        let halves = [20, 35, 50, 60, 70, 80, 90, 100].into_iter().enumerate();
+        let schedule = halves.map(|(times, percent)| (after(percent), 0.5_f32.powi(times as i32)));
+        Self {
+            protocol: Protocol::Dropout,
+            epochs,
+            batches: Batches::Shuffled(64),
+            input: Input::Halved,
+            schedule: schedule.collect(),
+            ..Self::paper()
+        }
+    }
+
     /// The learning rate of an epoch.
     ///
     /// ```
@@ -236,7 +264,7 @@ impl LinearProbe {
         positive("learning rate", f64::from(self.learning_rate))?;
         let refuse = |setting, expected, got| Err(Error::Setting { setting, expected, got });
         if let Batches::Shuffled(size) | Batches::Whole(size) = self.batches {
-            if self.input != Input::Raw && size < 2 {
+            if matches!(self.input, Input::BatchNorm { .. }) && size < 2 {
                 let expected = "at least 2 (a batch of one has no variance)";
                 return refuse("batch", expected, size as f64);
             }

@@ -107,7 +107,7 @@ impl LinearProbe {
             }
         };
         // Keys of two generations of classifiers, kept for their numbers.
-        let key = if self.input == Input::Raw { 1 } else { 3 };
+        let key = if matches!(self.input, Input::BatchNorm { .. }) { 3 } else { 1 };
         let mut order: Vec<usize> = (0..features.len()).collect();
         shuffle(&mut order, &mut stream(seed, Purpose::Probe, [key, epoch as u64, 0, 0]));
         for batch in order.chunks(size).filter(|batch| batch.len() >= least) {

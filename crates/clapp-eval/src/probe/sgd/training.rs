@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice, linalg::ge
 use rayon::prelude::*;
 
 use super::adam::{Adam, CONTIGUOUS, Moments};
-use super::norm::{COLUMNS, Norm, mask};
+use super::norm::{COLUMNS, Norm, halve, mask};
 use super::{Input, LinearProbe};
 use crate::metrics::top_k;
 use crate::probe::LinearReadout;
@@ -91,7 +91,7 @@ impl LinearTraining {
         seed: u64,
     ) -> Self {
         let shown = match probe.input {
-            Input::Raw => Shown::Raw { gradient: Array2::zeros(weight.dim()) },
+            Input::Raw | Input::Halved => Shown::Raw { gradient: Array2::zeros(weight.dim()) },
             Input::BatchNorm { dropout } => {
                 Shown::Normalised { norm: Norm::new(weight.ncols()).into(), dropout }
             }
@@ -134,6 +134,14 @@ impl LinearTraining {
         let adam = Adam::new(*steps, probe.rate(epoch), probe.weight_decay);
         match shown {
             Shown::Raw { gradient } => {
+                let halved;
+                let x = match probe.input {
+                    Input::Halved => {
+                        halved = halve(x.to_owned(), *seed, *steps);
+                        halved.view()
+                    }
+                    _ => x,
+                };
                 let mut scores = x.dot(&weight.value.t()) + &bias.value; // [batch, classes]
                 let outcome = judge(&mut scores, labels); // scores are ∂L/∂s now
                 let mean = (samples as f32).recip();
