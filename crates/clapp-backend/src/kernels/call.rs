@@ -244,7 +244,9 @@ impl<S: Simd> SchemeVisitor for With<S, Hebbian<'_>> {
             // A row of the product is one of the modulation: neither a tile nor a pooled block.
             Modulation::Rows(m) if W::FREQUENCIES == 1 && plan.pool.side() == 1 => {
                 rows = active_rows(plan.shape.c_out, m);
-                Active::Sites(&rows)
+                // All rows are neighbours, which single sites are not.
+                let all = rows.len() * plan.shape.c_out == m.len();
+                if all { Active::All } else { Active::Sites(&rows) }
             }
             Modulation::PerPatch(m) | Modulation::Map(m) | Modulation::Rows(m) => {
                 patches = active_patches(&plan, m);

@@ -7,6 +7,8 @@ use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
 use super::scheme::{
     Active, InputJob, OutputJob, Outputs, Placement, Rows, Scheme, Step, WeightsJob,
 };
+use super::shape::{LANES, PANEL};
+use super::shelf::Lent;
 use super::simd::Simd;
 use super::tile::WRITE_AHEAD;
 
@@ -14,6 +16,9 @@ use super::tile::WRITE_AHEAD;
 const PASS_BYTES: usize = 2 << 20;
 /// Rows of one pass: fewer leave the weights' panel too little used, more overflow the products.
 const PASS_ROWS: [usize; 2] = [2 * TILE_ROWS, 8 * TILE_ROWS];
+
+/// Lowered weights that no cache holds, in lines: 16 MiB.
+const MANY_LINES: usize = 1 << 18;
 
 /// Input and parameters of a forward step.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +37,14 @@ pub struct Inputs<'a> {
 pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Outputs<'_>) {
     let plan = scheme.plan();
     let panel = W::FREQUENCIES * scheme.depth(scheme.blocks()) * 2;
+    let rows = plan.shape.n * scheme.rows();
+    if rows <= PASS_ROWS[1] && plan.panels() * panel > MANY_LINES && scheme.panel().is_some() {
+        return by_panels(simd, scheme, from, out);
+    }
     let patches = patches_per_task(scheme);
     with_shared(plan.panels() * panel, |u| {
         u.par_chunks_mut(panel).enumerate().for_each(|(panel, u)| {
-            simd.vectorize(Step(scheme, WeightsJob { w: from.w, panel, u }));
+            simd.vectorize(Step(scheme, WeightsJob { w: from.w, panel, u, kept: false }));
         });
         let u = &*u;
         let tasks: Vec<_> = out.split(plan.shape.n, patches).into_iter().enumerate().collect();
@@ -45,6 +54,77 @@ pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>,
             with_scratch(|scratch| job.run(simd, scheme, out, scratch));
         });
     });
+}
+
+/// The same sums for few rows and many weights: each task lowers the weights of one panel and uses them at
+/// once, while a cache holds them. The lowered input is that of all rows.
+fn by_panels<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Outputs<'_>) {
+    let (plan, blocks) = (scheme.plan(), scheme.blocks());
+    let narrow = scheme.panel().expect("asked before");
+    let (n, area) = (plan.shape.n, plan.out_area());
+    let range = 0..n * scheme.rows();
+    let rows = Rows { active: Active::All, per_patch: scheme.rows(), range };
+    let tiles = rows.range.len().div_ceil(TILE_ROWS);
+    let [chunks, depth] = [scheme.chunks(blocks), scheme.depth(blocks)];
+    let place = Placement::tiles(tiles * TILE_ROWS, chunks);
+    with_shared(W::FREQUENCIES * place.plane + WRITE_AHEAD, |v| {
+        let job = InputJob { x: from.x, rows: rows.clone(), blocks: 0..blocks, place, v };
+        simd.vectorize(Step(scheme, job));
+        let v = &*v;
+        let parts: Vec<_> = out.panels(plan).into_iter().enumerate().collect();
+        parts.into_par_iter().for_each(|(panel, parts)| {
+            let mut own = OwnPanel::new(n, area);
+            with_scratch(|scratch| {
+                let u = grown(&mut scratch.input, W::FREQUENCIES * depth * 2);
+                let m = grown(&mut scratch.product, tiles * W::FREQUENCIES * TILE_LINES);
+                let job = WeightsJob { w: from.w, panel, u: &mut *u, kept: true };
+                simd.vectorize(Step(scheme, job));
+                let depth = [chunks, depth];
+                multiply::<S, W>(simd, Operands { v, place, depth, tiles, u, panel: 0 }, m);
+                let bias = &from.b[panel * PANEL..];
+                let (rows, out) = (rows.clone(), &mut own.outputs());
+                simd.vectorize(Step(&narrow, OutputJob { m, rows, panel: 0, bias, out }));
+            });
+            own.write(parts);
+        });
+    });
+}
+
+/// The outputs of one panel for all patches, on their way to where they belong.
+struct OwnPanel {
+    area: usize,
+    y: Lent,
+    winners: Vec<u8>,
+    mean: Vec<f32>,
+}
+
+impl OwnPanel {
+    fn new(n: usize, area: usize) -> Self {
+        let y = Lent::new(n * area * PANEL / LANES);
+        Self { area, y, winners: vec![0; n * area * PANEL], mean: vec![0.0; n * PANEL] }
+    }
+
+    fn outputs(&mut self) -> Outputs<'_> {
+        let y: &mut [f32] = bytemuck::cast_slice_mut(&mut self.y.lines);
+        Outputs {
+            y: &mut y[..self.winners.len()],
+            winners: &mut self.winners,
+            mean: &mut self.mean,
+        }
+    }
+
+    fn write(&self, parts: Vec<Outputs<'_>>) {
+        let y: &[f32] = bytemuck::cast_slice(&self.y.lines);
+        let map = PANEL * self.area;
+        let scale = 1.0 / self.area as f32;
+        for (patch, part) in parts.into_iter().enumerate() {
+            part.y.copy_from_slice(&y[patch * map..][..map]);
+            part.winners.copy_from_slice(&self.winners[patch * map..][..map]);
+            for (to, sum) in part.mean.iter_mut().zip(&self.mean[patch * PANEL..]) {
+                *to = sum * scale;
+            }
+        }
+    }
 }
 
 /// Rows whose lowered input and products fit the caches.

@@ -14,7 +14,7 @@ use core::ops::Range;
 
 use super::line::Line;
 use super::product::{TILE_LINES, TILE_ROWS};
-use super::shape::{ConvPlan, LANES};
+use super::shape::{ConvPlan, LANES, PANEL};
 use super::simd::{Kernel, Simd};
 
 /// How strongly each output pixel's learning is modulated, for the winners of
@@ -151,6 +151,8 @@ pub(super) struct WeightsJob<'a> {
     pub panel: usize,
     /// Lowered weights.
     pub u: &'a mut [Line],
+    /// Whether they are used at once, and should stay in the caches.
+    pub kept: bool,
 }
 
 /// Lower the input of some rows.
@@ -208,6 +210,17 @@ impl Outputs<'_> {
             Outputs { y, winners, mean }
         };
         (0..n).step_by(patches).map(task).collect()
+    }
+
+    /// The outputs of every panel, patch by patch, of a plan in lines.
+    pub(super) fn panels(self, plan: &ConvPlan) -> Vec<Vec<Self>> {
+        let (count, map) = (plan.panels(), PANEL * plan.out_area());
+        let mut panels: Vec<_> = (0..count).map(|_| Vec::with_capacity(plan.shape.n)).collect();
+        let parts = self.y.chunks_mut(map).zip(self.winners.chunks_mut(map));
+        for (at, ((y, winners), mean)) in parts.zip(self.mean.chunks_mut(PANEL)).enumerate() {
+            panels[at % count].push(Outputs { y, winners, mean });
+        }
+        panels
     }
 }
 
@@ -272,6 +285,13 @@ pub(super) trait Scheme: Sync {
     /// Raises weight updates.
     fn raise_update<S: Simd>(&self, simd: S, job: UpdateJob<'_, '_>);
 
+    /// The same for one panel of output channels, where panels lie apart in the outputs.
+    fn panel(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
     /// Chunks of 16 depths in that many blocks.
     fn chunks(&self, blocks: usize) -> usize {
         self.depth(blocks).div_ceil(LANES)

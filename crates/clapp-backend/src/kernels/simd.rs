@@ -131,6 +131,12 @@ impl<'a, S: Simd> Streamed<'a, S> {
         // SAFETY: nobody else gets at the lines while `self` lives, and its end is a fence.
         unsafe { self.simd.stream(&mut self.lines[at], value) }
     }
+
+    /// Writes line `at` into the caches after all.
+    #[inline(always)]
+    pub fn keep(&mut self, at: usize, value: S::Vector) {
+        self.simd.store(&mut self.lines[at].0, value);
+    }
 }
 
 impl<S: Simd> Drop for Streamed<'_, S> {

@@ -12,7 +12,7 @@ use super::filter::Filter;
 use super::line::line_of;
 use super::rectify::{accumulate, pool, respond};
 use super::scheme::{InputJob, ModulationJob, OutputJob, Scheme, UpdateJob, WeightsJob};
-use super::shape::{ConvPlan, LANES, PANEL};
+use super::shape::{ConvPlan, ConvShape, LANES, PANEL};
 use super::simd::{Simd, Streamed};
 use super::tile::{self, Square};
 use crate::Pool;
@@ -132,16 +132,21 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
     fn depth(&self, blocks: usize) -> usize {
         blocks * LANES
     }
+    fn panel(&self) -> Option<Self> {
+        let shape = ConvShape { c_out: PANEL, ..self.plan.shape };
+        Some(Self::new(ConvPlan { shape, ..self.plan }))
+    }
 
     #[inline(always)]
     fn lower_weights<S: Simd>(&self, simd: S, job: WeightsJob<'_>) {
         let depth = self.plan.shape.c_in;
         let mut taps = [[[0.0; LANES]; TAPS]; LANES]; // [channel, tap, lane]
+        let WeightsJob { w: weights, panel, u, kept } = job;
         // At full width the lowered weights are larger than all caches.
-        let mut lowered = Streamed::new(simd, job.u);
+        let mut lowered = Streamed::new(simd, u);
         for line in 0..depth / LANES * 2 {
             let (block, half) = (line / 2, line % 2);
-            let rows = &job.w[(job.panel * PANEL + half * LANES) * depth * TAPS..];
+            let rows = &weights[(panel * PANEL + half * LANES) * depth * TAPS..];
             let flat = taps.as_flattened_mut().as_chunks_mut::<LANES>().0;
             for (part, square) in flat.iter_mut().enumerate() {
                 let column = (block * TAPS + part) * LANES;
@@ -151,7 +156,8 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
                 let u = tile::lower_weights::<F, S, D, P, T>(simd, w);
                 let at = (block * LANES + channel) * 2 + half;
                 for f in 0..P * P {
-                    lowered.put(f * depth * 2 + at, u[f / P][f % P]);
+                    let (at, value) = (f * depth * 2 + at, u[f / P][f % P]);
+                    if kept { lowered.keep(at, value) } else { lowered.put(at, value) }
                 }
             }
         }

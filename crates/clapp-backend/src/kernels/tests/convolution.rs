@@ -388,3 +388,25 @@ fn wrong_lengths_are_refused() {
     case.w.truncate(1);
     forward(&case, &case.plan());
 }
+
+#[test]
+fn few_rows_and_many_weights_give_the_same_bits() {
+    // Lowered weights of 17 MiB: with 20 maps of 8 tiles all tasks share them, with one each has its own.
+    let case = Case::new(ConvShape::three_by_three(20, 224, 544, 8, 16), Pool::None);
+    let image = case.x.len() / 20;
+    let single = Case {
+        shape: ConvShape { n: 1, ..case.shape },
+        x: case.x[19 * image..].to_vec(),
+        ..case.clone()
+    };
+    for set in sets() {
+        for lanes in [Lanes::One, Lanes::Sixteen] {
+            let plan = |case: &Case| case.plan().with_instructions(set).with_lanes(lanes, lanes);
+            let (many, one) = (forward(&case, &plan(&case)), forward(&single, &plan(&single)));
+            let last = many.y.len() / 20 * 19;
+            assert_eq!(many.y[last..], one.y, "{set} {lanes:?}");
+            assert_eq!(many.winners[last..], one.winners, "{set} {lanes:?}");
+            assert_eq!(many.mean[many.mean.len() / 20 * 19..], one.mean, "{set} {lanes:?}");
+        }
+    }
+}

@@ -23,6 +23,7 @@ impl Numbers {
 }
 
 /// Operands of one test, all in plain layout.
+#[derive(Clone)]
 pub struct Case {
     pub shape: ConvShape,
     pub pool: Pool,
