@@ -67,6 +67,8 @@
 mod archive;
 mod batcher;
 mod batches;
+mod blur;
+mod change;
 pub mod cifar;
 mod colour;
 #[cfg(feature = "download")]
@@ -89,9 +91,12 @@ pub mod synthetic;
 #[cfg(feature = "download")]
 mod unpack;
 pub mod video;
+mod views;
 
 pub use batcher::{Batcher, Visit};
 pub use batches::{Batch, BatchOf, Batches};
+pub use blur::blur;
+pub use change::Change;
 pub use cifar::Cifar;
 pub use colour::Colour;
 pub use error::{Error, Mismatch};
@@ -106,3 +111,4 @@ pub use skipped::{OnBad, Skipped};
 pub use source::{Info, Item, Part, Source};
 pub use split::Subset;
 pub use stl10::Stl10;
+pub use views::{Blur, Views};
