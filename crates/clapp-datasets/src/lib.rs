@@ -75,6 +75,7 @@ mod colour;
 pub mod download;
 mod error;
 mod files;
+mod hue;
 mod image;
 mod loader;
 mod loader_config;
