@@ -105,6 +105,18 @@ fn cuts_of_every_size_give_the_bytes_of_torchvision() {
 }
 
 #[test]
+fn blurs_of_many_deviations_give_the_bytes_of_torchvision() {
+    let (picture, mut crc) = (noise([48, 40]), crc32fast::Hasher::new());
+    for (side, sigma) in
+        [3, 7, 9].into_iter().flat_map(|side| (4_u8..65).step_by(3).map(move |s| (side, s)))
+    {
+        let blur = Change::Blur { side, sigma: f32::from(sigma) / 32.0 };
+        crc.update(changed(picture.clone(), [blur]).pixels());
+    }
+    assert_eq!(crc.finalize(), golden("all_blurs"));
+}
+
+#[test]
 fn every_colour_turns_and_fades_as_in_pillow() {
     let all = colours();
     let turned = changed(all.clone(), [hue(0.17)]);

@@ -129,6 +129,12 @@ def main():
     )
     hues = crc(np.asarray(change(colours(), "hue", 0.17)).tobytes())
     saturations = crc(np.asarray(change(colours(), "saturation", 1.37)).tobytes())
+    # Blurs of many deviations.
+    blurs = b"".join(
+        np.asarray(change(noise(48, 40), "blur", side, sigma / 32)).tobytes()
+        for side in [3, 7, 9]
+        for sigma in range(4, 65, 3)
+    )
     # As numbers for a network.
     last = F.normalize(F.to_tensor(shades(32, 32)), [0.4313, 0.4156, 0.3663], [0.2683, 0.2610, 0.2687])
     golden = {
@@ -136,6 +142,7 @@ def main():
         "all_cuts": crc(cuts),
         "all_hues": hues,
         "all_saturations": saturations,
+        "all_blurs": crc(blurs),
         "normalised": crc(last.numpy().astype("<f4").tobytes()),
         "cases": lines,
     }
