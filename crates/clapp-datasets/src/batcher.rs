@@ -8,7 +8,7 @@ use crate::{Augment, Error, Skipped};
 /// When an item is seen: with the item's index, the address of all its draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Visit {
-    /// The loader's seed.
+    /// The loader's seed, or that of another view of the same item.
     pub seed: u64,
     /// The epoch.
     pub epoch: u64,

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use clapp_random::{Purpose, stream};
+use rand::RngExt;
+
 use crate::source::Item;
 use crate::{Batcher, Error, ImagePipeline, Loader, LoaderConfig, Visit};
 
@@ -17,11 +20,14 @@ use crate::{Batcher, Error, ImagePipeline, Loader, LoaderConfig, Visit};
 /// | images | `[batch, colour, y, x]` | a class |
 /// | speech | `[batch, 1, samples]` | a class per output of the encoder, see [`crop_labels`](crate::sound::crop_labels) |
 /// | clips | `[batch, colour, time, y, x]` | a class |
+///
+/// With several [views](LoaderConfig::views) of every item the batch counts views: row v·n + i is view v
+/// of item i of n; labels and indices are those of the n items.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<S = [usize; 4], L = u32> {
     /// Normalised values, `shape` row-major.
     pub values: Vec<f32>,
-    /// The number of items and the size of each.
+    /// The number of views of items and the size of each.
     pub shape: S,
     /// The label of each item, if it has one.
     pub labels: Vec<Option<L>>,
@@ -43,16 +49,6 @@ impl<S, L> Batch<S, L> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
-    }
-}
-
-impl<S: AsMut<[usize]>, L> Batch<S, L> {
-    /// Adds the items of another batch.
-    fn extend(&mut self, other: Self) {
-        self.values.extend_from_slice(&other.values);
-        self.labels.extend(other.labels);
-        self.indices.extend(other.indices);
-        self.shape.as_mut()[0] = self.indices.len();
     }
 }
 
@@ -89,18 +85,32 @@ impl<B: Batcher> Epoch<B> {
     fn unit(&self, unit: usize) -> Result<BatchOf<B>, Error> {
         let (source, batcher, (_, size)) =
             (self.loader.source(), self.loader.batcher(), self.units());
-        let &LoaderConfig { seed, augment, .. } = self.loader.config();
-        let visit = Visit { seed, epoch: self.epoch, augment };
+        let &LoaderConfig { augment, views, .. } = self.loader.config();
+        let visits: Vec<Visit> = (0..views as u64)
+            .map(|view| Visit { seed: self.seed(view), epoch: self.epoch, augment })
+            .collect();
         let start = unit * size;
         let indices = self.order[start..self.order.len().min(start + size)].to_vec();
         let mut shape = batcher.shape(source, indices[0])?;
         let size: usize = shape.as_ref().iter().product();
-        shape.as_mut()[0] = indices.len();
-        let mut values = vec![0.0; indices.len() * size];
-        let items = indices.iter().zip(values.chunks_exact_mut(size));
-        let make = |(&index, out)| batcher.make(source, index, visit, out);
-        let labels = items.map(make).collect::<Result<_, _>>()?;
+        shape.as_mut()[0] = views * indices.len();
+        let mut values = vec![0.0; views * indices.len() * size];
+        let rows =
+            visits.iter().flat_map(|visit| indices.iter().map(move |&index| (index, *visit)));
+        let mut labels = Vec::with_capacity(views * indices.len());
+        for ((index, visit), out) in rows.zip(values.chunks_exact_mut(size)) {
+            labels.push(batcher.make(source, index, visit, out)?);
+        }
+        labels.truncate(indices.len());
         Ok(Batch { values, shape, labels, indices })
+    }
+
+    /// The seed of a view: the loader's of the first.
+    fn seed(&self, view: u64) -> u64 {
+        let seed = self.loader.config().seed;
+        // No epoch has this number, so no item's draws are among these.
+        let mut others = stream(seed, Purpose::Augmentation, [u64::MAX, view, 0, 0]);
+        if view == 0 { seed } else { others.random() }
     }
 }
 
@@ -182,11 +192,21 @@ impl<B: Batcher> Batches<B> {
 
     /// The next `count` units as one batch.
     fn join(&mut self, count: usize) -> Result<BatchOf<B>, Error> {
+        let views = self.epoch.loader.config().views;
         let mut batch = self.unit()?;
-        batch.values.reserve((count - 1) * batch.values.len());
-        for _ in 1..count {
+        if count == 1 {
+            return Ok(batch);
+        }
+        // Of several units: single items, each with all of its views.
+        let size = batch.values.len() / views;
+        batch.shape.as_mut()[0] = views * count;
+        let first = std::mem::replace(&mut batch.values, vec![0.0; views * count * size]);
+        place(&first, (0, count), size, &mut batch.values);
+        for item in 1..count {
             let unit = self.unit()?;
-            batch.extend(unit);
+            place(&unit.values, (item, count), size, &mut batch.values);
+            batch.labels.extend(unit.labels);
+            batch.indices.extend(unit.indices);
         }
         Ok(batch)
     }
@@ -217,6 +237,13 @@ impl<B: Batcher> Iterator for Batches<B> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = if self.failed { 0 } else { self.end - self.next };
         (0, Some(left.div_ceil(self.epoch.units().0)))
+    }
+}
+
+/// Copies all views of one item of `count`, each `size` values, to their places in a batch.
+fn place(views: &[f32], (item, count): (usize, usize), size: usize, values: &mut [f32]) {
+    for (view, row) in views.chunks_exact(size).enumerate() {
+        values[(view * count + item) * size..][..size].copy_from_slice(row);
     }
 }
 

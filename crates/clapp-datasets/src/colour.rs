@@ -39,6 +39,11 @@ impl Colour {
     /// Colour with the constants of STL-10's training and unlabelled images.
     pub const STL10_RGB: Self =
         Self::Rgb { mean: [0.4313, 0.4156, 0.3663], std: [0.2683, 0.2610, 0.2687] };
+    /// Colour with the constants of CIFAR-10's training images, given in gray levels of 255.
+    pub const CIFAR10_RGB: Self = Self::Rgb {
+        mean: [125.3 / 255.0, 123.0 / 255.0, 113.9 / 255.0],
+        std: [63.0 / 255.0, 62.1 / 255.0, 66.7 / 255.0],
+    };
 
     /// Planes of the output.
     #[must_use]

@@ -8,6 +8,7 @@
 //! | [LibriSpeech](sound) | 28 539 utterances, 100 h | 16 kHz | your labels | 6.4 GB | CC BY 4.0; [page](https://www.openslr.org/12) |
 //! | [UCF-101, HMDB-51, any tree of videos](video) | 13 320 and 6 766 clips | 320×240 | 101, 51 | 7 and 2 GB | see [`video`] |
 //! | [scenes](synthetic), [talkers](sound::synthetic), [moving scenes](video::moving) | embedded, as many as wanted | | 10, 17, 10 | – | of this crate |
+//! | [random hierarchies](hierarchy) | embedded, as many as wanted | 3×32×32 | 8 | – | of this crate |
 //! | [`InMemory`] | yours | any | any | – | yours |
 //!
 //! No tensor library is involved: a [`Batch`] holds plain `f32` values and a shape. Every random
@@ -67,12 +68,16 @@
 mod archive;
 mod batcher;
 mod batches;
+mod blur;
+mod change;
 pub mod cifar;
 mod colour;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
 mod files;
+pub mod hierarchy;
+mod hue;
 mod image;
 mod loader;
 mod loader_config;
@@ -89,9 +94,12 @@ pub mod synthetic;
 #[cfg(feature = "download")]
 mod unpack;
 pub mod video;
+mod views;
 
 pub use batcher::{Batcher, Visit};
 pub use batches::{Batch, BatchOf, Batches};
+pub use blur::blur;
+pub use change::Change;
 pub use cifar::Cifar;
 pub use colour::Colour;
 pub use error::{Error, Mismatch};
@@ -106,3 +114,4 @@ pub use skipped::{OnBad, Skipped};
 pub use source::{Info, Item, Part, Source};
 pub use split::Subset;
 pub use stl10::Stl10;
+pub use views::{Blur, Views};

@@ -69,8 +69,10 @@ impl<B: Batcher> Loader<B> {
         batcher: B,
         config: LoaderConfig,
     ) -> Result<Self, Error> {
-        if config.batch_size == 0 {
-            return Err(Error::setting("batch_size", "at least 1", 0));
+        for (setting, got) in [("batch_size", config.batch_size), ("views", config.views)] {
+            if got == 0 {
+                return Err(Error::setting(setting, "at least 1", got));
+            }
         }
         let mut skipped = Skipped::default();
         let mut kept = Vec::with_capacity(source.len());

@@ -31,6 +31,7 @@ pub enum LastBatch {
 /// | `order` | shuffled | shuffled | shuffled | sequential | order of an epoch | |
 /// | `last_batch` | keep | drop | drop | keep | an incomplete last batch | |
 /// | `augment` | training | training | training | evaluation | random or fixed views; clips have steps for it | |
+/// | `views` | 1 | 1 | 1 | 1 | views of every item: first all first ones, then all second ones | ≥ 1 |
 /// | `on_bad` | refuse | refuse | skip | refuse | items that are too short | |
 /// | `workers` | 2 | 2 | 2 | 2 | threads; 0 makes batches in `next` | |
 /// | `prefetch` | 2 | 2 | 4 | 2 | finished batches (of clips: finished clips) that wait, per worker | |
@@ -51,6 +52,10 @@ pub struct LoaderConfig {
     pub last_batch: LastBatch,
     /// Random or fixed views.
     pub augment: Augment,
+    /// Views of every item in a batch of `views · batch_size` rows: row v·n + i is view v of item i of n.
+    /// The draws of view v > 0 are those of another seed, so that views never share one.
+    #[serde(default = "one")]
+    pub views: usize,
     /// What becomes of items that cannot be used.
     #[serde(default)]
     pub on_bad: OnBad,
@@ -58,6 +63,10 @@ pub struct LoaderConfig {
     pub workers: usize,
     /// Finished batches that may wait, per worker.
     pub prefetch: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl LoaderConfig {
@@ -70,6 +79,7 @@ impl LoaderConfig {
             order: Order::Shuffled,
             last_batch: LastBatch::Keep,
             augment: Augment::Training,
+            views: 1,
             on_bad: OnBad::Refuse,
             workers: 2,
             prefetch: 2,

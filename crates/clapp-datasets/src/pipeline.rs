@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::colour::{Colour, luma, normalise};
 use crate::scale::Scale;
 use crate::source::Source;
-use crate::{Batcher, Error, Image, ImageInfo, Visit};
+use crate::{Batcher, Error, Image, ImageInfo, Views, Visit};
 
 /// Whether images may be mirrored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum Flip {
 /// Whether an image is seen at random or always in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Augment {
-    /// Random crop, and random flip if the pipeline has one.
+    /// Random crop, and random flip if the pipeline has one; or random [`Views`].
     Training,
     /// Centre crop (offset rounded down), never mirrored.
     Evaluation,
@@ -44,6 +44,8 @@ pub struct View {
 /// ```text
 /// u8 [colour, height, width] → scale → crop → flip → colour → v/255 → (v − mean)/std → f32 [planes, crop, crop]
 /// ```
+/// With [`Views`], training has their changes instead of crop and flip. How many views a batch has of an
+/// image is [`LoaderConfig::views`](crate::LoaderConfig::views).
 ///
 /// # Paper
 /// [`stl10`](Self::stl10) is the input of Illing et al. 2021: crop of 64×64, flip, gray. Luma is
@@ -72,20 +74,38 @@ pub struct ImagePipeline {
     /// Shrinks or enlarges the whole image first.
     #[serde(default)]
     pub scale: Scale,
-    /// Side of the square that is cut out, in pixels of the scaled image.
+    /// Side of the square that is cut out, in pixels of the scaled image; of random views, the side that
+    /// cuts of any size are brought to.
     pub crop: usize,
     /// Random mirroring.
     #[serde(default)]
     pub flip: Flip,
     /// Colour planes and normalisation.
     pub colour: Colour,
+    /// Random views in place of crop and flip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub views: Option<Views>,
 }
 
 impl ImagePipeline {
     /// STL-10 as in the paper: 64×64, gray.
     #[must_use]
     pub fn stl10() -> Self {
-        Self { scale: Scale::Keep, crop: 64, flip: Flip::EvenChance, colour: Colour::STL10_GRAY }
+        let (scale, flip, colour) = (Scale::Keep, Flip::EvenChance, Colour::STL10_GRAY);
+        Self { scale, crop: 64, flip, colour, views: None }
+    }
+
+    /// STL-10 as SimCLR and CLAPP++ see it: 96×96, in colour, see [`Views::simclr_stl10`].
+    #[must_use]
+    pub fn simclr_stl10() -> Self {
+        Self { crop: 96, views: Some(Views::simclr_stl10()), ..Self::stl10_rgb() }
+    }
+
+    /// CIFAR-10 as SimCLR and CLAPP++ see it: 32×32, in colour, see [`Views::simclr_cifar10`].
+    #[must_use]
+    pub fn simclr_cifar10() -> Self {
+        let views = Some(Views::simclr_cifar10());
+        Self { crop: 32, colour: Colour::CIFAR10_RGB, views, ..Self::stl10() }
     }
 
     /// STL-10 in colour: 64×64, which the paper does not use.
@@ -114,18 +134,20 @@ impl ImagePipeline {
         let std = std / 0.959_303_14;
         let mean = mean - 0.069_125_13 * std;
         let colour = Colour::Gray { mean: mean as f32, std: std as f32 };
-        Self { scale: Scale::Keep, crop: 32, flip: Flip::Never, colour }
+        Self { scale: Scale::Keep, crop: 32, flip: Flip::Never, colour, views: None }
     }
 
     /// Checks the settings against images of size `dims` = `[colour, height, width]`.
     ///
     /// # Errors
     /// [`Error::Config`] if a factor is 0 or does not divide the sides, a deviation is not positive or a
-    /// mean not finite, the crop is 0 or larger than the scaled image, or the images have other planes
-    /// than the colours need.
+    /// mean not finite, the crop is 0 or larger than the scaled image, the images have other planes
+    /// than the colours need, or [`Views::validate`] refuses.
     pub fn validate(&self, dims: [usize; 3]) -> Result<(), Error> {
-        let [_, height, width] = self.scale.output(dims)?;
-        if self.crop == 0 || self.crop > height.min(width) {
+        let scaled @ [_, height, width] = self.scale.output(dims)?;
+        if let Some(views) = &self.views {
+            views.validate(scaled, self.crop)?;
+        } else if self.crop == 0 || self.crop > height.min(width) {
             return Err(Error::crop(self.crop, [height, width]));
         }
         self.colour.validate(dims[0])
@@ -236,8 +258,12 @@ impl Batcher for ImagePipeline {
         let info @ ImageInfo { dims, label } = source.info(index);
         let mut image = vec![0; info.bytes()];
         source.read(index, &mut image)?;
-        let view = self.view(dims, augment, seed, epoch, index as u64);
-        self.apply(&image, dims, view, out);
+        let sample = index as u64;
+        if self.views.is_some() {
+            self.change(&image, dims, &self.changes(dims, augment, seed, epoch, sample), out);
+        } else {
+            self.apply(&image, dims, self.view(dims, augment, seed, epoch, sample), out);
+        }
         Ok(label)
     }
 }
@@ -249,7 +275,7 @@ mod tests {
     const PLAIN: Colour = Colour::Gray { mean: 0.0, std: 1.0 };
 
     fn plain(crop: usize) -> ImagePipeline {
-        ImagePipeline { scale: Scale::Keep, crop, flip: Flip::EvenChance, colour: PLAIN }
+        ImagePipeline { crop, colour: PLAIN, ..ImagePipeline::stl10() }
     }
 
     fn bytes(pixels: &[f32]) -> Vec<u8> {
