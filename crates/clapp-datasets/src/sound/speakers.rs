@@ -1,7 +1,5 @@
 //! Speakers as classes.
 
-use std::collections::HashMap;
-
 use super::speech::Recording;
 use crate::source::Source;
 
@@ -24,7 +22,6 @@ use crate::source::Source;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Speakers {
     names: Vec<String>,
-    numbers: HashMap<String, usize>,
 }
 
 impl Speakers {
@@ -34,8 +31,7 @@ impl Speakers {
         let mut speakers = Self::default();
         for index in 0..source.len() {
             let Some(speaker) = &source.info(index).speaker else { continue };
-            if !speakers.numbers.contains_key(speaker) {
-                speakers.numbers.insert(speaker.clone(), speakers.names.len());
+            if !speakers.names.contains(speaker) {
                 speakers.names.push(speaker.clone());
             }
         }
@@ -49,7 +45,8 @@ impl Speakers {
     /// `index` is not below the source's length.
     #[must_use]
     pub fn number(&self, source: &dyn Source<Item = Recording>, index: usize) -> Option<usize> {
-        self.numbers.get(source.info(index).speaker.as_ref()?).copied()
+        let speaker = source.info(index).speaker.as_ref()?;
+        self.names.iter().position(|name| name == speaker)
     }
 
     /// The names, indexed by number.

@@ -148,10 +148,10 @@ fn a_prepared_tree_is_loaded_from_end_to_end() {
 fn moving_scenes_are_loaded_with_their_classes() {
     let scenes = moving::MovingScenes::new(2, moving::Part::Train, 30);
     let config = LoaderConfig { batch_size: 10, order: Order::Sequential, ..Clips::config(2) };
-    let views = (moving::sampling(), moving::plain_pipeline());
-    let loader = Loader::new(scenes, views, config).unwrap();
+    let pipeline = ClipPipeline::new(vec![Step::CentreCrop { side: 56 }]);
+    let loader = Loader::new(scenes, (sampling(), pipeline), config).unwrap();
     for batch in epoch(&loader, 0) {
         assert!(batch.labels.iter().copied().eq((0..10).map(Some)));
-        assert_eq!(batch.shape, [10, 3, 16, 56, 56]);
+        assert_eq!(batch.shape, [10, 3, 3, 56, 56]);
     }
 }
