@@ -110,7 +110,7 @@ fn a_missing_batch_is_named() {
     fs::remove_file(root.path().join("data_batch_4.bin")).unwrap();
     let folder = root.path().display().to_string();
     let start = "cifar10: expected file data_batch_4.bin, got no such file in ";
-    assert_says(open(&root).unwrap_err(), start, &folder);
+    assert_says(&open(&root).unwrap_err(), start, &folder);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn damaged_batches_are_refused() {
     ] {
         let root = cifar10();
         fs::write(root.path().join(file), bytes).unwrap();
-        assert_says(open(&root).unwrap_err(), start, place);
+        assert_says(&open(&root).unwrap_err(), start, place);
     }
 }
 
@@ -140,7 +140,7 @@ fn official_sizes_refuse_another_number_of_images() {
     let root = cifar10();
     let error = Cifar::open(root.path(), Kind::Cifar10, Split::Train, Sizes::Official);
     assert_says(
-        error.unwrap_err(),
+        &error.unwrap_err(),
         "cifar10 images: expected 30730000 bytes, got 3073 in ",
         "data_batch_1.bin; is the download complete?",
     );
@@ -151,5 +151,5 @@ fn the_label_that_is_not_used_is_checked_too() {
     let root = cifar100(&[[20, 0]]);
     let error = Cifar::open(root.path(), Kind::Cifar100Fine, Split::Test, Sizes::Any);
     let start = "cifar100-fine labels: expected a label in 0..=19, got 20 at image 0 in ";
-    assert_says(error.unwrap_err(), start, "test.bin");
+    assert_says(&error.unwrap_err(), start, "test.bin");
 }

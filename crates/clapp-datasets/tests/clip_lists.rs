@@ -110,7 +110,7 @@ fn damaged_lines_are_errors_with_their_number() {
     let error = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Skip).unwrap_err();
     let start = "split list: expected `id Class`, ids from 1 in order, got \"3 HandstandPushups\" at \
                  line 2 in ";
-    assert_says(error, start, "classInd.txt");
+    assert_says(&error, start, "classInd.txt");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn lists_that_are_of_no_use_say_why() {
         ),
         (ucf(1, Part::Train), none),
     ] {
-        assert_says(list.unwrap_err(), start, " in ");
+        assert_says(&list.unwrap_err(), start, " in ");
     }
 }
 

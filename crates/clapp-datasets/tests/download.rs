@@ -200,7 +200,7 @@ fn a_wrong_checksum_removes_the_download() {
     let (url, _) = serve(content, Manner::Ranges);
     let error = download(&Archive { url, ..genuine.clone() }, root.path(), &mut quiet).unwrap_err();
     assert_says(
-        &error,
+        &&error,
         &format!("checksum: expected md5 {}, got ", genuine.md5),
         "set.tar.gz.part; it was removed",
     );
@@ -260,7 +260,7 @@ fn what_a_server_gets_wrong_is_reported() {
         ),
     ] {
         let root = tempfile::tempdir().unwrap();
-        assert_says(fetch(&archive, root.path(), &mut quiet).unwrap_err(), start, place);
+        assert_says(&fetch(&archive, root.path(), &mut quiet).unwrap_err(), start, place);
     }
 }
 
@@ -268,7 +268,7 @@ fn what_a_server_gets_wrong_is_reported() {
 fn assert_leaves_nothing(archive: &Archive, start: &str, place: &str) {
     let outer = tempfile::tempdir().unwrap();
     let root = outer.path().join("root");
-    assert_says(download(archive, &root, &mut quiet).unwrap_err(), start, place);
+    assert_says(&download(archive, &root, &mut quiet).unwrap_err(), start, place);
     assert_eq!(names(outer.path()), ["root"]);
     assert_eq!(names(&root), ["set.tar.gz"]);
 }

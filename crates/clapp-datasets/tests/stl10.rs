@@ -124,7 +124,7 @@ fn folds_are_optional() {
 #[test]
 fn a_missing_folder_names_all_places_searched() {
     assert_says(
-        Stl10::open("/no/where", Split::Test, Sizes::Official).unwrap_err(),
+        &Stl10::open("/no/where", Split::Test, Sizes::Official).unwrap_err(),
         "stl10: expected file test_X.bin, got no such file in /no/where",
         "/no/where/stl10_binary, /no/where/stl10_binary/stl10_binary; download",
     );
@@ -136,7 +136,7 @@ fn missing_labels_are_named() {
     fs::remove_file(root.path().join("train_y.bin")).unwrap();
     let folder = root.path().display().to_string();
     let start = "stl10: expected file train_y.bin, got no such file in ";
-    assert_says(open(&root).unwrap_err(), start, &folder);
+    assert_says(&open(&root).unwrap_err(), start, &folder);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn damaged_files_are_refused() {
     ] {
         let root = train();
         fs::write(root.path().join(file), bytes).unwrap();
-        assert_says(open(&root).unwrap_err(), start, place);
+        assert_says(&open(&root).unwrap_err(), start, place);
     }
 }
 
@@ -192,12 +192,12 @@ fn official_sizes_refuse_other_numbers_of_images() {
     file.set_len(221_184_001).unwrap(); // sparse: takes no space
     let error = |split| Stl10::open(root.path(), split, Sizes::Official).unwrap_err();
     assert_says(
-        error(Split::Train),
+        &error(Split::Train),
         "stl10 train images: expected 138240000 bytes, got 82944 in ",
         "train_X.bin; is the download complete?",
     );
     assert_says(
-        error(Split::Test),
+        &error(Split::Test),
         "stl10 test images: expected 221184000 bytes, got 221184001 in ",
         "test_X.bin; is this the right file?",
     );

@@ -14,7 +14,7 @@ use std::fmt::Display;
 /// clapp_testing::assert_says(text, "crop: expected at least 1", "the configuration");
 /// ```
 #[track_caller]
-pub fn assert_says(error: impl Display, what: &str, place: &str) {
+pub fn assert_says(error: &(impl Display + ?Sized), what: &str, place: &str) {
     let text = error.to_string();
     assert!(text.starts_with(what), "expected an error about {what}, got: {text}");
     for part in ["expected ", ", got ", "; ", place] {

@@ -107,16 +107,16 @@ fn a_filter_that_leaves_nothing_says_so() {
     let config = LoaderConfig { batch_size: 19, ..Clips::config(0) };
     let error = refused(sampling(), Clips::batcher().1, config);
     assert!(matches!(error, Error::TooFew(_)), "{error}");
-    assert_says(error, "clip loader: expected at least 19 clips, got 18 in steps", "steps");
+    assert_says(&error, "clip loader: expected at least 19 clips, got 18 in steps", "steps");
 }
 
 #[test]
 fn settings_without_meaning_are_refused() {
     let never = Sampling { downsample: 0, ..sampling() };
     let error = refused(never, Clips::batcher().1, Clips::config(0));
-    assert_says(error, "downsample: expected at least 1", "the configuration");
+    assert_says(&error, "downsample: expected at least 1", "the configuration");
     let error = refused(sampling(), ClipPipeline::self_supervised(), Clips::config(0));
-    assert_says(error, "crop: expected 1..=4 pixels, got 224", "an image of 4×6");
+    assert_says(&error, "crop: expected 1..=4 pixels, got 224", "an image of 4×6");
 }
 
 #[test]

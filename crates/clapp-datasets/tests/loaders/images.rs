@@ -56,11 +56,11 @@ fn a_source_without_a_batch_is_refused() {
     assert_eq!(error.to_string(), text);
     let config = LoaderConfig { batch_size: 24, last_batch: LastBatch::Drop, ..Images::config(0) };
     let error = Loader::new(Images::source(), Images::batcher(), config).unwrap_err();
-    assert_says(error, "loader: expected at least 24 images, got 23 in images", "images");
+    assert_says(&error, "loader: expected at least 24 images, got 23 in images", "images");
 }
 
 #[test]
 fn a_crop_larger_than_the_images_is_refused() {
     let large = Loader::new(Images::source(), ImagePipeline::stl10(), Images::config(0));
-    assert_says(large.unwrap_err(), "crop: expected 1..=8 pixels, got 64 in", "an image of 8×8");
+    assert_says(&large.unwrap_err(), "crop: expected 1..=8 pixels, got 64 in", "an image of 8×8");
 }
