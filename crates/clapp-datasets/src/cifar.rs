@@ -47,18 +47,32 @@ struct Layout {
     label: usize,
     names_file: &'static str,
     names: &'static [&'static str],
+    /// The files of the training part and the images that each officially holds; those of the test part
+    /// hold 10 000.
+    train: (&'static [&'static str], usize),
+    test: &'static str,
 }
+
+const CIFAR_100: Layout = Layout {
+    name: "cifar100-fine",
+    folder: "cifar-100-binary",
+    label_bytes: &[20, 100],
+    label: 1,
+    names_file: "fine_label_names.txt",
+    names: &names::CIFAR_100_FINE,
+    train: (&["train.bin"], 50_000),
+    test: "test.bin",
+};
+const CIFAR_10_TRAIN: [&str; 5] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+];
 
 impl Kind {
     fn layout(self) -> Layout {
-        let cifar100 = |name, label, names_file, names| Layout {
-            name,
-            folder: "cifar-100-binary",
-            label_bytes: &[20, 100],
-            label,
-            names_file,
-            names,
-        };
         match self {
             Self::Cifar10 => Layout {
                 name: "cifar10",
@@ -67,35 +81,17 @@ impl Kind {
                 label: 0,
                 names_file: "batches.meta.txt",
                 names: &names::CIFAR_10,
+                train: (&CIFAR_10_TRAIN, 10_000),
+                test: "test_batch.bin",
             },
-            Self::Cifar100Coarse => cifar100(
-                "cifar100-coarse",
-                0,
-                "coarse_label_names.txt",
-                &names::CIFAR_100_COARSE[..],
-            ),
-            Self::Cifar100Fine => {
-                cifar100("cifar100-fine", 1, "fine_label_names.txt", &names::CIFAR_100_FINE[..])
-            }
-        }
-    }
-
-    /// The files of a split and the images that each officially holds.
-    fn files(self, split: Split) -> (&'static [&'static str], usize) {
-        match (self, split) {
-            (Self::Cifar10, Split::Train) => (
-                &[
-                    "data_batch_1.bin",
-                    "data_batch_2.bin",
-                    "data_batch_3.bin",
-                    "data_batch_4.bin",
-                    "data_batch_5.bin",
-                ],
-                10_000,
-            ),
-            (Self::Cifar10, Split::Test) => (&["test_batch.bin"], 10_000),
-            (Self::Cifar100Fine | Self::Cifar100Coarse, Split::Train) => (&["train.bin"], 50_000),
-            (Self::Cifar100Fine | Self::Cifar100Coarse, Split::Test) => (&["test.bin"], 10_000),
+            Self::Cifar100Fine => CIFAR_100,
+            Self::Cifar100Coarse => Layout {
+                name: "cifar100-coarse",
+                label: 0,
+                names_file: "coarse_label_names.txt",
+                names: &names::CIFAR_100_COARSE,
+                ..CIFAR_100
+            },
         }
     }
 }
@@ -144,7 +140,10 @@ impl Cifar {
         sizes: Sizes,
     ) -> Result<Self, Error> {
         let layout = kind.layout();
-        let (file_names, official) = kind.files(split);
+        let (stem, file_names, official) = match split {
+            Split::Train => ("train", layout.train.0, layout.train.1),
+            Split::Test => ("test", std::slice::from_ref(&layout.test), 10_000),
+        };
         let folder = locate(layout.name, root.as_ref(), &["", layout.folder], file_names[0])?;
         let label_bytes = layout.label_bytes.len();
         let (mut files, mut labels) = (Vec::new(), Vec::new());
@@ -157,10 +156,6 @@ impl Cifar {
             labels.extend(read_labels(&file, len, &layout)?);
             files.push((first, file));
         }
-        let stem = match split {
-            Split::Train => "train",
-            Split::Test => "test",
-        };
         let class_names = class_names(&folder.join(layout.names_file), layout.names)?;
         let name = format!("{}/{stem}", layout.name);
         Ok(Self { name, files, label_bytes, labels, class_names })

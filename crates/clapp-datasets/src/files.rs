@@ -109,13 +109,55 @@ pub(crate) fn locate(
     }
 }
 
+/// What a folder holds, by name; hidden entries are passed over.
+pub(crate) fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut paths = read().map_err(|source| Error::io("list", folder, source))?;
+    paths.retain(|path| !name_of(path).starts_with('.'));
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files at any depth of a folder that are wanted, in the order of their names; hidden ones and those
+/// in hidden folders are passed over.
+pub(crate) fn below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for path in children(folder)? {
+        if path.is_dir() {
+            found.extend(below(&path, wanted)?);
+        } else if wanted(&path) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// The last name of a path.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The text of a file; bytes that are none are replaced.
+pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
+    let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// The text of an optional file.
 pub(crate) fn optional_text(path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::io("read", path, source)),
+    match read_text(path) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        text => text.map(Some),
     }
+}
+
+/// Lines that hold something, with their numbers from 1 and without blanks around; LF and CRLF, with or
+/// without a byte order mark.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    (1..).zip(lines).filter(|(_, line)| !line.is_empty())
 }
 
 /// One class name a line, from `path` if it exists, else `default`.
@@ -123,8 +165,7 @@ pub(crate) fn class_names(path: &Path, default: &[&str]) -> Result<Vec<String>, 
     let Some(text) = optional_text(path)? else {
         return Ok(default.iter().map(ToString::to_string).collect());
     };
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let names: Vec<String> = lines.map(str::to_owned).collect();
+    let names: Vec<String> = lines(&text).map(|(_, name)| name.to_owned()).collect();
     if names.len() != default.len() {
         return Err(Error::count("class names", default.len(), names.len(), path.display()));
     }

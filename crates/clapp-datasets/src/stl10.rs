@@ -11,7 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::files::{RecordFile, class_names, locate, optional_text};
+use crate::files::{RecordFile, class_names, lines, locate, optional_text};
 use crate::source::{Item, Source, check_labels};
 use crate::{Error, Image, ImageInfo, Sizes};
 
@@ -197,19 +197,19 @@ fn read_folds(
     let Some(text) = optional_text(&path)? else { return Ok(None) };
     let place = path.display().to_string();
     let mut folds = Vec::new();
-    for (line, words) in text.lines().enumerate().filter(|(_, words)| !words.trim().is_empty()) {
+    for (line, words) in lines(&text) {
         let index = |word: &str| match word.parse() {
             Ok(index) if index < images => Ok(index),
             _ => Err(Error::damaged(
                 "fold indices",
                 format!("an index below {images}"),
-                format!("{word:?} at line {}", line + 1),
+                format!("{word:?} at line {line}"),
                 &place,
                 "restore the file or remove it (it is optional)",
             )),
         };
         let fold: Vec<usize> = words.split_whitespace().map(index).collect::<Result<_, _>>()?;
-        official(format!("indices of fold {}", line + 1), 1_000, fold.len(), sizes, &place)?;
+        official(format!("indices of fold {line}"), 1_000, fold.len(), sizes, &place)?;
         folds.push(fold);
     }
     official("folds".to_owned(), 10, folds.len(), sizes, &place)?;

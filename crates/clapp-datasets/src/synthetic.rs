@@ -54,7 +54,7 @@ pub const CLASSES: usize = 10;
 const CANVAS: usize = SIDE + 2 * MARGIN;
 const STAMP: usize = 2 * REACH + 1;
 
-/// Which images of the embedded set: parts never share a draw.
+/// Which part of an embedded set of images, speech or videos: parts never share a draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Part {
@@ -64,6 +64,16 @@ pub enum Part {
     Train = 1,
     /// For testing them.
     Test = 2,
+}
+
+impl Part {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unlabelled => "unlabelled",
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// Generates the first `count` scenes of a part, classes in turn.

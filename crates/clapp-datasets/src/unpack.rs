@@ -9,6 +9,7 @@ use tar::EntryType;
 
 use crate::Error;
 use crate::archive::{Archive, Contents};
+use crate::files::below;
 
 /// Unpacks `file` into `root/<folder>`, which is returned. Files that exist are left alone.
 ///
@@ -68,28 +69,17 @@ pub(crate) fn missing(archive: &Archive, folder: &Path) -> Option<String> {
     }
 }
 
-/// The files of an archive that lie in `folder`, as paths below it.
+/// The files of an archive that lie in `folder`, as paths below it; none if it cannot be read.
 fn contained(archive: &Archive, folder: &Path) -> Vec<PathBuf> {
     match &archive.contents {
         Contents::Files(names) => names.iter().map(PathBuf::from).collect(),
         Contents::Tree { ending, .. } => {
-            let mut found = Vec::new();
-            below(folder, Path::new(""), ending, &mut found);
+            let wanted = |path: &Path| path.to_string_lossy().ends_with(ending.as_str());
+            let found = below(folder, &wanted).unwrap_or_default();
             found
-        }
-    }
-}
-
-/// Collects the files below `root/path` whose names end with `ending`; a folder that cannot be read
-/// holds none.
-fn below(root: &Path, path: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(root.join(path)) else { return };
-    for entry in entries.flatten() {
-        let (path, kind) = (path.join(entry.file_name()), entry.file_type());
-        if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
-            below(root, &path, ending, found);
-        } else if path.to_string_lossy().ends_with(ending) {
-            found.push(path);
+                .iter()
+                .filter_map(|path| Some(path.strip_prefix(folder).ok()?.to_owned()))
+                .collect()
         }
     }
 }

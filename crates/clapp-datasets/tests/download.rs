@@ -7,12 +7,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use clapp_datasets::Error;
 use clapp_datasets::download::{Archive, Contents, Progress, download, fetch};
 use clapp_random::{Purpose, stream};
+use clapp_testing::{assert_says, names};
 use md5::{Digest, Md5};
 use rand::RngExt;
 use tar::{Builder, EntryType, Header};
@@ -127,21 +126,11 @@ fn archive(url: String, content: &[u8]) -> Archive {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 fn quiet(_: Progress) {}
 
-#[track_caller]
-fn assert_text(error: &Error, start: &str, place: &str) {
-    let text = error.to_string();
-    assert!(text.starts_with(start), "{text}");
-    assert!(text.contains(place), "{text}");
+/// `content` on a server, described as the genuine archive.
+fn served(content: &[u8], manner: Manner) -> Archive {
+    archive(serve(content.to_vec(), manner).0, content)
 }
 
 #[test]
@@ -166,9 +155,9 @@ fn an_archive_is_fetched_checked_and_unpacked() {
 #[test]
 fn an_interrupted_download_is_continued() {
     let root = tempfile::tempdir().unwrap();
-    let (url, _) = serve(good(), Manner::CutAt(100_000));
-    let error = fetch(&archive(url, &good()), root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "download: expected an answer, got ", "a partial download is resumed");
+    let cut = served(&good(), Manner::CutAt(100_000));
+    let error = fetch(&cut, root.path(), &mut quiet).unwrap_err();
+    assert_says(&error, "download: expected an answer, got ", "a partial download is resumed");
     let part = root.path().join("set.tar.gz.part");
     assert_eq!(fs::read(&part).unwrap(), good()[..100_000]);
 
@@ -188,8 +177,7 @@ fn a_server_without_ranges_sends_everything_again() {
     for manner in [Manner::NoRanges, Manner::WrongRange] {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("set.tar.gz.part"), [1; 500]).unwrap();
-        let (url, _) = serve(good(), manner);
-        let whole = fetch(&archive(url, &good()), root.path(), &mut quiet).unwrap();
+        let whole = fetch(&served(&good(), manner), root.path(), &mut quiet).unwrap();
         assert_eq!(fs::read(whole).unwrap(), good());
     }
 }
@@ -211,8 +199,8 @@ fn a_wrong_checksum_removes_the_download() {
     content[70_000] ^= 1;
     let (url, _) = serve(content, Manner::Ranges);
     let error = download(&Archive { url, ..genuine.clone() }, root.path(), &mut quiet).unwrap_err();
-    assert_text(
-        &error,
+    assert_says(
+        &&error,
         &format!("checksum: expected md5 {}, got ", genuine.md5),
         "set.tar.gz.part; it was removed",
     );
@@ -226,8 +214,8 @@ fn an_existing_archive_is_never_overwritten() {
     fs::write(&whole, b"precious").unwrap();
     let (url, asked) = serve(good(), Manner::Ranges);
     let error = download(&archive(url, &good()), root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "archive: expected ", "got 8 in ");
-    assert_text(&error, "archive: ", "set.tar.gz; remove the file to download it again");
+    assert_says(&error, "archive: expected ", "got 8 in ");
+    assert_says(&error, "archive: ", "set.tar.gz; remove the file to download it again");
     assert_eq!(fs::read(whole).unwrap(), b"precious");
     assert!(asked.lock().unwrap().is_empty());
 }
@@ -237,45 +225,52 @@ fn an_existing_file_is_never_overwritten() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("set")).unwrap();
     fs::write(root.path().join("set/names.txt"), b"dog\n").unwrap();
-    let (url, _) = serve(good(), Manner::Ranges);
-    let folder = download(&archive(url, &good()), root.path(), &mut quiet).unwrap();
+    let archive = served(&good(), Manner::Ranges);
+    let folder = download(&archive, root.path(), &mut quiet).unwrap();
     assert_eq!(fs::read(folder.join("names.txt")).unwrap(), b"dog\n");
     assert_eq!(names(&folder), ["images.bin", "names.txt"]);
 }
 
 #[test]
-fn a_longer_file_than_announced_is_given_up() {
-    let root = tempfile::tempdir().unwrap();
-    let (url, _) = serve(good(), Manner::Ranges);
-    let short = Archive { bytes: 1_000, ..archive(url, &good()) };
-    let error = fetch(&short, root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "archive: expected 1000 bytes, got ", "set.tar.gz.part; ");
-}
-
-#[test]
-fn a_shorter_file_than_announced_is_given_up() {
-    let root = tempfile::tempdir().unwrap();
-    let (url, _) = serve(good(), Manner::Ranges);
-    let long = Archive { bytes: 1_000_000, ..archive(url, &good()) };
-    let error = fetch(&long, root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "archive: expected 1000000 bytes, got ", "run again to continue");
-}
-
-#[test]
-fn a_refusal_of_the_server_is_reported() {
-    let root = tempfile::tempdir().unwrap();
-    let (url, _) = serve(good(), Manner::Status(404));
-    let error = fetch(&archive(url.clone(), &good()), root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "download: expected status 200 or 206, got 404 in ", &url);
-}
-
-#[test]
-fn a_server_that_is_not_there_is_reported() {
-    let root = tempfile::tempdir().unwrap();
+fn what_a_server_gets_wrong_is_reported() {
+    let genuine = served(&good(), Manner::Ranges);
+    let refusing = served(&good(), Manner::Status(404));
     let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let archive = archive(format!("http://{unused}/set.tar.gz"), &good());
-    let error = fetch(&archive, root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "download: expected an answer, got ", &archive.url);
+    let url = format!("http://{unused}/set.tar.gz");
+    for (archive, start, place) in [
+        (
+            Archive { bytes: 1_000, ..genuine.clone() },
+            "archive: expected 1000 bytes, got ",
+            "set.tar.gz.part; ",
+        ),
+        (
+            Archive { bytes: 1_000_000, ..genuine.clone() },
+            "archive: expected 1000000 bytes, got ",
+            "run again to continue",
+        ),
+        (
+            refusing.clone(),
+            "download: expected status 200 or 206, got 404 in ",
+            refusing.url.as_str(),
+        ),
+        (
+            Archive { url: url.clone(), ..genuine },
+            "download: expected an answer, got ",
+            url.as_str(),
+        ),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        assert_says(&fetch(&archive, root.path(), &mut quiet).unwrap_err(), start, place);
+    }
+}
+
+/// Nothing but the archive itself remains of it.
+fn assert_leaves_nothing(archive: &Archive, start: &str, place: &str) {
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().join("root");
+    assert_says(&download(archive, &root, &mut quiet).unwrap_err(), start, place);
+    assert_eq!(names(outer.path()), ["root"]);
+    assert_eq!(names(&root), ["set.tar.gz"]);
 }
 
 #[test]
@@ -291,38 +286,34 @@ fn an_archive_that_reaches_outside_its_folder_leaves_nothing() {
     for entry in evil {
         let path = entry.0.path().unwrap().display().to_string();
         let content = pack(&[file("set/images.bin", b"first"), entry]);
-        let outer = tempfile::tempdir().unwrap();
-        let root = outer.path().join("root");
-        let (url, _) = serve(content.clone(), Manner::Ranges);
-        let error = download(&archive(url, &content), &root, &mut quiet).unwrap_err();
-        assert_text(
-            &error,
-            &format!("unpack: expected plain files below set/, got {path:?} in "),
-            "set.tar.gz; do not trust this archive",
-        );
-        assert_eq!(names(outer.path()), ["root"]);
-        assert_eq!(names(&root), ["set.tar.gz"]);
+        let start = format!("unpack: expected plain files below set/, got {path:?} in ");
+        let place = "set.tar.gz; do not trust this archive";
+        assert_leaves_nothing(&served(&content, Manner::Ranges), &start, place);
     }
 }
 
 #[test]
-fn an_archive_without_an_expected_file_leaves_nothing() {
-    let root = tempfile::tempdir().unwrap();
-    let content = pack(&[file("set/names.txt", b"cat\n")]);
-    let (url, _) = serve(content.clone(), Manner::Ranges);
-    let error = download(&archive(url, &content), root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "set: expected file images.bin, got no such file in ", "set.tar.gz; ");
-    assert_eq!(names(root.path()), ["set.tar.gz"]);
-}
-
-#[test]
-fn a_damaged_archive_leaves_nothing() {
-    let root = tempfile::tempdir().unwrap();
-    let content = good()[..100_000].to_vec();
-    let (url, _) = serve(content.clone(), Manner::Ranges);
-    let error = download(&archive(url, &content), root.path(), &mut quiet).unwrap_err();
-    assert_text(&error, "unpack: expected success, got ", "set.tar.gz; check that");
-    assert_eq!(names(root.path()), ["set.tar.gz"]);
+fn an_incomplete_archive_leaves_nothing() {
+    let lacking = pack(&[file("set/names.txt", b"cat\n")]);
+    for (archive, start, place) in [
+        (
+            served(&lacking, Manner::Ranges),
+            "set: expected file images.bin, got no such file in ",
+            "set.tar.gz; ",
+        ),
+        (
+            served(&good()[..100_000], Manner::Ranges),
+            "unpack: expected success, got ",
+            "set.tar.gz; check that",
+        ),
+        (
+            tree_archive(&tree(), 3),
+            "speech/part: expected file .flac number 3 of 3, got no such file in ",
+            "set.tar.gz; ",
+        ),
+    ] {
+        assert_leaves_nothing(&archive, start, place);
+    }
 }
 
 /// A tree of two utterances, and files beside them.
@@ -337,9 +328,8 @@ fn tree() -> Vec<u8> {
 }
 
 fn tree_archive(content: &[u8], files: usize) -> Archive {
-    let (url, _) = serve(content.to_vec(), Manner::Ranges);
     let contents = Contents::Tree { ending: ".flac".into(), files };
-    Archive { folder: "speech/part".into(), contents, ..archive(url, content) }
+    Archive { folder: "speech/part".into(), contents, ..served(content, Manner::Ranges) }
 }
 
 #[test]
@@ -362,15 +352,6 @@ fn a_tree_is_unpacked_with_its_folders() {
     download(&archive, root.path(), &mut quiet).unwrap();
     assert_eq!(fs::read(folder.join("26/495/26-495-0000.flac")).unwrap(), b"two");
     assert_eq!(fs::read(folder.join("19/198/19-198-0000.flac")).unwrap(), b"mine");
-}
-
-#[test]
-fn a_tree_that_lacks_files_leaves_nothing() {
-    let root = tempfile::tempdir().unwrap();
-    let error = download(&tree_archive(&tree(), 3), root.path(), &mut quiet).unwrap_err();
-    let start = "speech/part: expected file .flac number 3 of 3, got no such file in ";
-    assert_text(&error, start, "set.tar.gz; ");
-    assert_eq!(names(root.path()), ["set.tar.gz"]);
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn frames_use_the_range_of_a_byte_without_clipping_much() {
     let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64;
     let std =
         values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / values.len() as f64;
-    // The constants of the pipeline: mean 0.5 and deviation 0.2 of values in 0..=1.
+    // The constants of runs: mean 0.5 and deviation 0.2 of values in 0..=1.
     assert!((mean - 127.5).abs() < 8.0, "{mean}");
     assert!((std.sqrt() - 51.0).abs() < 10.0, "{}", std.sqrt());
 }

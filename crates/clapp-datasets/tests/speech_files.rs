@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clapp_datasets::sound::{
-    Check, Framing, IndexCache, IndexUse, OpenOptions, PhoneLabels, Recording, Speakers,
-    SpeechFiles, SplitList, label_count,
+    Check, Framing, IndexCache, IndexUse, OpenOptions, PhoneLabels, Recording, SpeechFiles,
+    SplitList, label_count,
 };
 use clapp_datasets::{Error, OnBad, Source};
 use tempfile::TempDir;
@@ -82,9 +82,6 @@ fn names_tell_speaker_and_chapter() {
     assert_eq!(utterance.chapter.as_deref(), Some("198"));
     assert_eq!((utterance.samples, files.name()), (4_000, "librispeech/train-clean-100"));
     assert_eq!((&files.info(0).labels, files.classes()), (&None, 0));
-    let speakers = Speakers::of(&files);
-    assert_eq!(speakers.names(), ["103", "19", "26"]);
-    assert_eq!(speakers.number(&files, 2), Some(1));
 }
 
 #[test]
@@ -150,7 +147,6 @@ fn a_list_decides_which_utterances_and_in_which_order() {
     let selected = open(&root, &options()).select(&SplitList::read(list).unwrap()).unwrap();
     assert_eq!(ids(&selected), ["26-495-0002", "103-1240-0000", "19-198-0001"]);
     assert_eq!(selected.name(), "librispeech/train-clean-100/train_split");
-    assert_eq!(Speakers::of(&selected).names(), ["26", "103", "19"]);
 }
 
 #[test]

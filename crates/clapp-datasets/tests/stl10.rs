@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clapp_datasets::stl10::Split;
 use clapp_datasets::{Error, Sizes, Source, Stl10};
+use clapp_testing::assert_says;
 use tempfile::TempDir;
 
 const SIDE: usize = 96;
@@ -45,16 +46,6 @@ fn train() -> TempDir {
 
 fn open(root: &TempDir) -> Result<Stl10, Error> {
     Stl10::open(root.path(), Split::Train, Sizes::Any)
-}
-
-fn error(root: &TempDir) -> String {
-    open(root).unwrap_err().to_string()
-}
-
-#[track_caller]
-fn assert_text(text: &str, start: &str, place: &str) {
-    assert!(text.starts_with(start), "{text}");
-    assert!(text.contains(place), "{text}");
 }
 
 #[test]
@@ -131,21 +122,9 @@ fn folds_are_optional() {
 }
 
 #[test]
-fn a_fold_beyond_the_images_is_refused() {
-    let root = train();
-    fs::write(root.path().join("fold_indices.txt"), "0 1\n2 3\n").unwrap();
-    assert_text(
-        &error(&root),
-        "fold indices: expected an index below 3, got \"3\" at line 2 in ",
-        "fold_indices.txt; restore the file",
-    );
-}
-
-#[test]
 fn a_missing_folder_names_all_places_searched() {
-    let text = Stl10::open("/no/where", Split::Test, Sizes::Official).unwrap_err().to_string();
-    assert_text(
-        &text,
+    assert_says(
+        &Stl10::open("/no/where", Split::Test, Sizes::Official).unwrap_err(),
         "stl10: expected file test_X.bin, got no such file in /no/where",
         "/no/where/stl10_binary, /no/where/stl10_binary/stl10_binary; download",
     );
@@ -156,75 +135,70 @@ fn missing_labels_are_named() {
     let root = train();
     fs::remove_file(root.path().join("train_y.bin")).unwrap();
     let folder = root.path().display().to_string();
-    assert_text(&error(&root), "stl10: expected file train_y.bin, got no such file in ", &folder);
+    let start = "stl10: expected file train_y.bin, got no such file in ";
+    assert_says(&open(&root).unwrap_err(), start, &folder);
 }
 
 #[test]
-fn an_empty_file_is_refused() {
-    let root = train();
-    fs::write(root.path().join("train_X.bin"), []).unwrap();
-    assert_text(
-        &error(&root),
-        "stl10 train images: expected a positive multiple of 27648 bytes, got 0 in ",
-        "train_X.bin; is the file complete?",
-    );
+fn damaged_files_are_refused() {
+    for (file, bytes, start, place) in [
+        (
+            "train_X.bin",
+            vec![],
+            "stl10 train images: expected a positive multiple of 27648 bytes, got 0 in ",
+            "train_X.bin; is the file complete?",
+        ),
+        (
+            "train_X.bin",
+            stored(1)[..27_647].to_vec(),
+            "stl10 train images: expected a positive multiple of 27648 bytes, got 27647 in ",
+            "train_X.bin",
+        ),
+        (
+            "train_y.bin",
+            vec![1, 2],
+            "stl10 train labels: expected 3, got 2 in ",
+            "train_y.bin; do the files belong together?",
+        ),
+        (
+            "train_y.bin",
+            vec![1, 2, 0],
+            "stl10 train labels: expected a label in 1..=10, got 0 at image 2 in ",
+            "train_y.bin",
+        ),
+        (
+            "train_y.bin",
+            vec![1, 2, 11],
+            "stl10 train labels: expected a label in 1..=10, got 11 at image 2 in ",
+            "train_y.bin",
+        ),
+        (
+            "fold_indices.txt",
+            b"0 1\n2 3\n".to_vec(),
+            "fold indices: expected an index below 3, got \"3\" at line 2 in ",
+            "fold_indices.txt; restore the file",
+        ),
+    ] {
+        let root = train();
+        fs::write(root.path().join(file), bytes).unwrap();
+        assert_says(&open(&root).unwrap_err(), start, place);
+    }
 }
 
 #[test]
-fn a_truncated_file_is_refused() {
+fn official_sizes_refuse_other_numbers_of_images() {
     let root = train();
-    fs::write(root.path().join("train_X.bin"), &stored(1)[..27_647]).unwrap();
-    assert_text(
-        &error(&root),
-        "stl10 train images: expected a positive multiple of 27648 bytes, got 27647 in ",
-        "train_X.bin",
-    );
-}
-
-#[test]
-fn official_sizes_refuse_another_number_of_images() {
-    let root = train();
-    let text = Stl10::open(root.path(), Split::Train, Sizes::Official).unwrap_err().to_string();
-    assert_text(
-        &text,
+    let file = fs::File::create(root.path().join("test_X.bin")).unwrap();
+    file.set_len(221_184_001).unwrap(); // sparse: takes no space
+    let error = |split| Stl10::open(root.path(), split, Sizes::Official).unwrap_err();
+    assert_says(
+        &error(Split::Train),
         "stl10 train images: expected 138240000 bytes, got 82944 in ",
         "train_X.bin; is the download complete?",
     );
-}
-
-#[test]
-fn an_oversized_file_is_refused() {
-    let root = tempfile::tempdir().unwrap();
-    let file = fs::File::create(root.path().join("test_X.bin")).unwrap();
-    file.set_len(221_184_001).unwrap(); // sparse: takes no space
-    let text = Stl10::open(root.path(), Split::Test, Sizes::Official).unwrap_err().to_string();
-    assert_text(
-        &text,
+    assert_says(
+        &error(Split::Test),
         "stl10 test images: expected 221184000 bytes, got 221184001 in ",
         "test_X.bin; is this the right file?",
     );
-}
-
-#[test]
-fn too_few_labels_are_refused() {
-    let root = train();
-    fs::write(root.path().join("train_y.bin"), [1, 2]).unwrap();
-    assert_text(
-        &error(&root),
-        "stl10 train labels: expected 3, got 2 in ",
-        "train_y.bin; do the files belong together?",
-    );
-}
-
-#[test]
-fn labels_outside_one_to_ten_are_refused() {
-    let root = train();
-    for bad in [0, 11] {
-        fs::write(root.path().join("train_y.bin"), [1, 2, bad]).unwrap();
-        assert_text(
-            &error(&root),
-            &format!("stl10 train labels: expected a label in 1..=10, got {bad} at image 2 in "),
-            "train_y.bin",
-        );
-    }
 }

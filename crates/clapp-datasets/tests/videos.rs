@@ -29,6 +29,15 @@ fn tiny(short_side: usize) -> Preparation {
     Preparation { short_side, ..Preparation::default() }
 }
 
+/// Folders of frames of one class, and how many there are.
+fn frames(clips: &[(&str, usize)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for &(clip, frames) in clips {
+        make_frames(&root.path().join("videos/red").join(clip), frames);
+    }
+    root
+}
+
 fn pixels(clips: &PreparedClips, clip: usize) -> Result<Vec<Frame>, Error> {
     Ok(clips.get(clip)?.frames)
 }
@@ -127,8 +136,7 @@ fn bad_videos_are_named_and_the_rest_is_used() {
 #[cfg(target_os = "linux")]
 #[test]
 fn without_ffmpeg_videos_are_skipped_with_advice_and_frames_are_used() {
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/frames"), 3);
+    let root = frames(&[("frames", 3)]);
     for name in ["one", "two"] {
         fs::write(root.path().join(format!("videos/red/{name}.avi")), b"RIFF").unwrap();
     }
@@ -160,8 +168,7 @@ fn without_ffmpeg_videos_are_skipped_with_advice_and_frames_are_used() {
 
 #[test]
 fn frames_of_the_right_size_are_copied_as_they_are() {
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/one"), 4);
+    let root = frames(&[("one", 4)]);
     let (clips, _) = run(root.path(), &tiny(2)).unwrap();
     assert_eq!((clips.info(0).frames, clips.info(0).dims), (4, [2, 3, 3]));
     let frames = pixels(&clips, 0).unwrap();
@@ -175,8 +182,7 @@ fn frames_of_another_size_are_scaled() {
     if ffmpeg().is_none() {
         return;
     }
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/100% of it"), 4);
+    let root = frames(&[("100% of it", 4)]);
     let (clips, _) = run(root.path(), &tiny(4)).unwrap();
     assert!(clips.skipped().is_empty(), "{}", clips.skipped());
     assert_eq!((clips.info(0).frames, clips.info(0).dims), (4, [4, 6, 3]));
@@ -184,11 +190,8 @@ fn frames_of_another_size_are_scaled() {
 
 #[test]
 fn bad_frame_folders_are_named_and_the_rest_is_used() {
-    let root = tempfile::tempdir().unwrap();
+    let root = frames(&["good", "hole", "cut", "empty", "late"].map(|name| (name, 5)));
     let class = root.path().join("videos/red");
-    for name in ["good", "hole", "cut", "empty", "late"] {
-        make_frames(&class.join(name), 5);
-    }
     fs::remove_file(class.join("hole/image_00003.jpg")).unwrap();
     fs::remove_file(class.join("late/image_00001.jpg")).unwrap();
     fs::write(class.join("cut/image_00004.jpg"), &RED[..RED.len() - 9]).unwrap();
@@ -213,9 +216,7 @@ fn bad_frame_folders_are_named_and_the_rest_is_used() {
 
 #[test]
 fn what_is_prepared_is_not_prepared_again() {
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/one"), 3);
-    make_frames(&root.path().join("videos/red/two"), 4);
+    let root = frames(&[("one", 3), ("two", 4)]);
     assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 2);
     assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 0);
     // A preparation that was killed has left one clip and a part of another.
@@ -233,8 +234,7 @@ fn what_is_prepared_is_not_prepared_again() {
 
 #[test]
 fn a_clip_cut_short_anywhere_is_prepared_again() {
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/one"), 3);
+    let root = frames(&[("one", 3)]);
     let expected = pixels(&run(root.path(), &tiny(2)).unwrap().0, 0).unwrap();
     let path = root.path().join("prepared/red/one.clip");
     let whole = fs::read(&path).unwrap();
@@ -249,8 +249,7 @@ fn a_clip_cut_short_anywhere_is_prepared_again() {
 
 #[test]
 fn a_flipped_bit_is_found_wherever_it_is() {
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/one"), 2);
+    let root = frames(&[("one", 2)]);
     let (clips, _) = run(root.path(), &tiny(2)).unwrap();
     let path = root.path().join("prepared/red/one.clip");
     let whole = fs::read(&path).unwrap();
@@ -278,8 +277,7 @@ fn a_flipped_bit_is_found_wherever_it_is() {
 
 #[test]
 fn a_clip_that_disappears_or_changes_is_an_error_that_names_it() {
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/one"), 3);
+    let root = frames(&[("one", 3)]);
     let (clips, _) = run(root.path(), &tiny(2)).unwrap();
     make_frames(&root.path().join("videos/red/one"), 4);
     run(root.path(), &tiny(2)).unwrap();
@@ -295,8 +293,7 @@ fn a_clip_that_disappears_or_changes_is_an_error_that_names_it() {
 
 #[test]
 fn two_preparations_of_one_folder_do_not_meet() {
-    let root = tempfile::tempdir().unwrap();
-    make_frames(&root.path().join("videos/red/one"), 3);
+    let root = frames(&[("one", 3)]);
     fs::create_dir(root.path().join("prepared")).unwrap();
     let lock = clapp_store::RunLock::acquire(root.path().join("prepared")).unwrap();
     assert!(matches!(run(root.path(), &tiny(2)), Err(Error::Store(_))));

@@ -39,14 +39,18 @@ impl Confusion {
     ///
     /// # Shapes and panics
     ///
-    /// As [`metrics::top1`]; also if there are not as many classes.
-    pub fn count(&mut self, scores: ArrayView2<'_, f64>, labels: &[u32]) {
-        let (expected, got) = (self.classes(), scores.ncols());
-        assert!(expected == got, "confusion: expected scores of {expected} classes, got {got}");
+    /// As [`metrics::top1`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disagreement`] if the scores are of other classes.
+    pub fn count(&mut self, scores: ArrayView2<'_, f64>, labels: &[u32]) -> Result<(), Error> {
+        same("number of classes", scores.ncols(), self.classes())?;
         metrics::check(scores, labels);
         for (row, &label) in scores.rows().into_iter().zip(labels) {
             self.counts[[label as usize, metrics::guess(row)]] += 1;
         }
+        Ok(())
     }
 
     /// Counts labels and guesses; classes are named by their numbers.
@@ -57,7 +61,7 @@ impl Confusion {
     #[must_use]
     pub fn of(scores: ArrayView2<'_, f64>, labels: &[u32]) -> Self {
         let mut confusion = Self::empty(scores.ncols());
-        confusion.count(scores, labels);
+        confusion.count(scores, labels).expect("there are as many classes as scores");
         confusion
     }
 
@@ -107,7 +111,8 @@ impl Confusion {
     }
 
     /// Percentage of samples that are right among those of other classes than `class`; `None` without
-    /// such a sample. A guess of `class` is wrong there.
+    /// such a sample. A guess of `class` is wrong there. Frames of silence are many and easily found:
+    /// without them the number says more about phones.
     ///
     /// # Panics
     ///

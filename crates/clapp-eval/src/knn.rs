@@ -1,9 +1,8 @@
 //! Nearest neighbours: a read-out without training.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
-use rayon::prelude::*;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use crate::probe::{Probe, Protocol, Readout, at_least_one};
+use crate::probe::{Probe, Protocol, Readout, at_least_one, in_blocks};
 use crate::{Error, Features};
 
 /// Queries compared at once.
@@ -110,25 +109,23 @@ impl Readout for Memory {
     fn scores(&self, values: ArrayView2<'_, f32>) -> Array2<f64> {
         let (dim, expected) = (values.ncols(), self.centre.len());
         assert!(dim == expected, "k-NN: expected {expected} features, got {dim}");
-        let blocks: Vec<Vec<f64>> = (0..values.nrows().div_ceil(ROWS))
-            .into_par_iter()
-            .map(|block| {
-                let rows = block * ROWS..values.nrows().min((block + 1) * ROWS);
-                let queries = values.slice_axis(Axis(0), Slice::from(rows));
-                let queries = prepare(queries, &self.centre, self.knn.nearness);
-                let products = queries.dot(&self.values.t()); // [queries, samples]
-                let both = queries.axis_iter(Axis(0)).zip(products.axis_iter(Axis(0)));
-                both.flat_map(|(query, products)| self.vote(square(query), products)).collect()
-            })
-            .collect();
-        Array2::from_shape_vec((values.nrows(), self.classes), blocks.concat())
-            .expect("one score per query and class")
+        in_blocks(values, ROWS, self.classes, |block| {
+            let queries = prepare(block, &self.centre, self.knn.nearness);
+            let products = queries.dot(&self.values.t()); // [queries, samples]
+            let mut scores = Array2::zeros((queries.nrows(), self.classes));
+            for ((query, products), mut row) in
+                queries.outer_iter().zip(products.outer_iter()).zip(scores.outer_iter_mut())
+            {
+                row.assign(&self.vote(square(query), products));
+            }
+            scores
+        })
     }
 }
 
 impl Memory {
     /// Scores of one query, `[classes]`, from its products with all training samples.
-    fn vote(&self, square: f32, products: ArrayView1<'_, f32>) -> Vec<f64> {
+    fn vote(&self, square: f32, products: ArrayView1<'_, f32>) -> Array1<f64> {
         // Distance, or the negative cosine: the smaller the nearer.
         let mut order: Vec<(f32, usize)> = products
             .iter()
@@ -144,7 +141,7 @@ impl Memory {
         order.select_nth_unstable_by(k - 1, nearer);
         order.truncate(k);
         order.sort_unstable_by(nearer);
-        let mut scores = vec![0.0; self.classes];
+        let mut scores = Array1::zeros(self.classes);
         for (rank, &(far, sample)) in order.iter().enumerate() {
             let class = self.labels[sample] as usize;
             scores[class] += match (self.knn.vote, self.knn.nearness) {

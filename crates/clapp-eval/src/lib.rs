@@ -98,7 +98,7 @@ pub use error::Error;
 pub use features::Features;
 pub use knn::{Knn, Nearness, Vote};
 pub use metrics::Summary;
-pub use phones::{PhoneFrames, PhoneScore};
+pub use phones::PhoneFrames;
 pub use probe::{LinearProbe, Probe, Protocol, Readout, StandardisedProbe};
 pub use report::{Cell, Labels, Measurement, Report, Series};
 pub use standardise::Standardiser;

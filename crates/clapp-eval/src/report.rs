@@ -243,16 +243,6 @@ impl Report {
         Ok(serde_json::from_str(json)?)
     }
 
-    /// Writes the report to a file as JSON.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] if the file cannot be written; [`Error::Json`].
-    pub fn save(&self, path: &Path) -> Result<(), Error> {
-        std::fs::write(path, self.to_json()?)
-            .map_err(|source| Error::File { path: path.to_owned(), source })
-    }
-
     /// Reads a report from a file.
     ///
     /// # Errors
@@ -295,7 +285,7 @@ pub(crate) mod tests {
     fn files_round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
-        report().save(&path).unwrap();
+        std::fs::write(&path, report().to_json().unwrap()).unwrap();
         assert_eq!(Report::load(&path).unwrap(), report());
         let missing = Report::load(&folder.path().join("none.json")).unwrap_err();
         assert!(matches!(missing, Error::File { .. }));

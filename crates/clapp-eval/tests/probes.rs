@@ -2,23 +2,45 @@
 
 use std::borrow::Cow;
 
-use clapp_eval::probe::{self, Strength};
-use clapp_eval::{Features, Knn, LinearProbe, Probe, StandardisedProbe};
+use clapp_eval::probe::{self, Batches, Input, Strength, TestClips};
+use clapp_eval::{
+    Error, Features, Knn, LinearProbe, Probe, Protocol, Readout, StandardisedProbe, metrics,
+};
 use clapp_random::{Purpose, stream};
 use ndarray::{Array2, array};
 use rand::RngExt;
 
 /// Three classes around corners of a cube, `noise` apart, in `dim` features; labels 0, 1, 2, 0, …
 fn clusters(samples: usize, dim: usize, noise: f32, index: u64) -> Features {
-    let mut rng = stream(1, Purpose::Test, [index, 0, 0, 0]);
+    scaled_clusters([samples, dim], noise, [index, 0, 0, 0], |_| 1.0)
+}
+
+/// The same, in features whose scales differ a thousandfold.
+fn unlike_clusters(samples: usize, dim: usize, noise: f32, index: u64) -> Features {
+    let scale = |feature: usize| 10.0_f32.powi(feature as i32 % 4);
+    scaled_clusters([samples, dim], noise, [index, 7, 0, 0], scale)
+}
+
+fn scaled_clusters(
+    [samples, dim]: [usize; 2],
+    noise: f32,
+    address: [u64; 4],
+    scale: impl Fn(usize) -> f32,
+) -> Features {
+    let mut rng = stream(1, Purpose::Test, address);
     let values = Array2::from_shape_fn((samples, dim), |(i, j)| {
         let centre = if i % 3 == j % 3 { 1.0 } else { 0.0 };
-        centre + noise * rng.random_range(-1.0..1.0_f32)
+        scale(j) * (centre + noise * rng.random_range(-1.0..1.0_f32))
     });
     Features::new(values, (0..samples).map(|i| (i % 3) as u32).collect()).expect("finite")
 }
 
-fn probes() -> [Box<dyn Probe>; 5] {
+/// The classifier of a block, in a hurry.
+fn block() -> LinearProbe {
+    LinearProbe { epochs: 30, learning_rate: 1e-2, schedule: vec![], ..LinearProbe::block() }
+}
+
+fn probes() -> [Box<dyn Probe>; 6] {
     // All samples are one utterance, hence one step an epoch.
     let (epochs, learning_rate) = (300, 1e-2);
     [
@@ -26,6 +48,7 @@ fn probes() -> [Box<dyn Probe>; 5] {
         Box::new(LinearProbe { epochs: 60, ..LinearProbe::paper() }),
         Box::new(LinearProbe { epochs, learning_rate, ..LinearProbe::phones() }),
         Box::new(LinearProbe { epochs: 120, ..LinearProbe::speakers() }),
+        Box::new(block()),
         Box::new(Knn::default()),
     ]
 }
@@ -37,6 +60,11 @@ fn separable_data_are_read_out_without_error() {
         let accuracy = probe::accuracy(probe.as_ref(), &train, &test, 1).unwrap();
         assert!(accuracy > 99.999, "{probe:?}: {accuracy}");
     }
+    // A block's activities have scales of their own, which its classifier levels.
+    let (train, test) = (unlike_clusters(120, 12, 0.3, 0), unlike_clusters(200, 12, 0.3, 1));
+    let accuracy = probe::accuracy(&block(), &train, &test, 1).unwrap();
+    assert!(accuracy > 99.0, "{accuracy}");
+    assert_eq!(block().protocol(), Protocol::Block);
 }
 
 #[test]
@@ -66,6 +94,20 @@ fn scores_do_not_depend_on_the_number_of_threads() {
         let bits = |scores: Array2<f64>| scores.mapv(f64::to_bits);
         assert_eq!(bits(scores(1)), bits(scores(2)), "{probe:?}");
     }
+}
+
+#[test]
+fn neither_threads_nor_repetition_change_a_bit_of_a_block() {
+    // More features than one task takes, and not a multiple of it.
+    let train = unlike_clusters(32, 2_500, 5.0, 4);
+    let probe = LinearProbe { epochs: 3, ..block() };
+    let scores = |threads, seed| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let readout = pool.install(|| probe.fit(&train, seed).unwrap());
+        readout.scores(train.values()).mapv(f64::to_bits)
+    };
+    assert_eq!(scores(1, 1), scores(3, 1));
+    assert_ne!(scores(1, 1), scores(1, 2));
 }
 
 #[test]
@@ -119,34 +161,99 @@ fn a_solver_that_gives_up_is_an_error() {
 #[test]
 fn settings_out_of_range_are_refused() {
     let train = clusters(6, 3, 1.0, 11);
-    let bad: [Box<dyn Probe>; 4] = [
-        Box::new(LinearProbe { epochs: 0, ..LinearProbe::paper() }),
-        Box::new(LinearProbe { learning_rate: f32::NAN, ..LinearProbe::paper() }),
-        Box::new(StandardisedProbe { strength: Strength::Fixed(0.0), ..Default::default() }),
-        Box::new(Knn { k: 0, ..Knn::default() }),
-    ];
-    for probe in bad {
-        assert!(
-            matches!(probe.fit(&train, 1), Err(clapp_eval::Error::Setting { .. })),
-            "{probe:?}"
-        );
+    let linear = |probe: LinearProbe| -> Box<dyn Probe> { Box::new(probe) };
+    for (probe, name) in [
+        (linear(LinearProbe { epochs: 0, ..LinearProbe::paper() }), "epochs"),
+        (linear(LinearProbe { learning_rate: f32::NAN, ..LinearProbe::paper() }), "learning rate"),
+        (linear(LinearProbe { epochs: 0, ..block() }), "epochs"),
+        (linear(LinearProbe { batches: Batches::Whole(1), ..block() }), "batch"),
+        (linear(LinearProbe { batches: Batches::Whole(7), ..block() }), "batch"),
+        (linear(LinearProbe { input: Input::BatchNorm { dropout: 1.0 }, ..block() }), "dropout"),
+        (linear(LinearProbe { learning_rate: 0.0, ..block() }), "learning rate"),
+        (linear(LinearProbe { weight_decay: -1.0, ..block() }), "weight decay"),
+        (linear(LinearProbe { schedule: vec![(1, f32::NAN)], ..block() }), "schedule"),
+        (
+            Box::new(StandardisedProbe { strength: Strength::Fixed(0.0), ..Default::default() }),
+            "penalty strength",
+        ),
+        (Box::new(Knn { k: 0, ..Knn::default() }), "k"),
+    ] {
+        match probe.fit(&train, 1) {
+            Err(Error::Setting { setting, .. }) => assert_eq!(setting, name),
+            other => panic!("{name}: {other:?}"),
+        }
     }
 }
 
 #[test]
-fn paper_read_out_sees_the_features_of_every_epoch() {
-    let (first, second) = (clusters(40, 6, 0.5, 12), clusters(40, 6, 0.5, 13));
-    let mut seen = Vec::new();
-    let probe = LinearProbe { epochs: 4, ..LinearProbe::paper() };
-    let trained = probe.train(1, |epoch| {
-        seen.push(epoch);
-        Cow::Borrowed(if epoch % 2 == 0 { &first } else { &second })
-    });
-    assert_eq!(trained.unwrap().epochs.len(), 4);
-    assert_eq!(seen, [0, 1, 2, 3]);
-    let other = clusters(40, 5, 0.5, 14);
-    let mixed = probe.train(1, |epoch| Cow::Borrowed(if epoch == 0 { &first } else { &other }));
-    assert!(mixed.is_err());
+fn epochs_may_bring_new_features_and_must_agree() {
+    let part = |index| clusters(40, 6, 0.5, index);
+    let (first, second, other) = (part(12), part(13), clusters(40, 5, 0.5, 14));
+    for probe in [LinearProbe::paper(), block()] {
+        let probe = LinearProbe { epochs: 4, ..probe };
+        let mut seen = Vec::new();
+        let trained = probe.train(1, |epoch| {
+            seen.push(epoch);
+            Cow::Borrowed(if epoch % 2 == 0 { &first } else { &second })
+        });
+        let epochs = trained.unwrap().epochs;
+        assert_eq!((epochs.len(), seen), (4, vec![0, 1, 2, 3]));
+        assert!(epochs.iter().all(|epoch| epoch.top[0] <= epoch.top[1]));
+        assert!((epochs[0].top[1] - 100.0).abs() < 1e-9, "three classes are within three");
+        let mixed = probe.train(1, |epoch| Cow::Borrowed(if epoch == 0 { &first } else { &other }));
+        assert!(matches!(mixed, Err(Error::Disagreement { expected: 6, got: 5, .. })));
+    }
+}
+
+#[test]
+fn a_probe_trained_by_hand_equals_fit() {
+    let train = unlike_clusters(16, 9, 0.5, 8);
+    // One batch an epoch: its order does not matter to the mean but to nothing else either.
+    let probe = LinearProbe {
+        epochs: 5,
+        batches: Batches::Whole(16),
+        input: Input::BatchNorm { dropout: 0.0 },
+        ..block()
+    };
+    let mut classifier = probe.begin(9, 3, 4).unwrap();
+    for epoch in 0..5 {
+        classifier.step(train.values(), train.labels(), epoch);
+    }
+    let by_hand = classifier.readout().scores(train.values());
+    let fitted = probe.fit(&train, 4).unwrap().scores(train.values());
+    for (a, b) in by_hand.iter().zip(&fitted) {
+        // Sums over the batch in another order, single precision.
+        assert!((a - b).abs() < 1e-3 * (1.0 + a.abs()), "{a} {b}");
+    }
+}
+
+#[test]
+fn a_longer_schedule_changes_less() {
+    let train = unlike_clusters(64, 9, 2.0, 9);
+    let slow = LinearProbe { schedule: vec![(1, 1.0), (2, 1e-6)], ..block() };
+    let distance = |probe: &LinearProbe| {
+        let weight = |epochs| {
+            let probe = LinearProbe { epochs, ..probe.clone() };
+            let trained = probe.train(1, |_| Cow::Borrowed(&train)).unwrap();
+            trained.epochs.last().unwrap().loss
+        };
+        (weight(2) - weight(20)).abs()
+    };
+    assert!(distance(&slow) < distance(&block()));
+}
+
+#[test]
+fn the_authors_number_of_a_part_is_the_number_of_all_if_batches_are_alike() {
+    let test = unlike_clusters(400, 12, 0.3, 12);
+    let readout = block().fit(&unlike_clusters(120, 12, 0.3, 13), 1).unwrap();
+    let accuracy = |part: TestClips| {
+        let part = test.subset(&part.indices(test.len()));
+        let scores = readout.scores(part.values());
+        metrics::batch_mean_accuracy(scores.view(), part.labels(), 1, 8)
+    };
+    let (all, authors) =
+        (accuracy(TestClips::Everything), accuracy(TestClips::Authors { seed: 1, batch: 8 }));
+    assert!(all > 99.0 && authors > 99.0, "{all} {authors}");
 }
 
 #[test]
@@ -168,21 +275,29 @@ fn first_paper_steps_follow_adam_by_hand() {
 const ROUNDING: f64 = 1e-4;
 
 #[test]
-fn paper_read_out_is_frozen() {
+fn read_outs_are_frozen() {
     // A change here is value-breaking: list it in the changelog.
-    let train = clusters(70, 4, 1.0, 15);
-    let probe = LinearProbe { epochs: 10, ..LinearProbe::paper() };
-    let trained = probe.train(2, |_| Cow::Borrowed(&train)).unwrap();
+    let paper = LinearProbe { epochs: 10, ..LinearProbe::paper() };
+    let paper = paper.train(2, |_| Cow::Owned(clusters(70, 4, 1.0, 15))).unwrap();
+    let block = LinearProbe { epochs: 6, ..block() };
+    let block = block.train(2, |_| Cow::Owned(unlike_clusters(70, 4, 1.0, 15))).unwrap();
     let found = [
-        trained.readout.weight()[[0, 0]],
-        trained.readout.weight()[[2, 3]],
-        trained.readout.bias()[1],
-        trained.epochs[0].loss,
-        trained.epochs[9].loss,
+        paper.readout.weight()[[0, 0]],
+        paper.readout.weight()[[2, 3]],
+        paper.readout.bias()[1],
+        paper.epochs[0].loss,
+        paper.epochs[9].loss,
+        block.readout.weight()[[0, 0]],
+        block.readout.bias()[1],
+        block.epochs[0].loss,
+        block.epochs[5].loss,
     ];
     for (found_value, frozen) in found.into_iter().zip(FROZEN) {
         assert!((found_value - frozen).abs() < ROUNDING, "{found:?}");
     }
 }
 
-const FROZEN: [f64; 5] = [0.511_038, 0.139_227, 0.152_314, 1.143_185, 1.100_147];
+const FROZEN: [f64; 9] = [
+    0.511_038, 0.139_227, 0.152_314, 1.143_185, 1.100_147, 0.718_685, -0.105_864, 1.340_257,
+    0.969_705,
+];

@@ -170,11 +170,7 @@ impl<W: Write> Write for Counting<'_, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
+    use clapp_testing::names;
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_no_temporary() {

@@ -21,12 +21,7 @@ pub enum Dtype {
 
 impl Dtype {
     /// Bytes of one element.
-    ///
-    /// ```
-    /// assert_eq!(clapp_store::Dtype::F64.size(), 8);
-    /// ```
-    #[must_use]
-    pub const fn size(self) -> usize {
+    const fn size(self) -> usize {
         match self {
             Self::U8 => 1,
             Self::F32 => 4,

@@ -37,30 +37,19 @@ pub(super) fn is_sound(path: &Path) -> bool {
     format(path).is_some()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Flac,
-    Wav,
-}
+/// Formats, by the endings of their files.
+const FLAC: &str = "flac";
+const WAV: &str = "wav";
 
-impl Format {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Flac => "flac",
-            Self::Wav => "wav",
-        }
-    }
-}
-
-fn format(path: &Path) -> Option<Format> {
+fn format(path: &Path) -> Option<&'static str> {
     let ending = path.extension()?.to_str()?;
-    [Format::Flac, Format::Wav].into_iter().find(|f| ending.eq_ignore_ascii_case(f.name()))
+    [FLAC, WAV].into_iter().find(|format| ending.eq_ignore_ascii_case(format))
 }
 
 /// What the header of a sound file says.
 pub(super) fn header(path: &Path) -> Result<Header, Error> {
     match format(path) {
-        Some(Format::Wav) => {
+        Some(WAV) => {
             let wav = open_wav(path)?;
             let (spec, samples) = (wav.spec(), u64::from(wav.duration()));
             Ok(Header { rate: spec.sample_rate, channels: usize::from(spec.channels), samples })
@@ -72,7 +61,7 @@ pub(super) fn header(path: &Path) -> Result<Header, Error> {
 /// Fills `into` with amplitudes from sample `start` on, of a mono file.
 pub(super) fn read(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Error> {
     match format(path) {
-        Some(Format::Wav) => read_wav(path, start, into),
+        Some(WAV) => read_wav(path, start, into),
         _ => Flac::open(path, Verify::Nothing)?.read(start, into),
     }
 }
@@ -80,7 +69,7 @@ pub(super) fn read(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Erro
 /// Decodes a whole mono file and compares it with the checksum that it carries, if it does.
 pub(super) fn read_verified(path: &Path) -> Result<Vec<f32>, Error> {
     match format(path) {
-        Some(Format::Wav) => {
+        Some(WAV) => {
             let samples = open_wav(path)?.duration() as usize;
             let mut amplitudes = vec![0.0; samples];
             read_wav(path, 0, &mut amplitudes)?;
@@ -121,8 +110,8 @@ impl<'a> Flac<'a> {
         let bytes = file.metadata().map_err(|source| Error::io("open", path, source))?.len();
         let stream = MediaSourceStream::new(Box::new(file), Default::default());
         let reader = FlacReader::try_new(stream, FormatOptions::default())
-            .map_err(|error| symphonia(path, &error))?;
-        let missing = || decode(Format::Flac, path, "no description of the samples".to_owned());
+            .map_err(|error| failed(FLAC, path, &error))?;
+        let missing = || failed(FLAC, path, &"no description of the samples");
         let track = reader.tracks().first().ok_or_else(missing)?;
         let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(missing)?;
         let (Some(rate), Some(channels), Some(samples)) =
@@ -133,11 +122,11 @@ impl<'a> Flac<'a> {
         let header = Header { rate, channels: channels.count(), samples };
         // A damaged header must not decide how much memory is asked for.
         if samples > bytes.saturating_mul(MOST_SAMPLES_PER_BYTE) {
-            return Err(decode(Format::Flac, path, format!("{samples} samples in {bytes} bytes")));
+            return Err(failed(FLAC, path, &format!("{samples} samples in {bytes} bytes")));
         }
         let options = AudioDecoderOptions::default().verify(verify == Verify::Sum);
-        let decoder =
-            FlacDecoder::try_new(parameters, &options).map_err(|error| symphonia(path, &error))?;
+        let decoder = FlacDecoder::try_new(parameters, &options)
+            .map_err(|error| failed(FLAC, path, &error))?;
         Ok(Self { path, reader, decoder, header })
     }
 
@@ -154,15 +143,15 @@ impl<'a> Flac<'a> {
                 {
                     None
                 }
-                Err(error) => return Err(symphonia(self.path, &error)),
+                Err(error) => return Err(failed(FLAC, self.path, &error)),
             };
             let Some(packet) = packet else {
-                return Err(truncated(Format::Flac, self.header.samples, position, self.path));
+                return Err(truncated(FLAC, self.header.samples, position, self.path));
             };
             if packet.pts.get() != position as i64 {
                 return Err(self.broken("a frame that is missing or damaged"));
             }
-            let decoded = self.decoder.decode(&packet).map_err(|e| symphonia(self.path, &e))?;
+            let decoded = self.decoder.decode(&packet).map_err(|e| failed(FLAC, self.path, &e))?;
             let GenericAudioBufferRef::S32(buffer) = decoded else {
                 return Err(self.broken("samples that are no integers"));
             };
@@ -182,7 +171,7 @@ impl<'a> Flac<'a> {
         }
         let to = SeekTo::Timestamp { ts: Timestamp::new(start as i64), track_id: 0 };
         let there = self.reader.seek(SeekMode::Accurate, to);
-        let there = there.map_err(|error| symphonia(self.path, &error))?;
+        let there = there.map_err(|error| failed(FLAC, self.path, &error))?;
         let found = there.actual_ts.get();
         match u64::try_from(found) {
             Ok(found) if found <= start => Ok(found),
@@ -191,7 +180,7 @@ impl<'a> Flac<'a> {
     }
 
     fn broken(&self, message: &str) -> Error {
-        decode(Format::Flac, self.path, message.to_owned())
+        failed(FLAC, self.path, &message)
     }
 }
 
@@ -206,7 +195,7 @@ fn copy_overlap(frame: &[i32], position: u64, start: u64, into: &mut [f32]) {
 
 fn open_wav(path: &Path) -> Result<WavReader<BufReader<File>>, Error> {
     let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-    WavReader::new(BufReader::new(file)).map_err(|e| decode(Format::Wav, path, e.to_string()))
+    WavReader::new(BufReader::new(file)).map_err(|error| failed(WAV, path, &error))
 }
 
 fn read_wav(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Error> {
@@ -222,8 +211,8 @@ fn read_wav(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Error> {
     };
     match filled {
         Ok(count) if count == into.len() => Ok(()),
-        Ok(count) => Err(truncated(Format::Wav, expected, start + count as u64, path)),
-        Err(error) => Err(decode(Format::Wav, path, error.to_string())),
+        Ok(count) => Err(truncated(WAV, expected, start + count as u64, path)),
+        Err(error) => Err(failed(WAV, path, &error)),
     }
 }
 
@@ -253,14 +242,6 @@ fn fill(
     Ok(filled)
 }
 
-fn symphonia(path: &Path, error: &SymphoniaError) -> Error {
-    decode(Format::Flac, path, error.to_string())
-}
-
-fn decode(format: Format, path: &Path, message: String) -> Error {
-    failed(format.name(), path, &message)
-}
-
 /// A sound file cannot be decoded, or its checksum is not that of its samples.
 pub(super) fn failed(format: &str, path: &Path, message: &dyn std::fmt::Display) -> Error {
     let got = format!("\"{message}\"");
@@ -268,7 +249,7 @@ pub(super) fn failed(format: &str, path: &Path, message: &dyn std::fmt::Display)
 }
 
 /// A sound file ends before the number of samples that its header announces.
-fn truncated(format: Format, expected: u64, got: u64, path: &Path) -> Error {
+fn truncated(format: &str, expected: u64, got: u64, path: &Path) -> Error {
     let expected = format!("{expected} samples");
-    Error::damaged(format.name(), expected, got, path.display(), "is the file complete?")
+    Error::damaged(format, expected, got, path.display(), "is the file complete?")
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use super::decode;
 use super::frames::RATE;
 use super::index::{self, Entry, IndexUse};
-use super::layout::{folder_utterance, librispeech_utterance, walk};
+use super::layout::{folder_utterance, librispeech_utterance};
 use super::lists::SplitList;
 use super::options::{OpenOptions, Rates};
 use super::resample::{resample, resampled_len};
 use super::speech::{Recording, Utterance};
+use crate::files::below;
 use crate::source::{Item, Source};
 use crate::{Error, OnBad, Skipped};
 
@@ -103,8 +104,7 @@ impl SpeechFiles {
         options: &OpenOptions,
         utterance: fn(&Path, &Path) -> Result<Utterance, Error>,
     ) -> Result<Self, Error> {
-        let mut files = Vec::new();
-        walk(root, &mut files)?;
+        let files = below(root, &decode::is_sound)?;
         let (entries, index) = index::look_at(root, &files, options.check, &options.cache);
         let mut skipped = Skipped::default();
         let mut usable = Vec::with_capacity(files.len());

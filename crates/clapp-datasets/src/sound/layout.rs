@@ -1,31 +1,10 @@
 //! Which files of a folder are utterances, and what their names say.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::index;
 use super::speech::Utterance;
-use super::{decode, index};
 use crate::Error;
-
-/// All sound files below `folder`, hidden ones apart, in the order of their names.
-pub(super) fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let failed = |source| Error::io("read folder", folder, source);
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            walk(&path, files)?;
-        } else if decode::is_sound(&path) {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
 
 /// `speaker/chapter/speaker-chapter-number`.
 pub(super) fn librispeech_utterance(root: &Path, path: &Path) -> Result<Utterance, Error> {

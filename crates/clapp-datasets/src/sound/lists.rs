@@ -1,11 +1,12 @@
 //! Text files beside the sound: phone labels and split lists.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::frames::Framing;
 use super::speech::bad_label;
+use crate::files::{lines, read_text};
 use crate::{Error, OnBad, Skipped};
 
 /// Phone labels of many utterances, as in `converted_aligned_phones.txt`.
@@ -47,11 +48,11 @@ impl PhoneLabels {
     pub fn read(path: impl AsRef<Path>, classes: usize, on_bad: OnBad) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         let mut read = Self::empty(path, classes);
-        for (line, text) in lines(&read.path)?.lines().enumerate() {
-            let Some((id, words)) = split(text) else { continue };
-            let parsed = read.parse(id, words, line + 1);
+        for (line, words) in lines(&read_text(&read.path)?) {
+            let (id, words) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
+            let parsed = read.parse(id, words, line);
             if let Some(labels) = read.skipped.sift(parsed, on_bad)? {
-                read.lines.insert(id.to_owned(), (line + 1, labels));
+                read.lines.insert(id.to_owned(), (line, labels));
             }
         }
         Ok(read)
@@ -79,8 +80,8 @@ impl PhoneLabels {
     pub(super) fn of_one(path: &Path, id: &str, classes: usize) -> Result<Self, Error> {
         let mut read = Self::empty(path.to_owned(), classes);
         let mut labels = Vec::new();
-        for (line, words) in self::lines(&read.path)?.lines().enumerate() {
-            labels.extend_from_slice(&read.parse(id, words, line + 1)?);
+        for (line, words) in lines(&read_text(path)?) {
+            labels.extend_from_slice(&read.parse(id, words, line)?);
         }
         read.lines.insert(id.to_owned(), (1, labels.into()));
         Ok(read)
@@ -163,14 +164,13 @@ impl SplitList {
     /// [`Error::Io`] if the file cannot be read, [`Error::Damaged`] if a name stands in it twice.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
-        let text = lines(&path)?;
-        let mut seen = std::collections::HashSet::new();
-        let mut found = Vec::new();
-        for (line, id) in text.lines().map(str::trim).enumerate().filter(|(_, id)| !id.is_empty()) {
+        let text = read_text(&path)?;
+        let (mut seen, mut found) = (HashSet::new(), Vec::new());
+        for (line, id) in lines(&text) {
             if !seen.insert(id) {
-                return Err(repeated("split list", id, line + 1, &path));
+                return Err(repeated("split list", id, line, &path));
             }
-            found.push((line + 1, id.to_owned()));
+            found.push((line, id.to_owned()));
         }
         Ok(Self { path, lines: found })
     }
@@ -208,17 +208,6 @@ impl SplitList {
 fn repeated(what: &str, id: &str, line: usize, path: &Path) -> Error {
     let got = format!("{id} again at line {line}");
     Error::damaged(what, "each utterance once", got, path.display(), "remove one of the lines")
-}
-
-fn lines(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))
-}
-
-/// First word and the rest of a line that has any.
-fn split(line: &str) -> Option<(&str, &str)> {
-    let line = line.trim();
-    let (id, words) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    (!id.is_empty()).then_some((id, words))
 }
 
 #[cfg(test)]

@@ -42,7 +42,6 @@ mod lists;
 mod options;
 mod resample;
 mod scaling;
-mod speakers;
 mod speech;
 pub mod synthetic;
 mod voice;
@@ -55,7 +54,6 @@ pub use index::{Check, IndexCache, IndexUse};
 pub use lists::{PhoneLabels, SplitList};
 pub use options::{OpenOptions, Rates};
 pub use scaling::Scaling;
-pub use speakers::Speakers;
 pub use speech::{Recording, Utterance};
 pub use whole::{WholeUtterances, whole_utterances};
 

@@ -36,6 +36,8 @@ use super::speech::{Recording, Utterance};
 use super::voice::{Target, Voice};
 use crate::InMemory;
 
+pub use crate::synthetic::Part;
+
 /// Classes of segments, silence included.
 pub const CLASSES: usize = 17;
 /// The class of silence.
@@ -68,41 +70,19 @@ const BACKGROUND: f64 = 0.15;
 const TALKERS: u64 = 1;
 const UTTERANCES: u64 = 2;
 
-/// Which utterances of the embedded set: parts share neither draws nor talkers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
-pub enum Part {
-    /// For learning without labels: 24 talkers.
-    Unlabelled = 0,
-    /// For read-outs: 12 talkers.
-    Train = 1,
-    /// For testing them: 12 talkers.
-    Test = 2,
-}
-
-impl Part {
-    /// The number of talkers; utterance i is spoken by talker i modulo this.
-    #[must_use]
-    pub const fn talkers(self) -> usize {
-        match self {
-            Self::Unlabelled => 24,
-            Self::Train | Self::Test => 12,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Unlabelled => "unlabelled",
-            Self::Train => "train",
-            Self::Test => "test",
-        }
+/// The number of talkers of a part; utterance i is spoken by talker i modulo this.
+const fn talkers(part: Part) -> usize {
+    match part {
+        Part::Unlabelled => 24,
+        Part::Train | Part::Test => 12,
     }
 }
 
 /// Generates the first `count` utterances of a part, of 2 to 3.5 seconds each, talkers in turn.
 ///
 /// Utterance `i` depends on the seed, the part and `i` alone, not on how many are asked for. The
-/// unlabelled part has no labels. Amplitudes are those of 16-bit files.
+/// unlabelled part has no labels and 24 talkers, the others have 12 each, and nobody talks in two parts.
+/// Amplitudes are those of 16-bit files.
 ///
 /// # Panics
 /// Never; labels fit by construction.
@@ -128,7 +108,7 @@ pub fn utterances(seed: u64, part: Part, count: usize) -> InMemory<Recording> {
 }
 
 fn utterance(seed: u64, part: Part, index: usize) -> Recording {
-    let talker = index % part.talkers();
+    let talker = index % talkers(part);
     let mut of_talker = stream(seed, Purpose::Synthesis, [part as u64, talker as u64, TALKERS, 0]);
     let mut random = stream(seed, Purpose::Synthesis, [part as u64, index as u64, UTTERANCES, 0]);
     let voice = Voice::draw(&mut of_talker);
@@ -244,7 +224,7 @@ mod tests {
     #[test]
     fn parts_share_neither_talkers_nor_sound() {
         let speakers = |part| -> BTreeSet<String> {
-            let speech = utterances(2, part, part.talkers());
+            let speech = utterances(2, part, talkers(part));
             (0..speech.len()).filter_map(|i| speech.info(i).speaker.clone()).collect()
         };
         let (train, test) = (speakers(Part::Train), speakers(Part::Test));

@@ -11,11 +11,14 @@ use crate::{Batcher, Error, Skipped, Visit};
 /// input of one clip, however long the video is.
 ///
 /// ```
-/// use clapp_datasets::{Loader, LoaderConfig, video::moving};
+/// use clapp_datasets::video::{ClipPipeline, Sampling, Short, Start, Step, moving};
+/// use clapp_datasets::{Loader, LoaderConfig};
 ///
 /// let scenes = moving::MovingScenes::new(2, moving::Part::Train, 20);
 /// let config = LoaderConfig { batch_size: 4, ..LoaderConfig::clips() };
-/// let loader = Loader::new(scenes, (moving::sampling(), moving::pipeline()), config)?;
+/// let sampling = Sampling { downsample: 1, length: 16, start: Start::Random, short: Short::Drop };
+/// let pipeline = ClipPipeline::new(vec![Step::RandomCrop { side: 56 }]);
+/// let loader = Loader::new(scenes, (sampling, pipeline), config)?;
 /// for batch in loader.epoch(0)? {
 ///     assert_eq!(batch?.shape, [4, 3, 16, 56, 56]);
 /// }

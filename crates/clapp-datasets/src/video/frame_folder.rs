@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::files::{children, name_of};
 use crate::video::jpeg;
 
 /// The number of frames of a folder, which must count from 1 without a hole.
 pub(crate) fn count(folder: &Path) -> Result<usize, Error> {
-    let entries = fs::read_dir(folder).map_err(|source| Error::io("list", folder, source))?;
-    let mut numbers: Vec<usize> =
-        entries.filter_map(|entry| number(&entry.ok()?.file_name().to_string_lossy())).collect();
-    numbers.sort_unstable();
+    // The numbers have five digits each, so their order is that of the names.
+    let frames = children(folder)?.into_iter();
+    let numbers: Vec<usize> = frames.filter_map(|path| number(&name_of(&path))).collect();
     let hole = |number: usize, got: String| {
         let (expected, advice) = (format!("image_{number:05}.jpg"), "extract this video again");
         Err(Error::damaged("frame folder", expected, got, folder.display(), advice))

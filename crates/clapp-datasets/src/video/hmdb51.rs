@@ -8,10 +8,10 @@
 //! A line is `video.avi 1` (train), `2` (test) or `0` (not used in this split). A split has 70 training
 //! and 30 test clips a class.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::video::ucf101::{bad_line, check_split, is_plain, lines};
+use crate::files::{children, lines, read_text};
+use crate::video::ucf101::{bad_line, check_split, is_plain};
 use crate::video::{ClipList, Part};
 use crate::{Error, OnBad};
 
@@ -37,12 +37,12 @@ impl ClipList {
         for (class, path) in class_lists(root, split)? {
             let label = list.classes.len();
             list.classes.push(class.clone());
-            for (line, words) in lines(&path)? {
-                let (video, mark) = words.rsplit_once(char::is_whitespace).unwrap_or((&words, ""));
+            for (line, words) in lines(&read_text(&path)?) {
+                let (video, mark) = words.rsplit_once(char::is_whitespace).unwrap_or((words, ""));
                 let video = video.trim();
                 if !is_plain(video) || !["0", "1", "2"].contains(&mark) {
                     let expected = "`video.avi` and 0, 1 or 2";
-                    return Err(bad_line(expected, &words, line, &path));
+                    return Err(bad_line(expected, words, line, &path));
                 }
                 if mark == wanted {
                     list.push(&roots, &class, video, label, on_bad)?;
@@ -58,14 +58,10 @@ fn class_lists(root: &Path, split: u8) -> Result<Vec<(String, PathBuf)>, Error> 
     let ending = format!("_test_split{split}.txt");
     let searched: Vec<PathBuf> = LISTS.iter().map(|folder| root.join(folder)).collect();
     for folder in searched.iter().filter(|folder| folder.is_dir()) {
-        let entries = fs::read_dir(folder).map_err(|source| Error::io("list", folder, source))?;
-        let mut lists: Vec<(String, PathBuf)> = entries
-            .filter_map(|entry| {
-                let path = entry.ok()?.path();
-                let class = path.file_name()?.to_str()?.strip_suffix(&ending)?.to_owned();
-                Some((class, path))
-            })
-            .collect();
+        let list = |path: PathBuf| {
+            Some((path.file_name()?.to_str()?.strip_suffix(&ending)?.to_owned(), path))
+        };
+        let mut lists: Vec<_> = children(folder)?.into_iter().filter_map(list).collect();
         if !lists.is_empty() {
             lists.sort();
             return Ok(lists);

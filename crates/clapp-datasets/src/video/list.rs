@@ -1,11 +1,11 @@
 //! Which videos belong to a data set.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clapp_random::{Purpose, stream};
 
+use crate::files::{children, name_of};
 use crate::split::shuffle;
 use crate::{Error, OnBad, Skipped};
 
@@ -189,21 +189,6 @@ impl ClipList {
         training.skipped = self.skipped;
         Ok((training, test))
     }
-}
-
-/// What a folder holds, by name; hidden entries are passed over.
-fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let read = || -> std::io::Result<Vec<PathBuf>> {
-        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
-    };
-    let mut paths = read().map_err(|source| Error::io("list", folder, source))?;
-    paths.retain(|path| !name_of(path).starts_with('.'));
-    paths.sort();
-    Ok(paths)
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn stem_of(media: &Media) -> String {

@@ -35,7 +35,7 @@ use clapp_random::{Purpose, stream};
 
 use crate::Error;
 use crate::source::{Item, Source, assert_index};
-use crate::video::{Clip, ClipInfo, ClipPipeline, Frame, Sampling, Short, Start, Step};
+use crate::video::{Clip, ClipInfo, Frame};
 
 pub use crate::synthetic::Part;
 
@@ -208,28 +208,6 @@ impl Source for MovingScenes {
     fn classes(&self) -> usize {
         CLASSES
     }
-}
-
-/// Sixteen frames from anywhere in a clip.
-#[must_use]
-pub fn sampling() -> Sampling {
-    Sampling { downsample: 1, length: 16, start: Start::Random, short: Short::Drop }
-}
-
-/// A random crop of 56×56 and normalisation; nothing that changes a motion.
-#[must_use]
-pub fn pipeline() -> ClipPipeline {
-    normalised(Step::RandomCrop { side: 56 })
-}
-
-/// The centre crop of 56×56 and normalisation.
-#[must_use]
-pub fn plain_pipeline() -> ClipPipeline {
-    normalised(Step::CentreCrop { side: 56 })
-}
-
-fn normalised(step: Step) -> ClipPipeline {
-    ClipPipeline { steps: vec![step], mean: vec![0.5; 3], std: vec![0.2; 3] }
 }
 
 /// Everything about a scene that a motion starts from.

@@ -10,10 +10,9 @@
 //! from `classInd.txt`. The file's name would not do: the clips of `HandstandPushups` are called
 //! `v_HandStandPushups_…`.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::files::locate;
+use crate::files::{lines, locate, read_text};
 use crate::video::list::find;
 use crate::video::{ClipList, ListedClip};
 use crate::{Error, OnBad};
@@ -79,9 +78,9 @@ impl ClipList {
         list.classes = read_classes(&folder.join("classInd.txt"))?;
         let roots: Vec<PathBuf> = VIDEOS.iter().map(|folder| root.join(folder)).collect();
         let path = folder.join(&file);
-        for (line, words) in lines(&path)? {
+        for (line, words) in lines(&read_text(&path)?) {
             let expected = "Class/video.avi of a class in classInd.txt, and a label or none";
-            let damaged = || bad_line(expected, &words, line, &path);
+            let damaged = || bad_line(expected, words, line, &path);
             let video = words.split_whitespace().next().ok_or_else(damaged)?;
             let (class, name) = split_name(video).ok_or_else(damaged)?;
             let label = list.classes.iter().position(|known| known == class).ok_or_else(damaged)?;
@@ -125,15 +124,6 @@ pub(crate) fn bad_line(expected: &str, words: &str, line: usize, path: &Path) ->
     Error::damaged("split list", expected, got, path.display(), "restore the file")
 }
 
-/// Lines that hold something, with their numbers; LF and CRLF, with or without a byte order mark.
-pub(crate) fn lines(path: &Path) -> Result<Vec<(usize, String)>, Error> {
-    let text = fs::read(path).map_err(|source| Error::io("read", path, source))?;
-    let text = String::from_utf8_lossy(&text);
-    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
-    let trimmed = lines.map(|(line, words)| (line + 1, words.trim().to_owned()));
-    Ok(trimmed.filter(|(_, words)| !words.is_empty()).collect())
-}
-
 /// `Class/video.avi`: exactly two plain names, so that a list cannot lead out of its folder.
 fn split_name(video: &str) -> Option<(&str, &str)> {
     let (class, file) = video.split_once(['/', '\\'])?;
@@ -149,12 +139,12 @@ pub(crate) fn is_plain(name: &str) -> bool {
 /// Lines `id Class`, ids from 1 without a gap.
 fn read_classes(path: &Path) -> Result<Vec<String>, Error> {
     let mut classes = Vec::new();
-    for (line, words) in lines(path)? {
+    for (line, words) in lines(&read_text(path)?) {
         match words.split_whitespace().collect::<Vec<_>>()[..] {
             [id, class] if id.parse() == Ok(classes.len() + 1) => classes.push(class.to_owned()),
             _ => {
                 let expected = "`id Class`, ids from 1 in order";
-                return Err(bad_line(expected, &words, line, path));
+                return Err(bad_line(expected, words, line, path));
             }
         }
     }

@@ -1,9 +1,9 @@
 //! What is taken for what, as a map of shades.
 
 use svg::Node;
-use svg::node::element::{Group, Rectangle};
+use svg::node::element::Group;
 
-use super::shape::{MARGIN, page, page_width, stroke, text, text_width};
+use super::shape::{MARGIN, page, page_width, rectangle, stroke, text, text_width};
 use crate::Confusion;
 
 /// The darkest shade: all samples of a class. The first of the colours of lines.
@@ -63,7 +63,7 @@ fn draw_cells(confusion: &Confusion, cell: f64, map: &mut Group) {
         let share = confusion.share(label, guess).unwrap_or(0.0);
         let (x, y) = (guess as f64 * cell, label as f64 * cell);
         if share > 0.0 {
-            map.append(square(x, y, cell, cell, share));
+            map.append(rectangle((x, y), (cell, cell), shade(share)));
         }
         if share >= 0.005 && cell >= ROOM {
             let number = format!("{:.0}", 100.0 * share);
@@ -73,14 +73,8 @@ fn draw_cells(confusion: &Confusion, cell: f64, map: &mut Group) {
         }
     }
     let side = cell * classes as f64;
-    for (from, to) in [
-        ((0.0, 0.0), (side, 0.0)),
-        ((side, 0.0), (side, side)),
-        ((side, side), (0.0, side)),
-        ((0.0, side), (0.0, 0.0)),
-    ] {
-        map.append(stroke(from, to, "#333333", 1.2));
-    }
+    let frame = rectangle((0.0, 0.0), (side, side), "none").set("stroke", "#333333");
+    map.append(frame.set("stroke-width", 1.2));
 }
 
 /// Labels to the left, guesses below, turned.
@@ -102,7 +96,7 @@ fn scale(side: f64) -> Group {
     for step in 0..STEPS {
         let share = (STEPS - step) as f64 / STEPS as f64;
         let y = step as f64 * height / STEPS as f64;
-        group.append(square(0.0, y, 14.0, height / STEPS as f64 + 0.3, share));
+        group.append(rectangle((0.0, y), (14.0, height / STEPS as f64 + 0.3), shade(share)));
     }
     for (share, name) in [(1.0, "100 %"), (0.5, "50 %"), (0.0, "0 %")] {
         let y = (1.0 - share) * height;
@@ -110,15 +104,6 @@ fn scale(side: f64) -> Group {
         group.append(text(name, 22.0, y + 4.5, 12.0));
     }
     group
-}
-
-fn square(x: f64, y: f64, width: f64, height: f64, share: f64) -> Rectangle {
-    Rectangle::new()
-        .set("x", format!("{x:.1}"))
-        .set("y", format!("{y:.1}"))
-        .set("width", format!("{width:.1}"))
-        .set("height", format!("{height:.1}"))
-        .set("fill", shade(share))
 }
 
 /// From white to [`FULL`]. The root makes rare mistakes visible beside frequent ones.

@@ -1,11 +1,11 @@
 //! One panel: axes, grid, lines with error bars and level lines.
 
 use svg::Node;
-use svg::node::element::{Group, Path, Rectangle};
+use svg::node::element::{Group, Path};
 
 use super::Axis;
 use super::axis::label;
-use super::shape::{colour, dashes, marker, stroke, text};
+use super::shape::{colour, dashes, marker, rectangle, stroke, text};
 use crate::Summary;
 
 /// Outer size of a panel, in pixels.
@@ -124,14 +124,8 @@ impl Panel {
     fn draw_level(&self, group: &mut Group, level: &Level) {
         let (top, bottom) = (self.down(level.high), self.down(level.low));
         if bottom - top > 0.5 {
-            let band = Rectangle::new()
-                .set("x", format!("{LEFT:.1}"))
-                .set("y", format!("{top:.1}"))
-                .set("width", format!("{:.1}", RIGHT - LEFT))
-                .set("height", format!("{:.1}", bottom - top))
-                .set("fill", colour(level.style))
-                .set("fill-opacity", 0.15);
-            group.append(band);
+            let band = rectangle((LEFT, top), (RIGHT - LEFT, bottom - top), colour(level.style));
+            group.append(band.set("fill-opacity", 0.15));
         }
         let y = self.down(level.mean);
         let line = stroke((LEFT, y), (RIGHT, y), colour(level.style), 1.8);

@@ -80,6 +80,20 @@ pub(super) fn dashes(style: Option<usize>) -> &'static str {
     style.map_or("2 4", |style| DASHES[style % DASHES.len()])
 }
 
+/// A rectangle.
+pub(super) fn rectangle(
+    (x, y): (f64, f64),
+    (width, height): (f64, f64),
+    fill: impl Into<String>,
+) -> Rectangle {
+    Rectangle::new()
+        .set("x", format!("{x:.1}"))
+        .set("y", format!("{y:.1}"))
+        .set("width", format!("{width:.1}"))
+        .set("height", format!("{height:.1}"))
+        .set("fill", fill.into())
+}
+
 /// A straight line.
 pub(super) fn stroke(from: (f64, f64), to: (f64, f64), colour: &str, width: f64) -> Stroke {
     Stroke::new()

@@ -1,6 +1,6 @@
 //! The linear read-out, and the cross-entropy that all linear probes descend.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, NdFloat, Slice};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, NdFloat};
 use rayon::prelude::*;
 
 use super::Readout;
@@ -75,20 +75,24 @@ impl Readout for LinearReadout {
     fn scores(&self, values: ArrayView2<'_, f32>) -> Array2<f64> {
         let (dim, expected) = (values.ncols(), self.weight.ncols());
         assert!(dim == expected, "linear read-out: expected {expected} features, got {dim}");
-        let blocks: Vec<Array2<f64>> = (0..values.nrows().div_ceil(ROWS))
-            .into_par_iter()
-            .map(|block| {
-                let rows = block * ROWS..values.nrows().min((block + 1) * ROWS);
-                let x = values.slice_axis(Axis(0), Slice::from(rows));
-                x.mapv(f64::from).dot(&self.weight.t()) + &self.bias
-            })
-            .collect();
-        let mut scores = Array2::zeros((values.nrows(), self.bias.len())); // [samples, classes]
-        for (mut part, block) in scores.axis_chunks_iter_mut(Axis(0), ROWS).zip(&blocks) {
-            part.assign(block);
-        }
-        scores
+        let score = |x: ArrayView2<'_, f32>| x.mapv(f64::from).dot(&self.weight.t()) + &self.bias;
+        in_blocks(values, ROWS, self.bias.len(), score)
     }
+}
+
+/// Scores `[samples, classes]` of blocks of `rows` samples at a time, in parallel. Blocks do not depend on
+/// the number of threads.
+pub(crate) fn in_blocks(
+    values: ArrayView2<'_, f32>,
+    rows: usize,
+    classes: usize,
+    score: impl Fn(ArrayView2<'_, f32>) -> Array2<f64> + Sync,
+) -> Array2<f64> {
+    let mut scores = Array2::zeros((values.nrows(), classes));
+    let blocks = values.axis_chunks_iter(Axis(0), rows);
+    let parts: Vec<_> = scores.axis_chunks_iter_mut(Axis(0), rows).zip(blocks).collect();
+    parts.into_par_iter().for_each(|(mut part, block)| part.assign(&score(block)));
+    scores
 }
 
 /// Cross-entropy of softmax scores, summed over the rows; leaves its gradient in place of the scores.

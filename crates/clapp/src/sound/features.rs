@@ -1,7 +1,7 @@
 //! Features of whole utterances at the rate of their labels.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clapp_datasets::sound::{Framing, Scaling, Speakers, SpeechBatch, whole_utterances};
+use clapp_datasets::sound::{Framing, Scaling, SpeechBatch, whole_utterances};
 use clapp_encoders::SoundEncoder;
 use clapp_eval::{
     phones,
@@ -74,8 +74,6 @@ fn edges(framing: Framing) -> Edges {
 pub(super) struct Encoded {
     /// Its index in its part.
     pub(super) index: usize,
-    /// Any number that stands for who speaks.
-    pub(super) speaker: usize,
     /// One class a frame.
     pub(super) labels: Vec<u32>,
     /// Frames of every layer that have a label, `[frame, dim]`.
@@ -87,7 +85,6 @@ pub(super) struct Part<'a> {
     source: Source,
     scaling: Scaling,
     encode: &'a Encode<'a>,
-    speakers: Speakers,
     /// How many of the first utterances stay in memory.
     keep: usize,
     kept: Vec<Encoded>,
@@ -101,8 +98,7 @@ impl<'a> Part<'a> {
         keep: usize,
         encode: &'a Encode<'a>,
     ) -> Self {
-        let (source, speakers) = (source.clone(), Speakers::of(source));
-        Self { source, scaling, encode, speakers, keep, kept: Vec::new() }
+        Self { source: source.clone(), scaling, encode, keep, kept: Vec::new() }
     }
 
     /// Those that stayed in memory in the passes so far.
@@ -131,14 +127,12 @@ impl<'a> Part<'a> {
     fn encoded(&self, mut utterance: SpeechBatch) -> Result<Encoded, Error> {
         let index = utterance.indices[0];
         let id = &self.source.info(index).id;
-        // One more number for all whose speaker is not known.
-        let speaker = self.speakers.number(&self.source, index).unwrap_or(self.speakers.len());
         let labels = utterance.labels.pop().flatten().unwrap_or_default().to_vec();
         let layers = (self.encode)(&utterance.values)?;
         let aligned =
             |outputs: &Array2<f32>| Ok(phones::labelled(id, outputs.view(), &labels)?.to_owned());
         let layers = layers.iter().map(aligned).collect::<Result<_, Error>>()?;
-        Ok(Encoded { index, speaker, labels, layers })
+        Ok(Encoded { index, labels, layers })
     }
 }
 

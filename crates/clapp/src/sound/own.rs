@@ -6,9 +6,9 @@ use burn::tensor::{Tensor, TensorData};
 use clapp_baselines::sound::PhoneLearner;
 use clapp_datasets::{
     Source as _,
-    sound::{Framing, Speakers, outputs, whole_utterances},
+    sound::{Framing, outputs, whole_utterances},
 };
-use clapp_eval::{Labels, PhoneScore, Protocol, Report, Series};
+use clapp_eval::{Confusion, Labels, Protocol, Report, Series};
 use ndarray::{ArrayView2, Axis, Slice};
 
 use super::Sound;
@@ -33,24 +33,22 @@ pub(super) fn read_out(
         Framing::Windows => 1,
         Framing::Hops => 0,
     };
-    let speakers = Speakers::of(test);
-    let mut scores: Vec<PhoneScore> = Vec::new();
+    let mut scores: Vec<Confusion> = Vec::new();
     for utterance in whole_utterances(Arc::clone(test), setup.pipeline.scaling, 1)? {
         let mut utterance = utterance?;
-        let (index, samples) = (utterance.indices[0], utterance.values);
+        let samples = utterance.values;
         let labels = utterance.labels.pop().flatten().unwrap_or_default();
-        let speaker = speakers.number(test, index).unwrap_or(speakers.len());
         let frames = outputs(samples.len());
         let waves = Tensor::from_data(TensorData::new(samples, utterance.shape), device);
         let logits = learner.logits(&waves, frames);
-        scores.resize_with(logits.len(), || PhoneScore::new(data.classes));
+        scores.resize_with(logits.len(), || Confusion::empty(data.classes));
         for (score, logits) in scores.iter_mut().zip(logits) {
             let [_, frames, classes] = logits.dims();
             let values: Vec<f64> = logits.into_data().iter::<f64>().collect();
             let rows = ArrayView2::from_shape((frames, classes), &values)
                 .expect("a tensor has as many values as its shape says");
             let labelled = rows.slice_axis(Axis(0), Slice::from(first..first + labels.len()));
-            score.count(speaker, labelled, &labels)?;
+            score.count(labelled, &labels)?;
         }
     }
     // One read-out is that of the last layer, and more are of all of them.

@@ -2,13 +2,13 @@
 
 use clapp_datasets::Source as _;
 use clapp_eval::{
-    Labels, LinearProbe, PhoneFrames, PhoneScore, Protocol, Readout, Report, Series, figure,
+    Confusion, Labels, LinearProbe, PhoneFrames, Protocol, Readout, Report, Series, figure,
     probe::LinearTraining,
 };
 
 use super::{
     Setup, Sound, Source,
-    features::{self, Encode, Encoded, Part},
+    features::{self, Encode, Part},
     speakers::{SpeakerCrops, SpeakerParts},
 };
 use crate::{Data, Error, RunConfig, Trainer, readout::RANDOM_ENCODER, run::Extra, sense::Trial};
@@ -67,10 +67,10 @@ fn speakers(
 }
 
 /// Which phones the last layer takes for which.
-fn draw(last: &PhoneScore, data: &str, about: &str, seed: u64, extra: &mut Extra) {
-    let svg = figure::confusion(&last.confusion, data, about);
+fn draw(last: &Confusion, data: &str, about: &str, seed: u64, extra: &mut Extra) {
+    let svg = figure::confusion(last, data, about);
     extra.insert(format!("confusion-seed-{seed}.svg"), svg);
-    extra.insert(format!("confusion-seed-{seed}.csv"), last.confusion.to_csv());
+    extra.insert(format!("confusion-seed-{seed}.csv"), last.to_csv());
 }
 
 /// What all read-outs of one seed have in common.
@@ -97,7 +97,7 @@ impl ReadOut<'_> {
         first_layer: usize,
         encode: &Encode<'_>,
         report: &mut Report,
-    ) -> Result<Option<(Protocol, PhoneScore)>, Error> {
+    ) -> Result<Option<(Protocol, Confusion)>, Error> {
         let Setup { data, pipeline, readout, .. } = &self.config.setup;
         let ([train, test], scaling) = (self.parts, pipeline.scaling);
         let keep = readout.kept.unwrap_or(train.len()).min(train.len());
@@ -163,8 +163,7 @@ impl ReadOut<'_> {
         let fit = |layer: usize| {
             let mut frames = PhoneFrames::new(data.classes());
             for utterance in train.kept() {
-                let Encoded { speaker, labels, layers, .. } = utterance;
-                frames.push("", *speaker, layers[layer].view(), labels)?;
+                frames.push("", utterance.layers[layer].view(), &utterance.labels)?;
             }
             let frames = frames.features()?;
             let fit = |&protocol: &Protocol| -> Result<Box<dyn Readout>, Error> {
@@ -184,16 +183,15 @@ impl ReadOut<'_> {
         test: &mut Part<'_>,
         readouts: &[Readouts],
         crops: &mut Option<SpeakerCrops<'_>>,
-    ) -> Result<Vec<Vec<PhoneScore>>, Error> {
+    ) -> Result<Vec<Vec<Confusion>>, Error> {
         let classes = self.config.setup.data.classes();
-        let none = |layer: &Readouts| layer.iter().map(|_| PhoneScore::new(classes)).collect();
-        let mut scores: Vec<Vec<PhoneScore>> = readouts.iter().map(none).collect();
+        let none = |layer: &Readouts| layer.iter().map(|_| Confusion::empty(classes)).collect();
+        let mut scores: Vec<Vec<Confusion>> = readouts.iter().map(none).collect();
         test.each(&mut |utterance| {
             let layers = utterance.layers.iter().zip(readouts).zip(&mut scores);
             for ((frames, readouts), scores) in layers {
                 for (readout, score) in readouts.iter().zip(scores) {
-                    let Encoded { speaker, labels, .. } = utterance;
-                    score.add(readout.as_ref(), *speaker, frames.view(), labels)?;
+                    score.count(readout.scores(frames.view()).view(), &utterance.labels)?;
                 }
             }
             if let Some(crops) = crops {

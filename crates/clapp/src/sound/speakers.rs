@@ -205,8 +205,8 @@ mod tests {
         for (part, utterance) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             // Nine frames of a ramp: two crops of four, and one frame.
             let ramp = Array2::from_shape_fn((9, 1), |(t, _)| (10 * utterance + t) as f32);
-            let (speaker, labels) = (utterance, vec![0; 9]);
-            crops.hear(part, &Encoded { index: utterance, speaker, labels, layers: vec![ramp] });
+            let (labels, layers) = (vec![0; 9], vec![ramp]);
+            crops.hear(part, &Encoded { index: utterance, labels, layers });
         }
         let features = crops.features(0, 1).unwrap();
         assert_eq!(features.values().iter().copied().collect::<Vec<_>>(), [1.5, 5.5, 11.5, 15.5]);

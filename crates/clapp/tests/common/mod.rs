@@ -20,6 +20,7 @@ use clapp::{
     store::Checkpoint,
     video,
 };
+pub use clapp_testing::assert_says;
 
 /// Steps of a seed of [`tiny`].
 pub const STEPS: u64 = 12;
@@ -201,12 +202,4 @@ pub fn assert_same(
         missing.is_empty() && added.is_empty() && changed.is_empty(),
         "{when}: expected the same files; missing {missing:?}, added {added:?}, changed {changed:?}"
     );
-}
-
-/// An error says what was expected, what was found, where, and what to do.
-pub fn assert_says(text: &str, what: &str, place: &str) {
-    assert!(text.starts_with(what), "expected an error about {what}, got: {text}");
-    for part in ["expected ", ", got ", "; ", place] {
-        assert!(text.contains(part), "expected {part:?} in: {text}");
-    }
 }

@@ -154,8 +154,8 @@ impl LinearProbe {
     /// use ndarray::array;
     ///
     /// let mut frames = PhoneFrames::new(2);
-    /// frames.push("a", 0, array![[-1.0], [-1.0], [1.0]].view(), &[0, 0, 1])?;
-    /// frames.push("b", 0, array![[1.0], [1.0], [-1.0]].view(), &[1, 1, 0])?;
+    /// frames.push("a", array![[-1.0], [-1.0], [1.0]].view(), &[0, 0, 1])?;
+    /// frames.push("b", array![[1.0], [1.0], [-1.0]].view(), &[1, 1, 0])?;
     /// let probe = LinearProbe { epochs: 4000, learning_rate: 1e-3, ..LinearProbe::phones() };
     /// let readout = probe.fit(&frames.features()?, 2)?;
     /// assert_eq!(phones::score(&*readout, &frames)?.accuracy(), 100.0);

@@ -1,10 +1,10 @@
-//! Whole utterances of features, aligned with their labels.
+//! Phones: features and labels at every frame of whole utterances.
 
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::{Error, Features, probe::same};
+use crate::{Confusion, Error, Features, Readout, probe::same};
 
 /// The most outputs without a label that an utterance may have.
 pub const MOST_SURPLUS: usize = 3;
@@ -58,7 +58,7 @@ pub fn labelled<'a>(
 /// use ndarray::Array2;
 ///
 /// let mut frames = PhoneFrames::new(41);
-/// frames.push("2911-12359-0007", 0, Array2::zeros((510, 256)).view(), &[0; 508])?;
+/// frames.push("2911-12359-0007", Array2::zeros((510, 256)).view(), &[0; 508])?;
 /// let features = frames.features()?;
 /// assert_eq!((features.len(), features.dim(), features.classes()), (508, 256, 41));
 /// # Ok::<(), clapp_eval::Error>(())
@@ -69,8 +69,7 @@ pub struct PhoneFrames {
     dim: usize,
     values: Vec<f32>, // [frames, dim]
     labels: Vec<u32>, // [frames]
-    /// Per utterance: its speaker and the frame after its last.
-    utterances: Vec<(usize, usize)>,
+    utterances: Vec<Range<usize>>,
 }
 
 impl PhoneFrames {
@@ -81,8 +80,7 @@ impl PhoneFrames {
         Self { classes, dim: 0, values, labels, utterances }
     }
 
-    /// Adds an utterance, aligned as by [`labelled`]. `id` is for messages; `speaker` is any number that
-    /// stands for who speaks.
+    /// Adds an utterance, aligned as by [`labelled`]. `id` is for messages.
     ///
     /// # Shapes
     ///
@@ -96,7 +94,6 @@ impl PhoneFrames {
     pub fn push(
         &mut self,
         id: &str,
-        speaker: usize,
         outputs: ArrayView2<'_, f32>,
         labels: &[u32],
     ) -> Result<(), Error> {
@@ -106,8 +103,8 @@ impl PhoneFrames {
         }
         same("feature dimension of an utterance", self.dim, outputs.ncols())?;
         self.values.extend(frames);
+        self.utterances.push(self.len()..self.len() + labels.len());
         self.labels.extend_from_slice(labels);
-        self.utterances.push((speaker, self.labels.len()));
         Ok(())
     }
 
@@ -121,23 +118,7 @@ impl PhoneFrames {
         let values = Array2::from_shape_vec((self.len(), self.dim), self.values.clone())
             .expect("every frame has a label and `dim` features");
         let features = Features::new(values, self.labels.clone())?.with_classes(self.classes)?;
-        Ok(features.with_sequences(self.ranges().map(|range| range.len())))
-    }
-
-    /// Features `[frames, dim]` and labels of each utterance.
-    pub(crate) fn utterances(&self) -> impl Iterator<Item = (ArrayView2<'_, f32>, &[u32])> {
-        self.ranges().map(|range| {
-            let values = &self.values[range.start * self.dim..range.end * self.dim];
-            let x = ArrayView2::from_shape((range.len(), self.dim), values)
-                .expect("every frame has `dim` features");
-            (x, &self.labels[range])
-        })
-    }
-
-    /// The frames of each utterance.
-    fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
-        let starts = std::iter::once(0).chain(self.utterances.iter().map(|&(_, end)| end));
-        starts.zip(&self.utterances).map(|(start, &(_, end))| start..end)
+        Ok(features.with_sequences(self.utterances.iter().map(Range::len)))
     }
 
     /// The utterances at `indices`, in that order.
@@ -147,22 +128,20 @@ impl PhoneFrames {
     /// If an index is not below the number of utterances.
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
-        let ranges: Vec<Range<usize>> = self.ranges().collect();
         let mut selected = Self { dim: self.dim, ..Self::new(self.classes) };
-        for &index in indices {
-            let range = ranges[index].clone();
+        for range in indices.iter().map(|&index| self.utterances[index].clone()) {
             let values = range.start * self.dim..range.end * self.dim;
             selected.values.extend_from_slice(&self.values[values]);
+            selected.utterances.push(selected.len()..selected.len() + range.len());
             selected.labels.extend_from_slice(&self.labels[range]);
-            selected.utterances.push((self.utterances[index].0, selected.labels.len()));
         }
         selected
     }
 
-    /// The speaker of each utterance.
+    /// The number of utterances.
     #[must_use]
-    pub fn speakers(&self) -> Vec<usize> {
-        self.utterances.iter().map(|&(speaker, _)| speaker).collect()
+    pub fn utterances(&self) -> usize {
+        self.utterances.len()
     }
 
     /// The labels of all frames.
@@ -190,9 +169,41 @@ impl PhoneFrames {
     }
 }
 
+/// What a read-out takes for what, frame by frame.
+///
+/// # Errors
+///
+/// Those of [`PhoneFrames::features`]; [`Error::Disagreement`] if the read-out has other classes.
+///
+/// # Panics
+///
+/// If the read-out was fitted on another dimension.
+///
+/// # Example
+///
+/// ```
+/// use clapp_eval::probe::LinearReadout;
+/// use clapp_eval::{PhoneFrames, phones};
+/// use ndarray::array;
+///
+/// let mut test = PhoneFrames::new(2);
+/// test.push("a", array![[-1.0], [1.0], [1.0], [1.0]].view(), &[0, 1, 1, 0])?;
+/// let sign = LinearReadout::new(array![[-1.0], [1.0]], array![0.0, 0.0]);
+/// let confusion = phones::score(&sign, &test)?;
+/// assert_eq!((confusion.accuracy(), confusion.accuracy_without(0)), (75.0, Some(100.0)));
+/// # Ok::<(), clapp_eval::Error>(())
+/// ```
+pub fn score(readout: &dyn Readout, test: &PhoneFrames) -> Result<Confusion, Error> {
+    let (features, mut confusion) = (test.features()?, Confusion::empty(test.classes()));
+    confusion.count(readout.scores(features.values()).view(), features.labels())?;
+    Ok(confusion)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::LinearReadout;
+    use ndarray::array;
 
     /// Output t of an utterance is `[first + t]`.
     fn outputs(first: usize, count: usize) -> Array2<f32> {
@@ -202,19 +213,17 @@ mod tests {
     #[test]
     fn the_first_surplus_outputs_are_dropped() {
         let mut frames = PhoneFrames::new(3);
-        frames.push("a", 5, outputs(0, 5).view(), &[0, 1, 2]).unwrap();
-        frames.push("b", 6, outputs(100, 2).view(), &[1, 1]).unwrap();
-        frames.push("c", 5, outputs(200, 4).view(), &[2]).unwrap();
+        frames.push("a", outputs(0, 5).view(), &[0, 1, 2]).unwrap();
+        frames.push("b", outputs(100, 2).view(), &[1, 1]).unwrap();
+        frames.push("c", outputs(200, 4).view(), &[2]).unwrap();
         let features = frames.features().unwrap();
         let values: Vec<f32> = features.values().iter().copied().collect();
         assert_eq!(values, [2.0, 3.0, 4.0, 100.0, 101.0, 203.0]);
         assert_eq!(features.labels(), [0, 1, 2, 1, 1, 2]);
-        assert_eq!(
-            (features.sequences(), frames.speakers()),
-            (&[0..3, 3..5, 5..6][..], vec![5, 6, 5])
-        );
+        assert_eq!((features.sequences(), frames.utterances()), (&[0..3, 3..5, 5..6][..], 3));
         let part = frames.select(&[2, 0]);
-        assert_eq!((part.labels(), part.speakers()), (&[2, 0, 1, 2][..], vec![5, 5]));
+        assert_eq!((part.labels(), part.utterances()), (&[2, 0, 1, 2][..], 2));
+        assert_eq!(part.features().unwrap().sequences(), [0..1, 1..4]);
         let first = part.features().unwrap().values()[[0, 0]];
         assert_eq!(first.to_bits(), 203.0_f32.to_bits());
     }
@@ -223,7 +232,7 @@ mod tests {
     fn outputs_that_do_not_belong_to_the_labels_are_refused() {
         let mut frames = PhoneFrames::new(3);
         for count in [2, 7] {
-            let error = frames.push("19-198-0000", 0, outputs(0, count).view(), &[0; 3]);
+            let error = frames.push("19-198-0000", outputs(0, count).view(), &[0; 3]);
             assert_eq!(
                 error.unwrap_err().to_string(),
                 format!(
@@ -238,10 +247,21 @@ mod tests {
     #[test]
     fn labels_beyond_the_classes_and_other_dimensions_are_refused() {
         let mut frames = PhoneFrames::new(3);
-        frames.push("a", 0, outputs(0, 2).view(), &[0, 3]).unwrap();
+        frames.push("a", outputs(0, 2).view(), &[0, 3]).unwrap();
         let error = frames.features().unwrap_err().to_string();
         assert!(error.contains("expected labels below 3, got 3 in row 1"), "{error}");
-        let wide = frames.push("b", 0, Array2::zeros((2, 4)).view(), &[0, 0]);
+        let wide = frames.push("b", Array2::zeros((2, 4)).view(), &[0, 0]);
         assert!(matches!(wide, Err(Error::Disagreement { expected: 1, got: 4, .. })));
+    }
+
+    #[test]
+    fn a_readout_of_other_classes_is_refused() {
+        let mut test = PhoneFrames::new(3);
+        test.push("a", array![[1.0]].view(), &[1]).unwrap();
+        let sign = LinearReadout::new(array![[-1.0], [1.0]], array![0.0, 0.0]);
+        assert!(matches!(
+            score(&sign, &test),
+            Err(Error::Disagreement { expected: 2, got: 3, .. })
+        ));
     }
 }
