@@ -4,8 +4,10 @@
 //! `precision FILE f64|f32|f32-fast` stands before the tensors of each precision, and files that a test does
 //! not compare are named with the reason.
 
+mod lpl;
 mod sound;
 mod video;
+mod views;
 mod vision;
 
 use std::{
@@ -16,8 +18,10 @@ use std::{
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::de::DeserializeOwned;
 
+pub use lpl::LplPairs;
 pub use sound::{EncoderSetUp, GRU_NAMES, GruSetUp, Sound, SoundSetUp, module_gru_names};
 pub use video::Video;
+pub use views::Views;
 pub use vision::Vision;
 
 use crate::distance::{distance, host};
@@ -155,6 +159,11 @@ impl<'a> Report<'a> {
     /// Compares a value of the network.
     pub fn value<const D: usize>(&mut self, name: &str, found: Tensor<D>) {
         self.compare(name, &host(found), self.bounds.tensors);
+    }
+
+    /// Compares a value within a bound that is `wider` times as wide.
+    pub fn value_within<const D: usize>(&mut self, name: &str, found: Tensor<D>, wider: f64) {
+        self.compare(name, &host(found), self.bounds.tensors * wider);
     }
 
     /// Compares losses.
