@@ -123,7 +123,7 @@ fn both_is_the_sum_of_a_prediction_by_the_top_and_one_by_the_layer_itself() {
 fn losses_fall_and_a_saved_stack_goes_on_alike() {
     for (context, negatives, rank, first_weights, second_weights) in [
         (Context::SameLayer, ViewNegatives::Cyclic, Some(4), "layer1.b_up", None),
-        (Context::Top, ViewNegatives::RandomShared, None, "layer1.b", None),
+        (Context::Top, ViewNegatives::SameImage, None, "layer1.b", None),
         (
             Context::TopAndSameLayer,
             ViewNegatives::SameImage,
@@ -135,7 +135,7 @@ fn losses_fall_and_a_saved_stack_goes_on_alike() {
         let rule = TwoViews { negatives, rank, ..TwoViews::clapp_plus_plus() };
         let mut first = stack(&rule, context);
         let step = |stack: &mut Stack, step: u64| -> Vec<f64> {
-            let optimizer = Optimizer::adam(1e-2);
+            let optimizer = Optimizer::adam(5e-3);
             let mut draw = |p, grid| draws(&rule, step, p, grid);
             let metrics = stack.step(views(step % 2), &rule, &optimizer, &mut draw);
             metrics.iter().map(|metrics| metrics.monitor().loss).collect()
@@ -153,7 +153,7 @@ fn losses_fall_and_a_saved_stack_goes_on_alike() {
         let losses = step(&mut first, 40);
         assert_eq!(losses, step(&mut resumed, 40));
         let end: f64 = losses.iter().sum();
-        assert!(end < 0.9 * start, "{context:?} {negatives:?}: {start} to {end}");
+        assert!(end < 0.5 * start, "{context:?} {negatives:?}: {start} to {end}");
     }
 }
 
