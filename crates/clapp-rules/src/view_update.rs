@@ -1,11 +1,11 @@
 //! The closed update of two views: scores of whole samples, modulations of their cells.
 
-use burn::tensor::Tensor;
-use clapp_backend::pair_scores;
+use burn::tensor::{DType, Tensor};
+use clapp_backend::{block_outer, pair_scores};
 
 use crate::{
     Contrast, Lateral, LateralUpdate, Rows, Seen, Update,
-    equations::{Gamma, delta_w_pred, target_modulation, weighted_targets},
+    equations::{Gamma, target_modulation, weighted_targets},
     pairs::Index,
     update::Metrics,
 };
@@ -160,18 +160,23 @@ pub(crate) fn view_update(contrast: &dyn Contrast, seen: Seen<'_>) -> Update {
     let modulation = target_modulation(&gamma, prediction, index.clone(), samples * cells);
     let weighted = weighted_targets(&gamma, targets, index).reshape([samples, cells * channels]);
     let lateral = match middle {
-        None => LateralUpdate::default().with(B, only(delta_w_pred(weighted, contexts))),
+        None => LateralUpdate::default().with(B, outer(weighted, contexts)),
         Some(middle) => {
             let back = weighted.clone().matmul(matrix(lateral, B_UP)); // [N, rank]
             LateralUpdate::default()
-                .with(B_DOWN, only(delta_w_pred(back, contexts)))
-                .with(B_UP, only(delta_w_pred(weighted, middle)))
+                .with(B_DOWN, outer(back, contexts))
+                .with(B_UP, outer(weighted, middle))
         }
     };
     Update { lateral, metrics, ..Update::of(modulation.reshape(shape)) }
 }
 
-/// A matrix as the only one.
-fn only(matrix: Tensor<2>) -> Tensor<3> {
-    matrix.unsqueeze_dim(0)
+/// Change of a matrix, Σ_i post_i pre_iᵀ over samples, `[1, post, pre]`.
+///
+/// The same as [`delta_w_pred`](crate::equations::delta_w_pred), in about half the time on Flex where matrices
+/// are thousands wide and samples few.
+fn outer(post: Tensor<2>, pre: Tensor<2>) -> Tensor<3> {
+    let [samples, _] = post.dims();
+    let all = Tensor::arange(0..samples as i64, (&post.device(), DType::I32));
+    block_outer((post, all.clone()), (pre, all), &[samples])
 }
