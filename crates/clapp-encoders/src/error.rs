@@ -32,6 +32,20 @@ pub enum EncoderError {
         /// Side of its map.
         map: usize,
     },
+    /// A map that does not divide into the cells at which a rule wants to see it.
+    #[error(
+        "encoder: layer {layer} has a map of {map} pixels a side, which does not divide into {cells} × {cells} cells; {fits:?} a side would fit"
+    )]
+    Cells {
+        /// Layer, from 1.
+        layer: usize,
+        /// Cells a side.
+        cells: usize,
+        /// Side of the map, in pixels.
+        map: usize,
+        /// Cells a side into which it divides.
+        fits: Vec<usize>,
+    },
     /// A clip that is smaller than a block's kernel or pool, or no longer square.
     #[error(
         "encoder: block {block} gets {frames} frames of {side} pixels a side, expected at least its kernel and pool, and a square map; use longer or larger clips"

@@ -25,16 +25,42 @@ pub enum Context {
     LayerAbove,
     /// The last layer predicts all.
     Top,
+    /// The last layer predicts all, and every layer itself as well: two predictions of each layer, with lateral
+    /// weights and draws of their own.
+    TopAndSameLayer,
 }
 
 impl Context {
     /// The layer that predicts layer `target` of `layers`.
+    ///
+    /// # Panics
+    ///
+    /// Of [`TopAndSameLayer`](Self::TopAndSameLayer), because there are two.
     #[must_use]
     pub fn of(self, target: usize, layers: usize) -> usize {
         match self {
             Self::SameLayer => target,
             Self::LayerAbove => (target + 1).min(layers - 1),
             Self::Top => layers - 1,
+            Self::TopAndSameLayer => {
+                panic!("context: expected one prediction of each layer, got two; see predictions")
+            }
+        }
+    }
+
+    /// All predictions of a stack of `layers`, as `[target, context]`, in their order.
+    ///
+    /// ```
+    /// use clapp_encoders::Context;
+    /// assert_eq!(Context::Top.predictions(2), [[0, 1], [1, 1]]);
+    /// assert_eq!(Context::TopAndSameLayer.predictions(2), [[0, 1], [1, 1], [0, 0], [1, 1]]);
+    /// ```
+    #[must_use]
+    pub fn predictions(self, layers: usize) -> Vec<[usize; 2]> {
+        let once = |context: Self| (0..layers).map(move |l| [l, context.of(l, layers)]);
+        match self {
+            Self::TopAndSameLayer => once(Self::Top).chain(once(Self::SameLayer)).collect(),
+            one => once(one).collect(),
         }
     }
 }
@@ -144,8 +170,8 @@ impl Stack<LocalConv2d> {
     ///
     /// # Errors
     ///
-    /// If the configuration does not fit together, a module has more than one layer, or a layer is of another
-    /// kind.
+    /// If the configuration does not fit together or to the rule, a module has more than one layer, or a layer is
+    /// of another kind.
     pub fn init(
         config: &EncoderConfig,
         rule: &dyn Plasticity,
@@ -218,7 +244,7 @@ impl<L> Stack<L> {
             layers.push(make(l, pre, &mut random)?);
             pre = plan.channels();
         }
-        let extents = config.extents(rule.shows());
+        let extents = config.extents_for(rule)?;
         Ok(Self::new(config.patches, layers).predicting(rule, context, &extents, seed, device))
     }
 }
@@ -231,8 +257,10 @@ impl<L, C> Stack<L, C> {
         Self { cut, layers, names, predictions: Vec::new() }
     }
 
-    /// The same with every layer predicted once, by a rule whose lateral weights are drawn from the streams
-    /// (seed, Initialisation, [layer, 1, …]).
+    /// The same with every layer predicted, by a rule whose lateral weights are drawn from the streams
+    /// (seed, Initialisation, [prediction, 1, …]).
+    ///
+    /// A layer's first prediction has the layer's name, a second one `LAYER.second`.
     ///
     /// # Panics
     ///
@@ -253,13 +281,13 @@ impl<L, C> Stack<L, C> {
             "stack: expected an extent for each of {layers} layers, got {}",
             extents.len()
         );
-        for target in 0..layers {
-            self.predict(rule, [target, context.of(target, layers)], extents, seed, device);
+        for prediction in context.predictions(layers) {
+            self.predict(rule, prediction, extents, seed, device);
         }
         self
     }
 
-    /// Adds the prediction of one layer by another, named as the next layer without one.
+    /// Adds the prediction of one layer by another, named as the next layer without one, or with one.
     pub(crate) fn predict(
         &mut self,
         rule: &dyn Plasticity,
@@ -271,7 +299,10 @@ impl<L, C> Stack<L, C> {
         let index = self.predictions.len();
         let mut random = stream(seed, Purpose::Initialisation, [index as u64, 1, 0, 0]);
         let lateral = rule.lateral(extents[target], extents[context], device, &mut random);
-        let name = self.names[index].clone();
+        let name = match self.names.get(index) {
+            Some(name) => name.clone(),
+            None => format!("{}.second", self.names[index - self.names.len()]),
+        };
         self.predictions.push(Prediction { name, target, context, target_learns: true, lateral });
     }
 }
@@ -409,7 +440,6 @@ where
         draw: &mut DrawPairs<'_>,
         learn: &mut dyn FnMut(Learnt<'_, L>),
     ) {
-        let shown = rule.shows();
         let mut signal: L::Input = self.cut.cut(raw).into();
         let mut active: Vec<Option<InStep<L::Activity>>> = Vec::with_capacity(self.layers.len());
         for l in 0..self.layers.len() {
@@ -429,6 +459,7 @@ where
                 }
                 if let Some(InStep { activity, told }) = active.take() {
                     // A layer that serves only as a blocked context has no modulation.
+                    let shown = rule.shows_layer(index);
                     let silence = || Modulation {
                         shown,
                         ..Modulation::from(activity.show(shown).zeros_like())
@@ -532,10 +563,10 @@ fn predict<A: LocalActivity>(
     rule: &dyn Plasticity,
     draw: &mut DrawPairs<'_>,
 ) -> (LateralUpdate, Metrics) {
-    let shown = rule.shows();
     let &Prediction { target, context, target_learns, ref lateral, .. } = prediction;
-    let show = |layer: usize| {
-        let layer = active[layer].as_ref();
+    let show = |index: usize| {
+        let layer = active[index].as_ref();
+        let shown = rule.shows_layer(index);
         layer.expect("a layer is kept until its last prediction").activity.show(shown)
     };
     let seen = show(target);
@@ -545,8 +576,9 @@ fn predict<A: LocalActivity>(
     let seen = Seen { layer: target, target: seen, context: from, lateral, rows: &rows };
     let Update { target: forward, context: back, post, decay, lateral, metrics } =
         rule.changes(seen);
-    let mut tell = |layer: usize, m: Tensor<4>, decay: Option<Tensor<1>>| {
-        let layer = active[layer].as_mut().expect("a layer is kept until its last prediction");
+    let mut tell = |index: usize, m: Tensor<4>, decay: Option<Tensor<1>>| {
+        let shown = rule.shows_layer(index);
+        let layer = active[index].as_mut().expect("a layer is kept until its last prediction");
         layer.told = Some(match layer.told.take() {
             Some(told) => {
                 let decay = [told.decay, decay].into_iter().flatten().reduce(|a, b| a + b);

@@ -1,7 +1,7 @@
 //! VGG-6: configuration, widths, splits into gradient-isolated modules.
 
 use clapp_backend::{Arithmetic, ConvSpec, MapWindow, Pool, WindowOf};
-use clapp_rules::{Extent, Shown};
+use clapp_rules::{Extent, Plasticity, Shown};
 use serde::{Deserialize, Serialize};
 
 use crate::{EncoderError, PatchGrid, TrianglePlan};
@@ -245,7 +245,7 @@ impl EncoderConfig {
     ///
     /// ```
     /// use clapp_encoders::EncoderConfig;
-    /// use clapp_rules::{Extent, Shown};
+    /// use clapp_rules::{Extent, Plasticity, Shown};
     /// let paper = EncoderConfig::vgg6(1.0).unwrap();
     /// assert_eq!(paper.extents(Shown::Patch)[0], Extent { site: 7, channel: 128 });
     /// assert_eq!(paper.extents(Shown::Pixels)[0].site, 7 * 16 * 16);
@@ -273,6 +273,38 @@ impl EncoderConfig {
     #[must_use]
     pub fn keeps_statistics(&self) -> bool {
         self.layers.iter().any(|layer| matches!(layer, LayerPlan::Competing(_)))
+    }
+
+    /// Sites and channels of what every layer shows to a rule, which may ask for another resolution of each.
+    ///
+    /// # Errors
+    ///
+    /// If the rule is for another number of layers, or a map does not divide into the cells that it asks for.
+    ///
+    /// ```
+    /// use clapp_encoders::{EncoderConfig, PatchGrid};
+    /// use clapp_rules::{Extent, TwoViews};
+    /// let patches = PatchGrid { size: 32, stride: 32 };
+    /// let whole = EncoderConfig { image: 32, patches, ..EncoderConfig::vgg6(1.0)? };
+    /// let extents = whole.extents_for(&TwoViews::clapp_plus_plus())?;
+    /// assert_eq!(extents[0], Extent { site: 8 * 8, channel: 128 });
+    /// assert_eq!(extents[5], Extent { site: 2 * 2, channel: 1024 });
+    /// # Ok::<(), clapp_encoders::EncoderError>(())
+    /// ```
+    pub fn extents_for(&self, rule: &dyn Plasticity) -> Result<Vec<Extent>, EncoderError> {
+        rule.check_layers(self.layers.len())?;
+        let maps = self.map_sizes()?;
+        let extent = |(l, &map): (usize, &usize)| {
+            let shown = rule.shows_layer(l);
+            match shown {
+                Shown::Cells(cells) if cells == 0 || !map.is_multiple_of(cells) => {
+                    let fits = (1..=map).filter(|cells| map.is_multiple_of(*cells)).collect();
+                    Err(EncoderError::Cells { layer: l + 1, cells, map, fits })
+                }
+                _ => Ok(self.extents(shown)[l]),
+            }
+        };
+        maps.iter().enumerate().map(extent).collect()
     }
 
     /// Weights and biases of all convolutions.

@@ -5,8 +5,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp_backend::Arithmetic;
 use clapp_encoders::{
-    Context, ConvPlan, DrawPairs, EncoderConfig, EncoderError, Learnt, LocalConv2d, PatchGrid,
-    PoolAfter, Stack,
+    Context, ConvPlan, DrawPairs, EncoderConfig, EncoderError, LayerPlan, Learnt, LocalConv2d,
+    PatchGrid, PoolAfter, Stack,
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
@@ -290,7 +290,9 @@ fn too_few_patch_rows_are_named_with_the_furthest_prediction() {
 
 #[test]
 fn layers_without_channels_and_widths_below_zero_are_named() {
-    let error = error_of(|config, _| config.layers[2].channels = 0);
+    let error = error_of(|config, _| {
+        config.layers[2] = ConvPlan { channels: 0, pool: PoolAfter::Nothing }.into()
+    });
     assert_names(&error, &["at least one channel", "[16, 32, 0, 64, 128, 128]"]);
     let error = EncoderConfig::vgg6(-0.5).unwrap_err();
     assert_names(&error, &["-0.5"]);

@@ -55,4 +55,80 @@ pub enum RuleError {
         /// The factor.
         scale: String,
     },
+    /// Patches, where a rule takes whole images.
+    #[error(
+        "rule: expected whole images for two views, got {time} rows of patches; make a patch as large as the image"
+    )]
+    NotWhole {
+        /// Rows of patches.
+        time: usize,
+    },
+    /// The sharpness of a softplus is not a number above 0.
+    #[error("rule: expected a theta above 0, got {theta}")]
+    Theta {
+        /// The sharpness.
+        theta: String,
+    },
+    /// A matrix of no rank.
+    #[error("rule: expected a rank of at least 1, got 0; leave it out for a full matrix")]
+    Rank,
+    /// A layer without cells.
+    #[error(
+        "rule: expected at least 1 cell a side in layer {layer}, got 0; 1 is the mean over the map"
+    )]
+    NoCells {
+        /// Layer, from 1.
+        layer: usize,
+    },
+    /// Negatives of the same image in a layer of one cell.
+    #[error(
+        "rule: expected at least 2 cells a side in layer {layer} for negatives of the same image, got 1; a mean over the map has no other place, so use more cells or cyclic negatives"
+    )]
+    OneCell {
+        /// Layer, from 1.
+        layer: usize,
+    },
+    /// Not a grid of cells for each layer.
+    #[error(
+        "rule: expected a number of cells a side for each of {layers} layers, got {}: {grids:?}",
+        grids.len()
+    )]
+    Grids {
+        /// Number of layers.
+        layers: usize,
+        /// Cells a side, as given.
+        grids: Vec<usize>,
+    },
+    /// Samples that are not two views of each image.
+    #[error(
+        "rule: expected two views of each image, ordered [view 1; view 2], got {samples} samples; their number must be even and above 0"
+    )]
+    OddViews {
+        /// Samples of a batch.
+        samples: usize,
+    },
+    /// A batch of one image, and negatives that are other images.
+    #[error(
+        "rule: expected at least 2 images (4 samples) in a batch, got 1: there is no other image for a negative; use larger batches, or negatives of the same image"
+    )]
+    OneImage,
+    /// A coefficient of a loss that is negative or not a number.
+    #[error("rule: expected {name} of 0 or more, got {value}")]
+    Coefficient {
+        /// Which one.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// What keeps a variance above 0 is not above 0 itself.
+    #[error("rule: expected an epsilon above 0, got {epsilon}")]
+    Epsilon {
+        /// Its value.
+        epsilon: String,
+    },
+    /// A batch of one image, and a rule that needs its variance.
+    #[error(
+        "rule: expected at least 2 images (4 samples) in a batch, got 1: one image has no variance; use larger batches"
+    )]
+    NoVariance,
 }

@@ -24,6 +24,8 @@
 //! | ΔW of a neuron | ΔW_ji = m_j ρ′(a_j) x_i | the layer's own: `clapp-encoders`, or yours |
 //! | all of it, a batch at once | L = (1/K) Σ_k \[mean L⁺ + mean L⁻\] | [`Rule::update`] |
 //! | all pairs of a batch | S = Ẑ Zᵀ, m(Z) = Γᵀ Ẑ, g = Γ Z | [`AllPairs::update`] |
+//! | two views of each image | u⁺ = p_σ(i) · B c_i, u⁻ with the next image's view | [`TwoViews`], [`view_scores`](equations::view_scores) |
+//! | two views without negatives | m = −(z − z′) + push − decorrelation | [`Lpl`] |
 //! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
 //!
 //! [`OnlineRule`] runs the functions of single equations as they stand. [`Rule::update`] runs
@@ -152,6 +154,7 @@ mod all_pairs_half;
 mod contrastive;
 mod error;
 mod lateral;
+mod lpl;
 mod matrices;
 mod online;
 mod optimizer;
@@ -163,6 +166,7 @@ mod rule;
 mod sampler;
 mod score;
 mod score_matrix;
+mod smooth;
 mod soft_hebb;
 mod space;
 mod state;
@@ -170,6 +174,8 @@ mod synapses;
 mod third_factor;
 mod update;
 mod updates;
+mod view_update;
+mod views;
 
 pub use burn;
 pub use clapp_random::{Purpose, Stream, stream};
@@ -178,6 +184,7 @@ pub use all_pairs::AllPairs;
 pub use contrastive::Contrastive;
 pub use error::RuleError;
 pub use lateral::{Lateral, LateralUpdate, WayBack};
+pub use lpl::Lpl;
 pub use matrices::Matrices;
 pub use online::{OnlineLayer, OnlineRule, OnlineStep, OnlineUpdate, Signals};
 pub use optimizer::{Memory, Optimize, Optimizer};
@@ -186,12 +193,14 @@ pub use plasticity::{Extent, Modulation, Plasticity, Post, Seen, Shown};
 pub use rows::{Pairing, Rows, Saccades};
 pub use rule::{Feedback, Objective, Rule, Timing};
 pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
+pub use smooth::{Linear, SoftHinge, Softplus};
 pub use soft_hebb::SoftHebb;
 pub use space::Space;
 pub use state::{State, StateError};
 pub use synapses::Synapses;
 pub use third_factor::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor};
 pub use update::{Metrics, Monitor, Update};
+pub use views::{TwoViews, ViewNegatives, ViewObjective};
 
 use equations::{
     context_modulation, delta_w_pred, delta_w_retro, dendritic_prediction, fixation_score,
@@ -205,4 +214,6 @@ pub mod equations {
     pub use crate::updates::{
         Gamma, context_modulation, delta_w_pred, delta_w_retro, target_modulation, weighted_targets,
     };
+    pub use crate::view_update::view_scores;
+    pub use crate::views::rows as view_rows;
 }

@@ -15,8 +15,9 @@ use crate::{GridShape, Lateral, Rows, RuleError, Update};
 /// Neither sees the inside of the other, and a rule sees nothing of other layers but the context that it is
 /// handed.
 ///
-/// Implemented by [`Rule`](crate::Rule) (CLAPP, CLAPP-s, layer-wise GIM), [`AllPairs`](crate::AllPairs) (video)
-/// and [`Contrastive`](crate::Contrastive) (pairs and losses of one's own). All methods but
+/// Implemented by [`Rule`](crate::Rule) (CLAPP, CLAPP-s, layer-wise GIM), [`AllPairs`](crate::AllPairs) (video),
+/// [`TwoViews`](crate::TwoViews) (CLAPP++, DFB) and [`Contrastive`](crate::Contrastive) (pairs and losses of
+/// one's own). All methods but
 /// [`changes`](Self::changes) have a default that fits a rule without memory and without randomness.
 ///
 /// # Example
@@ -69,9 +70,33 @@ pub trait Plasticity: std::fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Checks the rule against the number of samples in a batch.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot learn from so many: a rule of two views of each image takes even numbers.
+    fn check_batch(&self, samples: usize) -> Result<(), RuleError> {
+        let _ = samples;
+        Ok(())
+    }
+
     /// At which resolution layers show themselves to the rule, and are modulated.
     fn shows(&self) -> Shown {
         Shown::Patch
+    }
+
+    /// At which resolution layer `layer` (from 0) does, where they differ.
+    fn shows_layer(&self, layer: usize) -> Shown {
+        let _ = layer;
+        self.shows()
+    }
+
+    /// Whether all predictions of a step take their pairs from one stream, so that they get the same draw.
+    ///
+    /// Draws have addresses, not turns: who opens the streams leaves the prediction out of the address then,
+    /// and opens the stream anew for each prediction.
+    fn draws_together(&self) -> bool {
+        false
     }
 
     /// What the rule keeps in one layer: `context` predicts `target`.

@@ -3,7 +3,7 @@
 mod common;
 
 use clapp_rules::equations::third_factor;
-use clapp_rules::{Contrast, Hinge, InfoNce, Outcome, ThirdFactor};
+use clapp_rules::{Contrast, Hinge, InfoNce, Linear, Outcome, SoftHinge, Softplus, ThirdFactor};
 use common::{distance, host, literal};
 
 /// Step of the central differences: the root of the precision of a double, rounded.
@@ -69,6 +69,31 @@ fn info_nce_gamma_is_the_negative_slope_of_the_loss() {
         for u in SCORES {
             assert_gamma_is_the_negative_slope(&InfoNce { epsilon }, &u);
         }
+    }
+}
+
+#[test]
+fn gammas_without_a_corner_are_the_negative_slopes_of_their_losses() {
+    let contrasts: [&dyn Contrast; 4] =
+        [&SoftHinge, &Linear, &Softplus { theta: 1.0 }, &Softplus { theta: 0.3 }];
+    for contrast in contrasts {
+        for u in SCORES {
+            assert_gamma_is_the_negative_slope(contrast, &u);
+        }
+    }
+}
+
+#[test]
+fn losses_without_a_corner_survive_hopeless_scores() {
+    // exp 2000 is no number; ln(1 + exp x) is x there.
+    for (contrast, expected) in
+        [(&SoftHinge as &dyn Contrast, 2002.0), (&Softplus { theta: 1.0 }, 2000.0)]
+    {
+        let loss = loss(contrast, &[-1000.0, 1000.0]);
+        assert!((loss - expected).abs() < ROUNDING * expected, "{contrast:?} {loss}");
+        assert!(
+            gammas(contrast, &[-1000.0, 1000.0]).iter().all(|g| (g.abs() - 1.0).abs() < ROUNDING)
+        );
     }
 }
 

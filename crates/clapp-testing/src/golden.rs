@@ -5,8 +5,10 @@
 //! not compare are named with the reason.
 
 mod hebb;
+mod lpl;
 mod sound;
 mod video;
+mod views;
 mod vision;
 
 use std::{
@@ -18,8 +20,10 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::de::DeserializeOwned;
 
 pub use hebb::Hebb;
+pub use lpl::LplPairs;
 pub use sound::{EncoderSetUp, GRU_NAMES, GruSetUp, Sound, SoundSetUp, module_gru_names};
 pub use video::Video;
+pub use views::Views;
 pub use vision::Vision;
 
 use crate::distance::{distance, host};
@@ -157,6 +161,11 @@ impl<'a> Report<'a> {
     /// Compares a value of the network.
     pub fn value<const D: usize>(&mut self, name: &str, found: Tensor<D>) {
         self.compare(name, &host(found), self.bounds.tensors);
+    }
+
+    /// Compares a value within a bound that is `wider` times as wide.
+    pub fn value_within<const D: usize>(&mut self, name: &str, found: Tensor<D>, wider: f64) {
+        self.compare(name, &host(found), self.bounds.tensors * wider);
     }
 
     /// Compares losses.

@@ -165,8 +165,15 @@ pub(super) fn loader(
         ));
     }
     let last_batch = LastBatch::Drop;
-    let settings =
-        LoaderConfig { batch_size, seed, last_batch, workers: 1, ..LoaderConfig::training() };
+    let views = config.setup.rule.views();
+    let settings = LoaderConfig {
+        batch_size,
+        seed,
+        last_batch,
+        views,
+        workers: 1,
+        ..LoaderConfig::training()
+    };
     Ok(Loader::new(data.learn.clone(), config.setup.pipeline.clone(), settings)?)
 }
 

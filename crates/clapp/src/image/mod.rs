@@ -11,6 +11,10 @@
 //! | `clapp-s-above` | the context comes from the layer above |
 //! | `gim` | Greedy InfoMax, layer by layer, as a local rule |
 //! | `softhebb` | channels compete; no prediction, one pass (Journé et al. 2023) |
+//! | `clapp-pp` | CLAPP++: a view of an image predicts the other, layer by layer |
+//! | `dfb` | direct feedback: the last layer's view predicts every layer's other view |
+//! | `both` | the two losses of `clapp-pp` and `dfb` |
+//! | `lpl` | latent predictive learning: views agree, units vary and differ; no negatives |
 //!
 //! The presets `smoke`, `quick` and `paper` have widths of 1/16, 1/4 (1/8 on embedded scenes and CIFAR-10)
 //! and 1.
@@ -98,6 +102,9 @@ pub struct Setup {
     /// Learning rate of every layer, in place of the optimizer's; empty where all take that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<f64>,
+    /// How learning rates change until the last image.
+    #[serde(default, skip_serializing_if = "Schedule::is_constant")]
+    pub schedule: Schedule,
     /// Where contexts come from.
     pub context: Context,
     /// Images to see without labels; a multiple of what fits into whole batches is seen.
@@ -126,6 +133,18 @@ impl Sense for Images {
         let rule = config.rule(rule.rule());
         rule.check(encoder.time()).map_err(EncoderError::from)?;
         rule.check_layers(encoder.layers.len()).map_err(EncoderError::from)?;
+        let (views, samples) =
+            (config.setup.rule.views(), config.setup.rule.views() * config.batch);
+        rule.check_batch(samples).map_err(EncoderError::from)?;
+        encoder.extents_for(rule)?;
+        if views > 1 && pipeline.views.is_none() {
+            return Err(Error::misfit_of(
+                "pipeline",
+                "random views for a rule that compares two of them",
+                "none",
+                "say views in the pipeline, or choose another method",
+            ));
+        }
         for (of, given) in [("rates", rates.len()), ("readout.cells", readout.cells.len())] {
             per_layer(of, given, encoder.layers.len())?;
         }
@@ -175,8 +194,12 @@ impl Sense for Images {
     ) -> LayerMetrics {
         let Trial { config, device, .. } = trial;
         let rule = config.rule(config.setup.rule.rule());
-        let draw = &mut |layer, shape| rule.pairs(shape, &mut trial.pairs(step, layer));
-        let optimizers: Vec<Optimizer> = config.setup.optimizers(&config.optimizer);
+        let draw = &mut |prediction, shape| {
+            let prediction = if rule.draws_together() { 0 } else { prediction };
+            rule.pairs(shape, &mut trial.pairs(step, prediction))
+        };
+        let share = (step * config.batch as u64) as f64 / config.setup.images as f64;
+        let optimizers = config.setup.optimizers(&config.optimizer, share);
         let optimizer = |layer: usize| &optimizers[layer] as &dyn Optimize;
         LayerMetrics::of(&network.step_by(tensor(batch, device), rule, &optimizer, draw))
     }
@@ -186,14 +209,47 @@ impl Sense for Images {
     }
 }
 
+/// How learning rates change while a run lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Not at all.
+    #[default]
+    Constant,
+    /// From the whole to nothing: ½ (1 + cos πt), t the share of the run.
+    Cosine,
+}
+
+impl Schedule {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_constant(&self) -> bool {
+        *self == Self::Constant
+    }
+
+    /// Factor of learning rates after a share of the run.
+    ///
+    /// ```
+    /// use clapp::image::Schedule;
+    /// assert_eq!([0.0, 1.0].map(|share| Schedule::Cosine.factor(share)), [1.0, 0.0]);
+    /// ```
+    #[must_use]
+    pub fn factor(self, share: f64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
+        }
+    }
+}
+
 impl Setup {
-    /// The optimizer of every layer.
-    fn optimizers(&self, all: &Optimizer) -> Vec<Optimizer> {
+    /// The optimizer of every layer after a share of the run.
+    fn optimizers(&self, all: &Optimizer, share: f64) -> Vec<Optimizer> {
         let of = |layer: usize| {
             let mut own = *all;
             if let Some(rate) = self.rates.get(layer) {
                 *own.rate_mut() = *rate;
             }
+            *own.rate_mut() *= self.schedule.factor(share);
             own
         };
         (0..self.encoder.layers.len()).map(of).collect()

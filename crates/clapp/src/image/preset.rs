@@ -1,27 +1,31 @@
 //! Named configurations of runs on images.
 
-use clapp_datasets::{Colour, Flip, ImagePipeline, Scale};
+use clapp_datasets::{Colour, Flip, ImagePipeline, Scale, Views};
 use clapp_encoders::{Context, ConvPlan, EncoderConfig, PatchGrid, PoolAfter};
 use clapp_eval::Protocol;
-use clapp_rules::{Feedback, Negatives, Optimizer, Rule, Scope, SoftHebb};
+use clapp_rules::{Feedback, Lpl, Negatives, Optimizer, Rule, Scope, SoftHebb, TwoViews};
 
-use super::{DataConfig, Held, Images, ReadoutConfig, Setup, protocols};
+use super::{DataConfig, Held, ImageRule, Images, ReadoutConfig, Schedule, Setup, protocols};
 use crate::{
     Error, RunConfig,
     preset::{Method, Presets, Size},
 };
 
 /// Names of the methods, for messages.
-pub const METHODS: &str =
-    "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb";
+pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl";
 
 impl Presets for Images {
     const METHODS: &'static str = METHODS;
     const ENDINGS: &'static [&'static str] = &[];
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
-        if method.rule == "softhebb" {
-            return soft_hebb(self, size, method);
+        match method.rule {
+            "softhebb" => return soft_hebb(self, size, method),
+            "clapp-pp" => return views(self, size, method, Context::SameLayer),
+            "dfb" => return views(self, size, method, Context::Top),
+            "both" => return views(self, size, method, Context::TopAndSameLayer),
+            "lpl" => return views(self, size, method, Context::SameLayer),
+            _ => {}
         }
         let mut config = match size {
             Size::Paper => paper(self, method)?,
@@ -71,6 +75,7 @@ fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Erro
         encoder: EncoderConfig::vgg6(1.0)?,
         rule: Rule::clapp_s().into(),
         rates: Vec::new(),
+        schedule: Schedule::Constant,
         context: Context::SameLayer,
         images: epochs * 100_000,
         // The paper draws new views every epoch; 20 of them take 1.3 GB as features of all layers.
@@ -91,6 +96,83 @@ fn readout() -> ReadoutConfig {
     }
 }
 
+/// Rules of two views over whole images. `paper` is CLAPP++ as published, for STL-10 or CIFAR-10.
+fn views(
+    images: &Images,
+    size: Size,
+    method: &Method<'_>,
+    context: Context,
+) -> Result<RunConfig<Images>, Error> {
+    let width = match size {
+        Size::Smoke => 1.0 / 16.0,
+        Size::Quick => 0.25,
+        Size::Paper => 1.0,
+    };
+    let mut encoder = EncoderConfig::vgg6(width)?;
+    let tested_on = Held::Test;
+    let (data, pipeline) = match images {
+        // A mirrored scene belongs to another class, and its colours are one.
+        Images::Synthetic => {
+            let cuts = Views { area: [0.5, 1.0], ..Views::simclr_cifar10().cuts_only() };
+            let colour = Colour::Gray { mean: 0.5, std: 24.0 / 255.0 };
+            let pipeline = ImagePipeline {
+                scale: Scale::Shrink(2),
+                flip: Flip::Never,
+                colour,
+                views: Some(cuts),
+                ..ImagePipeline::simclr_cifar10()
+            };
+            (DataConfig::Synthetic { unlabelled: 6_000, train: 2_000, test: 1_000 }, pipeline)
+        }
+        Images::Cifar10(root, sizes) => {
+            let (root, sizes) = (root.clone(), *sizes);
+            let data =
+                DataConfig::Cifar10 { root, sizes, unlabelled: 50_000, reused: true, tested_on };
+            (data, ImagePipeline::simclr_cifar10())
+        }
+        Images::Stl10(root, sizes) => {
+            let data = DataConfig::Stl10 { root: root.clone(), sizes: *sizes };
+            let whole = ImagePipeline::simclr_stl10();
+            // Quick runs see 32 pixels a side, cut out of the same share of an image.
+            let small = Views { blur: None, whole: Some(35), ..Views::simclr_stl10() };
+            match size {
+                Size::Paper => (data, whole),
+                _ => (data, ImagePipeline { crop: 32, views: Some(small), ..whole }),
+            }
+        }
+    };
+    let [colours, side, _] = pipeline.output_dims();
+    (encoder.colours, encoder.image) = (colours, side);
+    encoder.patches = PatchGrid { size: side, stride: side };
+    let lpl = method.rule == "lpl";
+    let rule: ImageRule =
+        if lpl { Lpl::paper().into() } else { TwoViews::clapp_plus_plus().into() };
+    let (batch, seen, rate, schedule) = match size {
+        Size::Smoke => (16, 320, 5e-4, Schedule::Cosine),
+        Size::Quick => (64, 320_000, if lpl { 1e-3 } else { 5e-4 }, Schedule::Cosine),
+        Size::Paper => (32, 300 * 100_000, 2e-4, Schedule::Constant),
+    };
+    let mut setup = Setup {
+        data,
+        pipeline,
+        encoder,
+        rule,
+        rates: Vec::new(),
+        schedule,
+        context,
+        images: seen,
+        readout: ReadoutConfig { protocols: vec![Protocol::Standardised], ..readout() },
+    };
+    if size == Size::Smoke {
+        if let DataConfig::Synthetic { unlabelled, train, test } = &mut setup.data {
+            (*unlabelled, *train, *test) = (320, 200, 100);
+        }
+        setup.readout.paper_epochs = 3;
+    }
+    let every = if size == Size::Smoke { 5 } else { 500 };
+    Ok(RunConfig::new(size, method, setup, Optimizer::adam(rate), batch, every))
+}
+
 /// SoftHebb: one pass in batches of ten, every layer at once.
 fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<Images>, Error> {
     let width = match size {
@@ -100,7 +182,13 @@ fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConf
     };
     // Images in 0 … 1 but for the normalisation inside, which any scale and shift leave as they are.
     let unit = Colour::Rgb { mean: [0.0; 3], std: [1.0; 3] };
-    let whole = ImagePipeline { scale: Scale::Keep, crop: 32, flip: Flip::Never, colour: unit };
+    let whole = ImagePipeline {
+        scale: Scale::Keep,
+        crop: 32,
+        flip: Flip::Never,
+        colour: unit,
+        views: None,
+    };
     let (data, pipeline, mut encoder, seen, batch) = match images {
         Images::Synthetic => {
             let mut encoder = EncoderConfig::soft_hebb_cifar(width)?;
@@ -137,6 +225,7 @@ fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConf
         encoder,
         rule: SoftHebb { temperatures: temperatures[..count].to_vec() }.into(),
         rates: rates[..count].to_vec(),
+        schedule: Schedule::Constant,
         context: Context::SameLayer,
         images: seen,
         readout: ReadoutConfig {
@@ -223,6 +312,7 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
         encoder: small_encoder(width, colours)?,
         rule: Rule { negatives, ..Rule::clapp_s() }.into(),
         rates: Vec::new(),
+        schedule: Schedule::Constant,
         context: Context::SameLayer,
         images: seen,
         readout: readout(),

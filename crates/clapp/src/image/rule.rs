@@ -1,6 +1,6 @@
 //! The rules that settings of a run on images can say.
 
-use clapp_rules::{Plasticity, Rule, SoftHebb};
+use clapp_rules::{Lpl, Plasticity, Rule, SoftHebb, TwoViews};
 use serde::{Deserialize, Serialize};
 
 /// A rule of a run on images.
@@ -12,6 +12,10 @@ pub enum ImageRule {
     OverTime(Rule),
     /// Channels compete.
     SoftHebb(SoftHebb),
+    /// A view of an image predicts the other: CLAPP++, DFB, both.
+    TwoViews(TwoViews),
+    /// Views agree, units vary and differ.
+    Lpl(Lpl),
 }
 
 impl ImageRule {
@@ -21,6 +25,17 @@ impl ImageRule {
         match self {
             Self::OverTime(rule) => rule,
             Self::SoftHebb(rule) => rule,
+            Self::TwoViews(rule) => rule,
+            Self::Lpl(rule) => rule,
+        }
+    }
+
+    /// Views of every image in a batch.
+    #[must_use]
+    pub fn views(&self) -> usize {
+        match self {
+            Self::OverTime(_) | Self::SoftHebb(_) => 1,
+            Self::TwoViews(_) | Self::Lpl(_) => 2,
         }
     }
 
@@ -29,7 +44,7 @@ impl ImageRule {
     pub fn over_time(&self) -> Option<&Rule> {
         match self {
             Self::OverTime(rule) => Some(rule),
-            Self::SoftHebb(_) => None,
+            _ => None,
         }
     }
 
@@ -37,19 +52,18 @@ impl ImageRule {
     pub fn over_time_mut(&mut self) -> Option<&mut Rule> {
         match self {
             Self::OverTime(rule) => Some(rule),
-            Self::SoftHebb(_) => None,
+            _ => None,
         }
     }
 }
 
-impl From<Rule> for ImageRule {
-    fn from(rule: Rule) -> Self {
-        Self::OverTime(rule)
-    }
+macro_rules! from {
+    ($($kind:ident($rule:ty)),*) => { $(
+        impl From<$rule> for ImageRule {
+            fn from(rule: $rule) -> Self {
+                Self::$kind(rule)
+            }
+        }
+    )* };
 }
-
-impl From<SoftHebb> for ImageRule {
-    fn from(rule: SoftHebb) -> Self {
-        Self::SoftHebb(rule)
-    }
-}
+from!(OverTime(Rule), SoftHebb(SoftHebb), TwoViews(TwoViews), Lpl(Lpl));
