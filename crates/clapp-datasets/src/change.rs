@@ -65,10 +65,10 @@ fn gray(picture: &mut Frame) {
 }
 
 impl ImagePipeline {
-    /// Decides what is done to image `sample` in `epoch` where the pipeline has [`Views`].
+    /// Decides what is done to image `sample` in `epoch` where the pipeline has [`Views`](crate::Views).
     ///
     /// All draws come from the stream `(seed, Augmentation, [epoch, sample, 0, 0])`. Evaluation draws
-    /// none: the middle of the image, or of the image brought to [`Views::whole`].
+    /// none: the middle of the image, or of the image brought to [`Views::whole`](crate::Views::whole).
     ///
     /// # Panics
     /// The pipeline has no views, or [`validate`](Self::validate) refuses `dims`.
