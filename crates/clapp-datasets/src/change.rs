@@ -21,7 +21,7 @@ use crate::{Augment, ImagePipeline};
 /// for change in [Change::Op(Op::Brightness(0.5)), Change::Gray] {
 ///     change.apply(&mut picture, &mut Frame::default());
 /// }
-/// assert_eq!(picture.pixels(), [61, 61, 61]); // the luma of (5, 100, 15), rounded
+/// assert_eq!(picture.pixels(), [62, 62, 62]); // 61.9, the luma of (5, 100, 15)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
