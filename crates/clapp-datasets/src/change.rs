@@ -21,7 +21,7 @@ use crate::{Augment, ImagePipeline};
 /// for change in [Change::Op(Op::Brightness(0.5)), Change::Gray] {
 ///     change.apply(&mut picture, &mut Frame::default());
 /// }
-/// assert_eq!(picture.pixels(), [61, 61, 61]); // the luma of (5, 100, 15), rounded
+/// assert_eq!(picture.pixels(), [62, 62, 62]); // 61.9, the luma of (5, 100, 15)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -65,10 +65,10 @@ fn gray(picture: &mut Frame) {
 }
 
 impl ImagePipeline {
-    /// Decides what is done to image `sample` in `epoch` where the pipeline has [`Views`].
+    /// Decides what is done to image `sample` in `epoch` where the pipeline has [`Views`](crate::Views).
     ///
     /// All draws come from the stream `(seed, Augmentation, [epoch, sample, 0, 0])`. Evaluation draws
-    /// none: the middle of the image, or of the image brought to [`Views::whole`].
+    /// none: the middle of the image, or of the image brought to [`Views::whole`](crate::Views::whole).
     ///
     /// # Panics
     /// The pipeline has no views, or [`validate`](Self::validate) refuses `dims`.

@@ -1,4 +1,4 @@
-//! Parts of a data set: permutations, hold-outs, few labels.
+//! Parts of a data set: permutations and hold-outs.
 //!
 //! The functions return indices; [`Subset`] makes a source of them. Every draw is keyed by a seed,
 //! so the same seed names the same part on every machine.
@@ -38,51 +38,25 @@ pub(crate) fn shuffle(indices: &mut [usize], stream: &mut Stream) {
     }
 }
 
-/// Which of the few kinds of split a stream is drawn for; part of value stability.
-const FEW_LABELS: u64 = 0;
+/// Which of the few kinds of split a stream is drawn for; part of value stability. 0 belongs to labels.
 const HOLD_OUT: u64 = 1;
 
-/// The indices of `per_class` randomly chosen images of every class, in ascending order.
-///
-/// A smaller choice of the same seed is contained in a larger one, so a curve over the number of
-/// labels adds images and never exchanges them. Images without a label are passed over.
+/// Checks that every class has `per_class` images with a label.
 ///
 /// # Errors
-/// [`Error::TooFew`] if a class has fewer images.
-///
-/// # Example
-///
-/// ```
-/// use clapp_datasets::{InMemory, Subset, split::few_labels};
-///
-/// let source = InMemory::images("six", [1, 1, 1], vec![0; 6])?.with_labels(vec![0, 1, 0, 1, 0, 1], 2)?;
-/// let indices = few_labels(&source, 2, 7)?;
-/// assert_eq!(indices.len(), 4);
-/// let four = Subset::new(source, indices)?;
-/// # Ok::<(), clapp_datasets::Error>(())
-/// ```
-pub fn few_labels(
-    source: &dyn Source<Item = Image>,
-    per_class: usize,
-    seed: u64,
-) -> Result<Vec<usize>, Error> {
-    let mut members = vec![Vec::new(); source.classes()];
-    for index in 0..source.len() {
-        if let Some(label) = source.info(index).label {
-            members[label as usize].push(index);
-        }
+/// [`Error::TooFew`] if a class has fewer.
+pub fn enough_labels(source: &dyn Source<Item = Image>, per_class: usize) -> Result<(), Error> {
+    let mut images = vec![0; source.classes()];
+    for label in (0..source.len()).filter_map(|index| source.info(index).label) {
+        images[label as usize] += 1;
     }
-    let mut chosen = Vec::with_capacity(per_class * members.len());
-    for (class, mut members) in members.into_iter().enumerate() {
-        if members.len() < per_class {
+    match images.iter().enumerate().find(|(_, images)| **images < per_class) {
+        None => Ok(()),
+        Some((class, &images)) => {
             let what = format!("few labels of class {class}");
-            return Err(too_few_images(&what, per_class, members.len(), source.name()));
+            Err(too_few_images(&what, per_class, images, source.name()))
         }
-        shuffle(&mut members, &mut stream(seed, Purpose::Split, [FEW_LABELS, class as u64, 0, 0]));
-        chosen.extend_from_slice(&members[..per_class]);
     }
-    chosen.sort_unstable();
-    Ok(chosen)
 }
 
 /// Divides the indices of a source at random into `(training, validation)`, both ascending.
@@ -231,26 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn few_labels_are_as_many_of_every_class() {
-        let source = forty();
-        let mut counts = [0; 4];
-        for index in few_labels(&source, 3, 5).unwrap() {
-            counts[source.info(index).label.unwrap() as usize] += 1;
-        }
-        assert_eq!(counts, [3; 4]);
-    }
-
-    #[test]
-    fn fewer_labels_are_contained_in_more() {
-        let (few, more) =
-            (few_labels(&forty(), 2, 5).unwrap(), few_labels(&forty(), 6, 5).unwrap());
-        assert!(few.iter().all(|index| more.contains(index)));
-        assert_ne!(few, few_labels(&forty(), 2, 6).unwrap());
-    }
-
-    #[test]
     fn a_class_with_too_few_images_is_named() {
-        let error = few_labels(&forty(), 11, 5).unwrap_err().to_string();
+        enough_labels(&forty(), 10).unwrap();
+        let error = enough_labels(&forty(), 11).unwrap_err().to_string();
         assert_eq!(
             error,
             "few labels of class 0: expected at least 11 images, got 10 in forty; ask for fewer"

@@ -488,10 +488,33 @@ where
     ///
     /// If a shape does not fit.
     pub fn look_at(&self, raw: C::Raw, shown: Shown, see: &mut dyn FnMut(usize, Tensor<4>)) {
+        self.look_with(raw, &|_| shown, see);
+    }
+
+    /// [`look`](Self::look) at what a rule sees: every layer at the resolution at which it is shown to it.
+    ///
+    /// # Panics
+    ///
+    /// If a shape does not fit.
+    pub fn look_as(
+        &self,
+        raw: C::Raw,
+        rule: &dyn Plasticity,
+        see: &mut dyn FnMut(usize, Tensor<4>),
+    ) {
+        self.look_with(raw, &|layer| rule.shows_layer(layer), see);
+    }
+
+    fn look_with(
+        &self,
+        raw: C::Raw,
+        shown: &dyn Fn(usize) -> Shown,
+        see: &mut dyn FnMut(usize, Tensor<4>),
+    ) {
         let mut input: L::Input = self.cut.cut(raw).into();
         for (l, layer) in self.layers.iter().enumerate() {
             let activity = layer.forward(&input);
-            see(l, activity.show(shown));
+            see(l, activity.show(shown(l)));
             input = activity.output();
         }
     }

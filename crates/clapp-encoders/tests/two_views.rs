@@ -1,4 +1,4 @@
-//! CLAPP++, DFB and both in a stack: whole images, cells of every layer, who predicts whom, what is kept.
+//! CLAPP++, DFB, both and LPL in a stack: whole images, cells of every layer, who predicts whom, what is kept.
 
 use std::sync::{
     Arc,
@@ -12,8 +12,8 @@ use clapp_encoders::{
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    GridShape, Modulation, Optimize, Optimizer, Plasticity, Rows, RuleError, Shown, State,
-    TwoViews, ViewNegatives,
+    GridShape, Lpl, Metrics, Modulation, Optimize, Optimizer, Plasticity, Rows, RuleError, Shown,
+    State, TwoViews, ViewNegatives,
 };
 use rand::RngExt;
 
@@ -30,7 +30,7 @@ fn config() -> EncoderConfig {
     }
 }
 
-fn stack(rule: &TwoViews, context: Context) -> Stack {
+fn stack(rule: &dyn Plasticity, context: Context) -> Stack {
     Stack::init(&config(), rule, context, 2, &Device::flex()).expect("the configuration fits")
 }
 
@@ -89,6 +89,13 @@ fn every_layer_is_shown_in_its_own_cells_and_predicted_by_whom_the_context_says(
             }
         });
         assert_eq!((laterals, layers), (expected.len(), (0..6).collect()));
+        let mut seen = Vec::new();
+        stack.look_as(views(0), &rule, &mut |_, shown| {
+            let [samples, _, site, channels] = shown.dims();
+            assert_eq!(samples, 2 * IMAGES);
+            seen.push(site * channels);
+        });
+        assert_eq!(seen, dims);
     }
 }
 
@@ -154,6 +161,33 @@ fn losses_fall_and_a_saved_stack_goes_on_alike() {
         assert_eq!(losses, step(&mut resumed, 40));
         let end: f64 = losses.iter().sum();
         assert!(end < 0.5 * start, "{context:?} {negatives:?}: {start} to {end}");
+    }
+}
+
+#[test]
+fn lpl_learns_in_the_same_stack_and_keeps_its_estimates() {
+    for stale in [false, true] {
+        let rule = Lpl { stale, ..Lpl::paper() };
+        let mut stack = stack(&rule, Context::SameLayer);
+        let losses: Vec<f64> = (0..30)
+            .map(|step| {
+                let optimizer = Optimizer::adam(1e-3);
+                let mut draw = |_, grid| rule.pairs(grid, &mut stream(2, Purpose::Test, [0; 4]));
+                let metrics = stack.step(views(step % 2), &rule, &optimizer, &mut draw);
+                let push = |(name, value)| if name == "push" { value } else { 0.0 };
+                let pushes = |metrics: &Metrics| metrics.read().into_iter().map(push).sum::<f64>();
+                metrics.iter().map(pushes).sum()
+            })
+            .collect();
+        if stale {
+            let lateral = &stack.predictions[5].lateral;
+            let batches = lateral.statistic("batches").into_data().iter::<u32>().sum::<u32>();
+            assert_eq!(batches, 30);
+            assert!(lateral.statistic("mean").abs().max().into_scalar::<f32>() > 0.0);
+            assert!(lateral.statistic("variance").min().into_scalar::<f32>() < 1.0);
+        } else {
+            assert!(losses[29] < losses[1] - 1.0, "units vary more: {losses:?}");
+        }
     }
 }
 

@@ -111,7 +111,7 @@ pub fn batch_mean_accuracy(
 }
 
 /// That there is a label a row, and a score for each.
-pub(crate) fn check(scores: ArrayView2<'_, f64>, labels: &[u32]) {
+pub(crate) fn check<A>(scores: ArrayView2<'_, A>, labels: &[u32]) {
     let ((rows, classes), n) = (scores.dim(), labels.len());
     assert!(
         rows == n && n > 0,

@@ -81,7 +81,7 @@ fn the_papers_classifier_approaches_the_convex_one_with_time() {
         let probe = LinearProbe { epochs, learning_rate, ..LinearProbe::phones() };
         let features = train.features().unwrap();
         let trained = probe.train(1, |_| std::borrow::Cow::Borrowed(&features)).unwrap();
-        assert!(trained.epochs.iter().all(|epoch| epoch.loss.is_finite()));
+        assert!(trained.epochs.iter().all(|loss| loss.is_finite()));
         score(&trained.readout, &test).accuracy()
     };
     let (few, many) = (paper(2, 1e-4), paper(300, 1e-3));

@@ -198,8 +198,6 @@ fn epochs_may_bring_new_features_and_must_agree() {
         });
         let epochs = trained.unwrap().epochs;
         assert_eq!((epochs.len(), seen), (4, vec![0, 1, 2, 3]));
-        assert!(epochs.iter().all(|epoch| epoch.top[0] <= epoch.top[1]));
-        assert!((epochs[0].top[1] - 100.0).abs() < 1e-9, "three classes are within three");
         let mixed = probe.train(1, |epoch| Cow::Borrowed(if epoch == 0 { &first } else { &other }));
         assert!(matches!(mixed, Err(Error::Disagreement { expected: 6, got: 5, .. })));
     }
@@ -235,7 +233,7 @@ fn a_longer_schedule_changes_less() {
         let weight = |epochs| {
             let probe = LinearProbe { epochs, ..probe.clone() };
             let trained = probe.train(1, |_| Cow::Borrowed(&train)).unwrap();
-            trained.epochs.last().unwrap().loss
+            *trained.epochs.last().unwrap()
         };
         (weight(2) - weight(20)).abs()
     };
@@ -285,12 +283,12 @@ fn read_outs_are_frozen() {
         paper.readout.weight()[[0, 0]],
         paper.readout.weight()[[2, 3]],
         paper.readout.bias()[1],
-        paper.epochs[0].loss,
-        paper.epochs[9].loss,
+        paper.epochs[0],
+        paper.epochs[9],
         block.readout.weight()[[0, 0]],
         block.readout.bias()[1],
-        block.epochs[0].loss,
-        block.epochs[5].loss,
+        block.epochs[0],
+        block.epochs[5],
     ];
     for (found_value, frozen) in found.into_iter().zip(FROZEN) {
         assert!((found_value - frozen).abs() < ROUNDING, "{found:?}");

@@ -186,8 +186,7 @@ pub(super) fn check(config: &RunConfig<Images>) -> Result<(), Error> {
     let data = open(&config.setup.data, seed)?;
     loader(config, seed, &data)?;
     let [train, _] = data.labelled.as_ref().expect("all sets of images have labels");
-    split::few_labels(train, config.setup.readout.few, 0)?;
-    Ok(())
+    Ok(split::enough_labels(train, config.setup.readout.few)?)
 }
 
 /// Seed of splits that belong to the data.

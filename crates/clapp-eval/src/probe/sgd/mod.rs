@@ -11,7 +11,7 @@ use crate::Error;
 
 pub use start::Start;
 pub use train::Trained;
-pub use training::{LinearTraining, StepOutcome};
+pub use training::LinearTraining;
 
 /// What a step learns from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use clapp_random::{Purpose, stream};
 use ndarray::{Axis, Slice};
 
-use super::{Batches, Input, LinearProbe, LinearTraining, Scoring, StepOutcome};
+use super::{Batches, Input, LinearProbe, LinearTraining, Scoring};
 use crate::features::shuffle;
 use crate::probe::{LinearReadout, Probe, Protocol, Readout, same};
 use crate::{Error, Features, metrics};
@@ -15,8 +15,8 @@ use crate::{Error, Features, metrics};
 pub struct Trained {
     /// The read-out after the last epoch.
     pub readout: LinearReadout,
-    /// Of each epoch, measured while training: the loss of a sample and the mean accuracies of batches.
-    pub epochs: Vec<StepOutcome>,
+    /// Of each epoch, measured while training: the mean loss of a sample in nats.
+    pub epochs: Vec<f64>,
 }
 
 impl LinearProbe {
@@ -92,8 +92,8 @@ impl LinearProbe {
         features: &Features,
         epoch: usize,
         seed: u64,
-    ) -> StepOutcome {
-        let mut steps = Vec::new();
+    ) -> f64 {
+        let (mut loss, mut samples) = (0.0, 0);
         let (size, least) = match self.batches {
             Batches::Shuffled(size) => (size, 1),
             Batches::Whole(size) => (size.min(features.len()), size.min(features.len())),
@@ -101,9 +101,9 @@ impl LinearProbe {
                 for range in features.sequences() {
                     let (x, labels) = (features.values(), &features.labels()[range.clone()]);
                     let x = x.slice_axis(Axis(0), Slice::from(range.clone()));
-                    steps.push(training.learn(x, labels, epoch));
+                    loss += training.learn(x, labels, epoch);
                 }
-                return StepOutcome::of_epoch(&steps);
+                return loss / features.len() as f64;
             }
         };
         // Keys of two generations of classifiers, kept for their numbers.
@@ -112,9 +112,10 @@ impl LinearProbe {
         shuffle(&mut order, &mut stream(seed, Purpose::Probe, [key, epoch as u64, 0, 0]));
         for batch in order.chunks(size).filter(|batch| batch.len() >= least) {
             let part = features.subset(batch);
-            steps.push(training.learn(part.values(), part.labels(), epoch));
+            loss += training.learn(part.values(), part.labels(), epoch);
+            samples += part.len();
         }
-        StepOutcome::of_epoch(&steps)
+        loss / samples as f64
     }
 }
 
@@ -159,7 +160,7 @@ mod tests {
         let probe = LinearProbe { epochs: 300, batches, ..LinearProbe::speakers() };
         let trained = probe.train(1, |_| Cow::Owned(crops(30))).unwrap();
         assert!((probe.accuracy(&trained.readout, &crops(31)) - 100.0).abs() < 1e-9);
-        assert!(trained.epochs[299].loss < trained.epochs[0].loss);
+        assert!(trained.epochs[299] < trained.epochs[0]);
     }
 
     #[test]

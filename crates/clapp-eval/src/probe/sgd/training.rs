@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::adam::{Adam, CONTIGUOUS, Moments};
 use super::norm::{COLUMNS, Norm, halve, mask};
 use super::{Input, LinearProbe};
-use crate::metrics::top_k;
+use crate::metrics::check;
 use crate::probe::LinearReadout;
 use crate::probe::readout::cross_entropy;
 
@@ -23,8 +23,7 @@ const CLASSES: usize = 8;
 ///
 /// let mut training = LinearProbe::block().begin(3, 2, 1)?;
 /// let (x, y) = (array![[0.0, 1.0, 5.0], [1.0, 0.0, 5.0]], [0, 1]);
-/// let outcome = training.step(x.view(), &y, 0);
-/// assert!(outcome.loss > 0.0 && outcome.top[2] == 100.0);
+/// assert!(training.step(x.view(), &y, 0) > 0.0);
 /// assert_eq!(training.readout().weight().dim(), (2, 3));
 /// # Ok::<(), clapp_eval::Error>(())
 /// ```
@@ -48,35 +47,6 @@ pub struct LinearTraining {
 enum Shown {
     Raw { gradient: Array2<f32> }, // [classes, dim]
     Normalised { norm: Box<Norm>, dropout: f32 },
-}
-
-/// How well a classifier did on a batch, before it learnt from it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct StepOutcome {
-    /// Mean cross-entropy in nats.
-    pub loss: f64,
-    /// Percentage of samples whose class is among the best 1, 3 and 5 scores.
-    pub top: [f64; 3],
-}
-
-/// A [`StepOutcome`] with the number of samples and their summed loss.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Outcome {
-    samples: usize,
-    loss: f64,
-    top: [f64; 3],
-}
-
-impl StepOutcome {
-    /// The mean loss of all samples and the unweighted mean of accuracies, the authors' number.
-    pub(super) fn of_epoch(steps: &[Outcome]) -> Self {
-        let samples: usize = steps.iter().map(|step| step.samples).sum();
-        let top = |k: usize| steps.iter().map(|step| step.top[k]).sum::<f64>();
-        Self {
-            loss: steps.iter().map(|step| step.loss).sum::<f64>() / samples as f64,
-            top: std::array::from_fn(|k| top(k) / steps.len() as f64),
-        }
-    }
 }
 
 impl LinearTraining {
@@ -106,7 +76,7 @@ impl LinearTraining {
         self.weight.value.dim()
     }
 
-    /// Learns from one batch of epoch `epoch`.
+    /// Learns from one batch of epoch `epoch`; returns the mean cross-entropy before that, in nats.
     ///
     /// # Shapes
     ///
@@ -117,16 +87,12 @@ impl LinearTraining {
     ///
     /// If there is not one label each, another number of features, a label that is not below the
     /// number of classes, or only one sample of a batch that is normalised.
-    pub fn step(&mut self, x: ArrayView2<'_, f32>, labels: &[u32], epoch: usize) -> StepOutcome {
-        StepOutcome::of_epoch(&[self.learn(x, labels, epoch)])
+    pub fn step(&mut self, x: ArrayView2<'_, f32>, labels: &[u32], epoch: usize) -> f64 {
+        self.learn(x, labels, epoch) / labels.len() as f64
     }
 
-    pub(super) fn learn(
-        &mut self,
-        x: ArrayView2<'_, f32>,
-        labels: &[u32],
-        epoch: usize,
-    ) -> Outcome {
+    /// The same; returns the summed cross-entropy.
+    pub(super) fn learn(&mut self, x: ArrayView2<'_, f32>, labels: &[u32], epoch: usize) -> f64 {
         let ((samples, dim), (_, expected)) = (x.dim(), self.dims());
         assert!(dim == expected, "linear probe: expected {expected} features, got {dim}");
         self.steps += 1;
@@ -143,13 +109,13 @@ impl LinearTraining {
                     _ => x,
                 };
                 let mut scores = x.dot(&weight.value.t()) + &bias.value; // [batch, classes]
-                let outcome = judge(&mut scores, labels); // scores are ∂L/∂s now
+                let loss = judge(&mut scores, labels); // scores are ∂L/∂s now
                 let mean = (samples as f32).recip();
                 general_mat_mul(mean, &scores.t(), &x, 0.0, gradient);
                 adam.update(weight.slices(), gradient.as_slice().expect(CONTIGUOUS));
                 let to_bias = scores.sum_axis(Axis(0)) * mean;
                 adam.update(bias.slices(), to_bias.as_slice().expect(CONTIGUOUS));
-                outcome
+                loss
             }
             Shown::Normalised { norm, dropout } => {
                 assert!(samples >= 2, "linear probe: expected at least 2 samples, got {samples}");
@@ -157,12 +123,12 @@ impl LinearTraining {
                 let normal = norm.normalise(x);
                 let shown = norm.shown(&normal, &mask); // [batch, dim]
                 let mut scores = scores(&shown, &weight.value, &bias.value);
-                let outcome = judge(&mut scores, labels);
+                let loss = judge(&mut scores, labels);
                 scores /= samples as f32;
                 let to_bias = scores.sum_axis(Axis(0));
                 adam.update(bias.slices(), to_bias.as_slice().expect(CONTIGUOUS));
                 learn_normalised(adam, weight, norm, &scores, [&normal, &mask, &shown]);
-                outcome
+                loss
             }
         }
     }
@@ -183,12 +149,10 @@ impl LinearTraining {
     }
 }
 
-/// How good scores are; leaves the gradient of the summed loss in their place.
-fn judge(scores: &mut Array2<f32>, labels: &[u32]) -> Outcome {
-    let best = scores.mapv(f64::from);
-    let top = [1, 3, 5].map(|k| top_k(best.view(), labels, k));
-    let loss = f64::from(cross_entropy(scores.view_mut(), labels));
-    Outcome { samples: labels.len(), loss, top }
+/// The loss of scores, summed over samples; leaves its gradient in their place.
+fn judge(scores: &mut Array2<f32>, labels: &[u32]) -> f64 {
+    check(scores.view(), labels);
+    f64::from(cross_entropy(scores.view_mut(), labels))
 }
 
 /// `W x' + b`, classes in parallel.
@@ -293,7 +257,7 @@ mod tests {
         };
         let mut training = LinearTraining::with_start(probe, (weight, Array1::zeros(3)), 1);
         let batches = x.axis_chunks_iter(Axis(0), 5).zip(labels.chunks(5));
-        let losses: Vec<f64> = batches.map(|(x, y)| training.step(x, y, 0).loss).collect();
+        let losses: Vec<f64> = batches.map(|(x, y)| training.step(x, y, 0)).collect();
         let Shown::Normalised { norm, .. } = &training.shown else { panic!("batch norm") };
         let double = |values: &Array1<f32>| values.mapv(f64::from).to_vec();
 
