@@ -139,10 +139,15 @@ pub(crate) fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The text of a file; bytes that are none are replaced.
+/// The text of a file: a byte that is none would become part of a name that no file has.
 pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
     let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8(bytes).map_err(|error| {
+        let (good, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        let line = bytes[..good].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let got = format!("the byte {:#04x} in line {line}", bytes[good]);
+        Error::damaged("text", "UTF-8", got, path.display(), "convert the file to UTF-8")
+    })
 }
 
 /// The text of an optional file.
@@ -200,5 +205,15 @@ mod tests {
         let error = class_names(&path, &["cat", "dog"]).unwrap_err().to_string();
         assert!(error.starts_with("class names: expected 2, got 1 in "), "{error}");
         assert_eq!(class_names(&path, &["dog"]).unwrap(), ["cat"]);
+    }
+
+    #[test]
+    fn a_byte_that_is_no_text_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.txt");
+        std::fs::write(&path, b"one\ncaf\xe9\n").unwrap();
+        let error = read_text(&path).unwrap_err().to_string();
+        assert!(error.contains("expected UTF-8, got the byte 0xe9 in line 2"), "{error}");
+        assert!(error.contains("list.txt"), "{error}");
     }
 }

@@ -58,14 +58,7 @@ fn rule_of(method: &Method<'_>) -> (Rule, Context) {
 
 /// The published settings (Illing et al. 2021, appendix; authors' command lines).
 fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Error> {
-    let Images::Stl10(root, sizes) = images else {
-        return Err(Error::misfit_of(
-            "preset paper",
-            "STL-10",
-            "other images in the configuration",
-            "give its folder, or use the preset quick",
-        ));
-    };
+    let Images::Stl10(root, sizes) = images else { return Err(unpublished("STL-10")) };
     // Time-local learning sees one of two terms per sample and gets twice the epochs.
     let once = method.rule.starts_with("clapp-s") || method.rule == "gim";
     let epochs = if once { 300 } else { 600 };
@@ -82,6 +75,12 @@ fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Erro
         readout: ReadoutConfig { paper_epochs: 300, paper_views: 20, ..readout() },
     };
     Ok(RunConfig::new(Size::Paper, method, setup, Optimizer::adam(2e-4), 32, 3125))
+}
+
+/// Published settings that are asked for on other data.
+fn unpublished(data: &str) -> Error {
+    let advice = "give its folder, or use the preset quick";
+    Error::misfit_of("preset paper", data, "other images in the configuration", advice)
 }
 
 fn readout() -> ReadoutConfig {
@@ -108,6 +107,9 @@ fn views(
         Size::Quick => 0.25,
         Size::Paper => 1.0,
     };
+    if size == Size::Paper && *images == Images::Synthetic {
+        return Err(unpublished("STL-10 or CIFAR-10"));
+    }
     let mut encoder = EncoderConfig::vgg6(width)?;
     let tested_on = Held::Test;
     let (data, pipeline) = match images {
@@ -150,7 +152,10 @@ fn views(
     let (batch, seen, rate, schedule) = match size {
         Size::Smoke => (16, 320, 5e-4, Schedule::Cosine),
         Size::Quick => (64, 320_000, if lpl { 1e-3 } else { 5e-4 }, Schedule::Cosine),
-        Size::Paper => (32, 300 * 100_000, 2e-4, Schedule::Constant),
+        Size::Paper => {
+            let epoch = if matches!(images, Images::Cifar10(..)) { 50_000 } else { 100_000 };
+            (32, 300 * epoch, 2e-4, Schedule::Constant)
+        }
     };
     let mut setup = Setup {
         data,
@@ -180,6 +185,9 @@ fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConf
         Size::Quick if *images == Images::Synthetic => 0.25,
         Size::Quick | Size::Paper => 1.0,
     };
+    if size == Size::Paper && *images == Images::Synthetic {
+        return Err(unpublished("STL-10 or CIFAR-10"));
+    }
     // Images in 0 … 1 but for the normalisation inside, which any scale and shift leave as they are.
     let unit = Colour::Rgb { mean: [0.0; 3], std: [1.0; 3] };
     let whole = ImagePipeline {
