@@ -1,4 +1,4 @@
-//! Runs by SoftHebb: trained, stopped, resumed and read out beside a twin whose statistics are set.
+//! Runs by SoftHebb and by rules of two views: trained, stopped, resumed and read out.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,16 +7,16 @@ mod common;
 use clapp::{
     Images, Run, RunConfig,
     eval::{Protocol, Report},
-    image::{Held, ImageRule, SizesConfig},
+    image::{Held, ImageRule, Schedule, SizesConfig},
     preset,
-    rules::SoftHebb,
+    rules::{SoftHebb, TwoViews},
     run::StepMetrics,
     store::read_metrics,
 };
 use common::{assert_same, finished, results, resume, stopped, tiny};
 
 #[test]
-fn a_run_learns_resumes_and_is_read_out() {
+fn competing_channels_learn_resume_and_are_read_out() {
     let root = tempfile::tempdir().unwrap();
     let config = tiny("softhebb", &[2]);
     let whole = finished(root.path(), &config);
@@ -69,4 +69,58 @@ fn a_preset_on_photographs_is_the_published_one() {
     let stl = Images::Stl10("absent".into(), SizesConfig::Official);
     let config = preset("quick", "softhebb", &stl, &[2]).unwrap();
     assert_eq!(config.setup.encoder.map_sizes().unwrap(), [48, 24, 12, 6]);
+}
+
+#[test]
+fn rules_of_two_views_learn_resume_and_are_read_out() {
+    for (method, names) in [
+        ("clapp-pp", &["loss"][..]),
+        ("dfb", &["loss"]),
+        ("both", &["loss"]),
+        ("lpl", &["loss", "pull", "push", "decorrelation"]),
+    ] {
+        let (root, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let config = tiny(method, &[2]);
+        let whole = finished(root.path(), &config);
+        let report = Report::load(&whole.join("table.json")).unwrap();
+        assert_eq!(report.encoders(), [method, "random encoder", "raw pixels"]);
+        let metrics: Vec<StepMetrics> = read_metrics(&whole.join("metrics.jsonl")).unwrap();
+        let predictions = if method == "both" { 12 } else { 6 };
+        assert_eq!(metrics[0].loss.len(), predictions, "{method}");
+        assert!(names[1..].iter().all(|name| metrics[0].other.contains_key(*name)), "{method}");
+        let halted = stopped(other.path(), &config, 7);
+        resume::<Images>(&halted).unwrap();
+        assert_same(&results(&halted), &results(&whole), method);
+    }
+}
+
+#[test]
+fn two_views_that_cannot_be_had_are_refused_before_anything_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let refused = |change: &dyn Fn(&mut RunConfig<Images>)| {
+        let mut config = tiny("clapp-pp", &[2]);
+        change(&mut config);
+        Run::create(root.path(), config).unwrap_err().to_string()
+    };
+    let text = refused(&|c| c.setup.pipeline.views = None);
+    assert!(text.contains("expected random views for a rule that compares two of them"), "{text}");
+    let text = refused(&|c| c.batch = 1);
+    assert!(text.contains("expected at least 2 images (4 samples) in a batch, got 1"), "{text}");
+    let grids = |grids: &[usize]| {
+        ImageRule::from(TwoViews { grids: grids.to_vec(), ..TwoViews::clapp_plus_plus() })
+    };
+    let text = refused(&|c| c.setup.rule = grids(&[8, 4, 4, 4, 2, 3]));
+    assert!(text.contains("layer 6") && text.contains("3"), "{text}");
+    let text = refused(&|c| c.setup.rule = grids(&[8, 4]));
+    assert!(text.contains("for each of 6 layers, got 2"), "{text}");
+    assert!(std::fs::read_dir(root.path()).unwrap().next().is_none(), "no folder is left");
+}
+
+#[test]
+fn a_cosine_ends_at_nothing() {
+    let mut config = tiny("clapp-pp", &[2]);
+    assert_eq!(config.setup.schedule, Schedule::Cosine);
+    config.setup.schedule = Schedule::Constant;
+    let text = serde_json::to_string(&config).unwrap();
+    assert!(!text.contains("schedule"), "what is as before is not written: {text}");
 }
