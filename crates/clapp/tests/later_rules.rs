@@ -24,7 +24,7 @@ fn competing_channels_learn_resume_and_are_read_out() {
     assert_eq!(report.encoders(), ["softhebb", "random encoder", "raw pixels"]);
     let protocols: Vec<Protocol> = report.series().iter().map(|series| series.protocol).collect();
     assert!(protocols.contains(&Protocol::Dropout) && protocols.contains(&Protocol::Standardised));
-    let metrics: Vec<StepMetrics> = read_metrics(&whole.join("metrics.jsonl")).unwrap();
+    let metrics: Vec<StepMetrics> = read_metrics(whole.join("metrics.jsonl")).unwrap();
     let competition = &metrics[0].other["competition"];
     assert!(competition.len() == 3 && competition.iter().all(|value| value.is_finite()));
     assert!(metrics[0].loss.is_empty(), "there is no loss");
@@ -84,7 +84,7 @@ fn rules_of_two_views_learn_resume_and_are_read_out() {
         let whole = finished(root.path(), &config);
         let report = Report::load(&whole.join("table.json")).unwrap();
         assert_eq!(report.encoders(), [method, "random encoder", "raw pixels"]);
-        let metrics: Vec<StepMetrics> = read_metrics(&whole.join("metrics.jsonl")).unwrap();
+        let metrics: Vec<StepMetrics> = read_metrics(whole.join("metrics.jsonl")).unwrap();
         let predictions = if method == "both" { 12 } else { 6 };
         assert_eq!(metrics[0].loss.len(), predictions, "{method}");
         assert!(names[1..].iter().all(|name| metrics[0].other.contains_key(*name)), "{method}");

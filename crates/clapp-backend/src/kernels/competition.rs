@@ -335,9 +335,7 @@ impl Kernel for TriangleImage<'_> {
             means.fill(Line::ZERO);
             for block in blocks.chunks_exact(area) {
                 for (mean, line) in means.iter_mut().zip(block) {
-                    for lane in 0..LANES {
-                        mean.0[lane] += line[lane];
-                    }
+                    mean.0.iter_mut().zip(line).for_each(|(mean, u)| *mean += u);
                 }
             }
             for mean in means.iter_mut() {
@@ -348,9 +346,9 @@ impl Kernel for TriangleImage<'_> {
             for (y, block) in lines.chunks_exact_mut(out[0] * out[1]).zip(blocks.chunks_exact(area))
             {
                 for ((active, line), mean) in active.iter_mut().zip(block).zip(&*means) {
-                    for lane in 0..LANES {
-                        let above = line[lane] - mean.0[lane];
-                        active.0[lane] = if above <= 0.0 { 0.0 } else { above };
+                    for ((active, u), mean) in active.0.iter_mut().zip(line).zip(&mean.0) {
+                        let above = u - mean;
+                        *active = if above <= 0.0 { 0.0 } else { above };
                     }
                 }
                 match window.of {
