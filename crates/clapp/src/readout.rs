@@ -112,6 +112,10 @@ where
         let encoded = encode(&batch);
         layers.resize_with(encoded.len(), Vec::new);
         for (all, chunk) in layers.iter_mut().zip(encoded) {
+            if all.is_empty() {
+                // Growing by doubling would take three times what is needed.
+                all.reserve_exact(chunk.ncols() * loader.source().len());
+            }
             all.extend(chunk.iter());
         }
     }

@@ -354,7 +354,7 @@ impl Kernel for TriangleImage<'_> {
                 match window.of {
                     // A power keeps the order, so that the largest can be taken first.
                     WindowOf::Max => {
-                        windows(active, map.size, window, y, f32::max, 1.0);
+                        windows(active, map.size, window, y, larger_or_nan, 1.0);
                         y.iter_mut().for_each(|line| power_of(line, power));
                     }
                     WindowOf::Mean => {
@@ -366,6 +366,12 @@ impl Kernel for TriangleImage<'_> {
             }
         });
     }
+}
+
+/// The larger of two; not-a-number stays.
+#[inline(always)]
+fn larger_or_nan(most: f32, value: f32) -> f32 {
+    if value > most || value.is_nan() { value } else { most }
 }
 
 /// Folds every window of a line of channels; zeros of the padding change neither a sum nor a largest of values

@@ -53,7 +53,7 @@ fn ln(x: f32) -> f32 {
     m + tail + exponent * LN_2[0]
 }
 
-/// `xᵖ` of each lane; 0 where x is 0 or too small for a normal number.
+/// `xᵖ` of each lane for p above 0; 0 where x is 0 or too small for a normal number.
 #[inline(always)]
 #[expect(clippy::float_cmp, reason = "a power of exactly 1 changes nothing")]
 pub(super) fn power_of(lanes: &mut [f32; LANES], p: f32) {
@@ -62,7 +62,12 @@ pub(super) fn power_of(lanes: &mut [f32; LANES], p: f32) {
     }
     for x in lanes {
         let power = exp(p * ln(*x));
-        *x = if *x < f32::MIN_POSITIVE { 0.0 } else { power };
+        // Below, 0 or not-a-number stay what they are.
+        *x = match *x {
+            small if !(small >= f32::MIN_POSITIVE) => small * 0.0,
+            infinite if infinite > f32::MAX => infinite,
+            _ => power,
+        };
     }
 }
 
@@ -127,9 +132,10 @@ mod tests {
                 assert!(error < BOUND + 1.2e-7 * expected.ln().abs(), "{at} {p}: {error}");
             }
         }
-        let mut lanes = [0.0, 1.0, f32::NAN, 4.0].repeat(4).try_into().expect("sixteen");
+        let ends = [0.0, 1.0, f32::NAN, 4.0, f32::INFINITY, 0.0, 0.0, 0.0].repeat(2);
+        let mut lanes = ends.try_into().expect("sixteen");
         power_of(&mut lanes, 0.5);
-        assert!(lanes[0].to_bits() == 0 && lanes[2].is_nan());
+        assert!(lanes[0].to_bits() == 0 && lanes[2].is_nan() && lanes[4].is_infinite());
         assert!((lanes[3] - 2.0).abs() < 3e-7 && (lanes[1] - 1.0).abs() < 1e-7);
     }
 

@@ -239,7 +239,7 @@ fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConf
         readout: ReadoutConfig {
             protocols: vec![Protocol::Dropout, Protocol::Standardised],
             cells: vec![4; count],
-            at_once: Some(10_000),
+            at_once: Some(5_000),
             paper_epochs: 25,
             ..readout()
         },

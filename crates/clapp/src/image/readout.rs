@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use clapp_datasets::{Augment, Batch, Loader, LoaderConfig};
 use clapp_encoders::{Layer, Signal, Stack};
-use clapp_eval::{Features, Labels, LinearProbe, Probe, Protocol, Report};
+use clapp_eval::{Features, Labels, LinearProbe, Probe, Protocol, Report, Series};
 use ndarray::Array2;
 
 use super::{Images, Source, tensor};
@@ -103,29 +103,32 @@ fn record(
             .map(|view| features(train, Augment::Training, view))
             .collect::<Result<_, _>>()?,
     };
-    let all = layers.fit[0].len();
+    let (all, seed) = (layers.fit[0].len(), trial.seed);
     let few = (Labels::PerClass(settings.few), settings.few_draws as u64);
+    // Probes that need all features at once keep them in double precision.
+    let most = settings.at_once.filter(|&most| most < all);
+    let (mut of_all, mut of_part) = (Vec::new(), Vec::new());
     for &protocol in &settings.protocols {
         let epochs = settings.paper_epochs;
         let probe: Option<Box<dyn Probe>> = match protocol {
             Protocol::Paper => Some(Box::new(LinearProbe { epochs, ..LinearProbe::paper() })),
-            Protocol::Dropout => Some(Box::new(LinearProbe::dropout(epochs))),
+            // Only where it was published for: the last layer, all labels.
+            Protocol::Dropout => {
+                let (last, labels) = (layers.test.len() - 1, Labels::All(all));
+                let probe = LinearProbe::dropout(epochs);
+                let accuracy = layers.accuracy(&probe, last, (labels, 1), seed)?;
+                let (name, first) = encoder;
+                report.record(name, first + last, Series { protocol, labels }, seed, accuracy)?;
+                None
+            }
             other => other.probe(),
         };
         let Some(probe) = probe else { continue };
-        // Probes that need all features at once keep them in double precision.
-        let most = match probe.in_epochs() {
-            None => settings.at_once.filter(|&most| most < all),
-            Some(_) => None,
-        };
-        let many = match most {
-            Some(most) => Labels::PerClass(most / layers.fit[0].classes().max(1)),
-            None => Labels::All(all),
-        };
-        // Half of a hundred images' features teach nothing in a few steps of Adam.
-        let labels = [(many, 1), few];
-        let labels = if protocol == Protocol::Dropout { &labels[..1] } else { &labels };
-        layers.record(encoder, &[probe], labels, trial.seed, report)?;
+        let at_once = most.is_some() && probe.in_epochs().is_none();
+        if at_once { &mut of_part } else { &mut of_all }.push(probe);
     }
+    layers.record(encoder, &of_all, &[(Labels::All(all), 1), few], seed, report)?;
+    let part = Labels::PerClass(most.unwrap_or_default() / layers.fit[0].classes().max(1));
+    layers.record(encoder, &of_part, &[(part, 1), few], seed, report)?;
     Ok(())
 }

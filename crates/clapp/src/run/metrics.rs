@@ -31,7 +31,7 @@ pub struct StepMetrics {
 impl StepMetrics {
     /// # Errors
     ///
-    /// [`Error::NotFinite`] if a loss is no number.
+    /// [`Error::NotFinite`] if a loss, or another metric of a rule, is no number.
     pub(crate) fn new(
         layers: LayerMetrics,
         step: u64,
@@ -39,9 +39,12 @@ impl StepMetrics {
         (unit, seen): (&str, u64),
     ) -> Result<Self, Error> {
         let LayerMetrics { loss, open_gates, accuracy, other } = layers;
-        if let Some(layer) = loss.iter().position(|loss| !loss.is_finite()) {
-            let (layer, loss) = (layer + 1, loss[layer]);
-            return Err(Error::NotFinite { layer, step, loss });
+        // A rule without a loss says by its own metrics that it has gone astray.
+        for values in std::iter::once(&loss).chain(other.values()) {
+            if let Some(layer) = values.iter().position(|value| !value.is_finite()) {
+                let (layer, loss) = (layer + 1, values[layer]);
+                return Err(Error::NotFinite { layer, step, loss });
+            }
         }
         let seen = BTreeMap::from([(unit.to_owned(), seen)]);
         Ok(Self { step, seed, seen, loss, open_gates, accuracy, other })
