@@ -62,12 +62,9 @@ pub(super) fn power_of(lanes: &mut [f32; LANES], p: f32) {
     }
     for x in lanes {
         let power = exp(p * ln(*x));
-        // Below, 0 or not-a-number stay what they are.
-        *x = match *x {
-            small if !(small >= f32::MIN_POSITIVE) => small * 0.0,
-            infinite if infinite > f32::MAX => infinite,
-            _ => power,
-        };
+        let power = if *x > f32::MAX { *x } else { power };
+        // Not-a-number is no number above the smallest, and stays.
+        *x = if *x >= f32::MIN_POSITIVE { power } else { *x * 0.0 };
     }
 }
 
