@@ -50,7 +50,7 @@ pub trait Optimize: std::fmt::Debug + Send + Sync {
         decay: Tensor<1>,
         memory: &mut Memory,
     ) -> Tensor<2> {
-        let delta = delta - weight.clone() * decay.unsqueeze_dim(1);
+        let delta = decayed(delta, &weight, decay);
         self.step(weight, delta, memory)
     }
 }
@@ -235,7 +235,7 @@ impl Optimize for Optimizer {
         if let Self::UnitNorm { rate, power } = *self {
             return clapp_backend::unit_norm(weight, delta, Some(decay), rate, power);
         }
-        let delta = delta - weight.clone() * decay.unsqueeze_dim(1);
+        let delta = decayed(delta, &weight, decay);
         self.step(weight, delta, memory)
     }
 }
@@ -261,4 +261,9 @@ fn adam(
     memory.put("first", first);
     memory.put("second", second);
     weight
+}
+
+/// ΔW − d ⊙ W.
+fn decayed(delta: Tensor<2>, weight: &Tensor<2>, decay: Tensor<1>) -> Tensor<2> {
+    delta - weight.clone() * decay.unsqueeze_dim(1)
 }
