@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::instruction::InstructionSet;
 use super::line::{Line, grown, line_of, put_pair, with_scratch, with_shared};
-use super::product::{HALF, Onto, OuterProduct, TILE_LINES, TILE_ROWS, TileProduct};
+use super::product::{Onto, OuterProduct, TILE_LINES, TILE_ROWS, TileProduct};
 use super::shape::{LANES, PANEL};
 use super::simd::{Kernel, Simd};
 use crate::Contract;
@@ -193,7 +193,8 @@ impl ProductTask<'_> {
                     let next_a = packed.get((tile + 1) * tile_len..).unwrap_or(packed);
                     let next_b = next_b.get(tile * share..).unwrap_or(&[]);
                     let next_b = &next_b[..share.min(next_b.len())];
-                    simd.vectorize(TileProduct { a, b, out: &mut out, next_a, next_b });
+                    let onto = Onto::Zero;
+                    simd.vectorize(TileProduct { a, b, out: &mut out, onto, next_a, next_b });
                     for (y, lines) in y.chunks_mut(outputs).zip(out.as_chunks::<2>().0) {
                         put_pair(lines, &mut y[columns.clone()]);
                     }
@@ -374,20 +375,19 @@ impl OuterTask<'_> {
             weight.fill(0.0);
             return;
         }
-        let mut c = [Line::ZERO; 2 * HALF];
+        let mut c = [Line::ZERO; 2 * LANES];
         for panel in 0..columns.div_ceil(PANEL) {
             let b = &packed_b[(panel * count + rows.start) * 2..][..2 * rows.len()];
             let next_b = packed_b.get(((panel + 1) * count + rows.start) * 2..).unwrap_or(&[]);
-            for (eight, weight) in weight.chunks_mut(HALF * columns).enumerate() {
-                let line = group * 2 + eight / 2;
+            for (half, weight) in weight.chunks_mut(LANES * columns).enumerate() {
+                let line = group * 2 + half;
                 let job = OuterProduct {
                     a: &packed_a[line * count + rows.start..][..rows.len()],
-                    half: eight % 2,
                     b,
                     c: &mut c,
                     onto: Onto::Zero,
                     next_a: &[],
-                    next_b: next_b.get(eight * rows.len() / 2..).unwrap_or(&[]),
+                    next_b: next_b.get(half * rows.len()..).unwrap_or(&[]),
                 };
                 simd.vectorize(job);
                 for (row, c) in weight.chunks_mut(columns).zip(c.as_chunks::<2>().0) {

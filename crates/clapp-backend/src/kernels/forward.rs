@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::line::{Line, Scratch, grown, with_scratch, with_shared};
-use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
+use super::product::{Onto, TILE_LINES, TILE_ROWS, TileProduct};
 use super::scheme::{
     Active, InputJob, OutputJob, Outputs, Placement, Rows, Scheme, Step, WeightsJob,
 };
@@ -17,6 +17,9 @@ const PASS_BYTES: usize = 2 << 20;
 /// Rows of one pass: fewer leave the weights' panel too little used, more overflow the products.
 const PASS_ROWS: [usize; 2] = [2 * TILE_ROWS, 8 * TILE_ROWS];
 
+/// Lowered weights of one group of blocks there: with the products what a second-level cache of half a
+/// mebibyte holds.
+const GROUP_LINES: usize = 36 * 64 * 2;
 /// Lowered weights that no cache holds, in lines: 16 MiB.
 const MANY_LINES: usize = 1 << 18;
 
@@ -36,7 +39,8 @@ pub struct Inputs<'a> {
 /// Every output is one sum in a fixed order, whatever the number of threads.
 pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Outputs<'_>) {
     let plan = scheme.plan();
-    let panel = W::FREQUENCIES * scheme.depth(scheme.blocks()) * 2;
+    let panel_plane = scheme.depth(scheme.blocks()) * 2;
+    let panel = W::FREQUENCIES * panel_plane;
     let rows = plan.shape.n * scheme.rows();
     if rows <= PASS_ROWS[1] && plan.panels() * panel > MANY_LINES && scheme.panel().is_some() {
         return by_panels(simd, scheme, from, out);
@@ -44,7 +48,9 @@ pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>,
     let patches = patches_per_task(scheme);
     with_shared(plan.panels() * panel, |u| {
         u.par_chunks_mut(panel).enumerate().for_each(|(panel, u)| {
-            simd.vectorize(Step(scheme, WeightsJob { w: from.w, panel, u, kept: false }));
+            let (blocks, plane) = (0..scheme.blocks(), panel_plane);
+            let job = WeightsJob { w: from.w, panel, blocks, u, plane, kept: false };
+            simd.vectorize(Step(scheme, job));
         });
         let u = &*u;
         let tasks: Vec<_> = out.split(plan.shape.n, patches).into_iter().enumerate().collect();
@@ -56,8 +62,8 @@ pub(super) fn forward<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>,
     });
 }
 
-/// The same sums for few rows and many weights: each task lowers the weights of one panel and uses them at
-/// once, while a cache holds them. The lowered input is that of all rows.
+/// The same sums for few rows and many weights: each task lowers the weights of one panel, some input channels
+/// at a time, and uses them at once, while a cache holds them. The lowered input is that of all rows.
 fn by_panels<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Outputs<'_>) {
     let (plan, blocks) = (scheme.plan(), scheme.blocks());
     let narrow = scheme.panel().expect("asked before");
@@ -65,8 +71,8 @@ fn by_panels<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Out
     let range = 0..n * scheme.rows();
     let rows = Rows { active: Active::All, per_patch: scheme.rows(), range };
     let tiles = rows.range.len().div_ceil(TILE_ROWS);
-    let [chunks, depth] = [scheme.chunks(blocks), scheme.depth(blocks)];
-    let place = Placement::tiles(tiles * TILE_ROWS, chunks);
+    let place = Placement::tiles(tiles * TILE_ROWS, scheme.chunks(blocks));
+    let group = (GROUP_LINES / (W::FREQUENCIES * 2 * LANES)).max(1);
     with_shared(W::FREQUENCIES * place.plane + WRITE_AHEAD, |v| {
         let job = InputJob { x: from.x, rows: rows.clone(), blocks: 0..blocks, place, v };
         simd.vectorize(Step(scheme, job));
@@ -75,12 +81,23 @@ fn by_panels<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Out
         parts.into_par_iter().for_each(|(panel, parts)| {
             let mut own = OwnPanel::new(n, area);
             with_scratch(|scratch| {
-                let u = grown(&mut scratch.input, W::FREQUENCIES * depth * 2);
                 let m = grown(&mut scratch.product, tiles * W::FREQUENCIES * TILE_LINES);
-                let job = WeightsJob { w: from.w, panel, u: &mut *u, kept: true };
-                simd.vectorize(Step(scheme, job));
-                let depth = [chunks, depth];
-                multiply::<S, W>(simd, Operands { v, place, depth, tiles, u, panel: 0 }, m);
+                for first in (0..blocks).step_by(group) {
+                    let blocks = first..(first + group).min(blocks);
+                    let depth = scheme.depth(blocks.len());
+                    // Planes that begin at one set of the caches would push each other out.
+                    let plane = depth * 2 + 2;
+                    let u = grown(&mut scratch.input, W::FREQUENCIES * plane);
+                    let (before, onto) = (scheme.chunks(first), Onto::after(first));
+                    let chunks = scheme.chunks(blocks.len());
+                    let job =
+                        WeightsJob { w: from.w, panel, blocks, u: &mut *u, plane, kept: true };
+                    simd.vectorize(Step(scheme, job));
+                    let v = &v[before * TILE_ROWS..];
+                    let (depth, weights) = ([chunks, depth], [0, plane]);
+                    let from = Operands { v, place, depth, tiles, u, weights, onto };
+                    multiply::<S, W>(simd, from, m);
+                }
                 let bias = &from.b[panel * PANEL..];
                 let (rows, out) = (rows.clone(), &mut own.outputs());
                 simd.vectorize(Step(&narrow, OutputJob { m, rows, panel: 0, bias, out }));
@@ -179,7 +196,10 @@ impl Task<'_> {
             let job = InputJob { x: self.from.x, rows: seen, blocks: 0..blocks, place, v };
             simd.vectorize(Step(scheme, job));
             for panel in 0..plan.panels() {
-                multiply::<S, W>(simd, Operands { v, place, depth, tiles, u: self.u, panel }, m);
+                let weights = [panel * W::FREQUENCIES * depth[1] * 2, depth[1] * 2];
+                let (u, onto) = (self.u, Onto::Zero);
+                let from = Operands { v, place, depth, tiles, u, weights, onto };
+                multiply::<S, W>(simd, from, m);
                 let (rows, out) = (rows(range.clone()), &mut out);
                 let job = OutputJob { m, rows, panel, bias: self.from.b, out };
                 simd.vectorize(Step(scheme, job));
@@ -198,27 +218,34 @@ struct Operands<'a> {
     depth: [usize; 2],
     tiles: usize,
     u: &'a [Line],
-    panel: usize,
+    /// The first line of the panel's weights, and lines between frequencies.
+    weights: [usize; 2],
+    onto: Onto,
 }
 
 /// All products of one panel, to `[tile][frequency][14 rows]` pairs of lines.
 fn multiply<S: Simd, W: Scheme>(simd: S, from: Operands<'_>, m: &mut [Line]) {
-    let Operands { v, place, depth, tiles, u, panel } = from;
+    let Operands { v, place, depth, tiles, u, weights, onto } = from;
     let frequencies = W::FREQUENCIES;
     let [tile_len, weight_len] = [depth[0] * TILE_ROWS, depth[1] * 2];
     for f in 0..frequencies {
-        let at = (panel * frequencies + f) * weight_len;
+        let at = weights[0] + f * weights[1];
         let b = &u[at..][..weight_len];
-        let next_b = u.get(at + weight_len..).unwrap_or(&[]);
+        let next_b = u.get(at + weights[1]..).unwrap_or(&[]);
         let share = weight_len.div_ceil(tiles);
         for tile in 0..tiles {
-            let a = f * place.plane + tile * tile_len;
+            let a = f * place.plane + place.row(tile * TILE_ROWS);
             let last = tile + 1 == tiles;
-            let next = if last { (f + 1) % frequencies * place.plane } else { a + tile_len };
+            let next = if last {
+                (f + 1) % frequencies * place.plane
+            } else {
+                f * place.plane + place.row((tile + 1) * TILE_ROWS)
+            };
             let job = TileProduct {
                 a: &v[a..][..tile_len],
                 b,
                 out: &mut m[(tile * frequencies + f) * TILE_LINES..][..TILE_LINES],
+                onto,
                 next_a: &v[next..][..tile_len],
                 next_b: next_b.get(tile * share..).unwrap_or(&[]),
             };

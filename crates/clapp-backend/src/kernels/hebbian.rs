@@ -5,12 +5,12 @@ use core::ops::Range;
 use rayon::prelude::*;
 
 use super::line::{Line, Scratch, grown, line_of, with_scratch, with_shared};
-use super::product::{HALF, Onto, OuterProduct};
+use super::product::{Onto, OuterProduct};
 use super::rectify::SILENT;
 use super::scheme::{
     Active, InputJob, Modulation, ModulationJob, Placement, Rows, Scheme, Step, UpdateJob,
 };
-use super::shape::{ConvPlan, LANES, Lanes};
+use super::shape::{ConvPlan, LANES, Lanes, PANEL};
 use super::simd::{Kernel, Simd};
 use super::tile::WRITE_AHEAD;
 
@@ -18,6 +18,12 @@ use super::tile::WRITE_AHEAD;
 const SUM_LINES: usize = 36 * 64 * LANES;
 /// Tasks worth having: enough for the cores of a workstation. Part of the summation order.
 const TASKS: usize = 16;
+
+/// Fewer rows than this lower the operands once for all tasks: part of the summation order.
+const FEW_ROWS: usize = 224;
+/// Sums of one group of input blocks there, in lines: with the modulation of a panel what a second-level
+/// cache of half a mebibyte holds.
+const GROUP_LINES: usize = 36 * 64 * 2;
 
 /// Rows of a slice of the direct path. Part of the summation order.
 const SLICE_ROWS: usize = 1024;
@@ -47,6 +53,9 @@ pub(super) fn hebbian<S: Simd, W: Scheme>(
         Active::Patches(list) => list.len() * scheme.rows(),
         Active::Sites(list) => list.len(),
     };
+    if W::FREQUENCIES > 1 && rows <= FEW_ROWS {
+        return by_panels(simd, scheme, from, active, rows, dw);
+    }
     let cut = Cut::new(scheme, rows);
     let lines = (cut.slices - 1) * dw.len().div_ceil(LANES);
     with_shared(lines, |spare| {
@@ -61,6 +70,55 @@ pub(super) fn hebbian<S: Simd, W: Scheme>(
         });
         let (dw, others) = parts.split_first_mut().expect("there is always a first slice");
         add_in_order(dw, others);
+    });
+}
+
+/// The update from few rows: the input is lowered once, the modulation of each panel once, and sums are raised
+/// while a cache holds them.
+fn by_panels<S: Simd, W: Scheme>(
+    simd: S,
+    scheme: &W,
+    from: Evidence<'_>,
+    active: Active<'_>,
+    count: usize,
+    dw: &mut [f32],
+) {
+    let rows = || Rows { active, per_patch: scheme.rows(), range: 0..count };
+    let ([block, columns], blocks) = (scheme.columns(), scheme.blocks());
+    let place = Placement::columns(count, scheme.chunks(blocks));
+    let group = (GROUP_LINES / (W::FREQUENCIES * 2 * LANES)).max(1);
+    let strides = [2 * count + 2, 2 * count];
+    with_shared(W::FREQUENCIES * place.plane + WRITE_AHEAD, |v| {
+        let job = InputJob { x: from.x, rows: rows(), blocks: 0..blocks, place, v: &mut *v };
+        simd.vectorize(Step(scheme, job));
+        let v = &*v;
+        let panels = dw.par_chunks_mut(columns * PANEL).enumerate();
+        panels.for_each(|(panel, dw)| {
+            with_scratch(|Scratch { product, sums, .. }| {
+                let g = grown(product, W::FREQUENCIES * strides[0] + WRITE_AHEAD);
+                let Evidence { winners, modulation, .. } = from;
+                let panels = panel..panel + 1;
+                let (rows, g) = (rows(), &mut *g);
+                let job = ModulationJob { winners, modulation, rows, panels, strides, g: &mut *g };
+                simd.vectorize(Step(scheme, job));
+                for first in (0..blocks).step_by(group) {
+                    let blocks = group.min(blocks - first);
+                    let (depth, onto) = (scheme.depth(blocks), Onto::Zero);
+                    let stride = 2 * LANES * scheme.chunks(blocks);
+                    let sum_strides = [stride + 2, stride];
+                    let c = grown(sums, W::FREQUENCIES * sum_strides[0]);
+                    let v = &v[first * place.step..];
+                    let of =
+                        Sums { v, place, g, strides, c: &mut *c, sum_strides, onto, depth, count };
+                    of.add::<S>(simd, W::FREQUENCIES, 1);
+                    let part = first * block..(first + blocks) * block;
+                    let rows = dw.chunks_exact_mut(columns).map(|row| &mut row[part.clone()]);
+                    let rows = &mut rows.collect::<Vec<_>>();
+                    let job = UpdateJob { c, strides: sum_strides, blocks, rows };
+                    simd.vectorize(Step(scheme, job));
+                }
+            });
+        });
     });
 }
 
@@ -170,7 +228,7 @@ fn task<S: Simd, W: Scheme>(
         c.fill(Line::ZERO);
     }
     for first in rows.clone().step_by(chunk_rows) {
-        let onto = if first == rows.start { Onto::Zero } else { Onto::Sums };
+        let onto = Onto::after(first - rows.start);
         let range = first..(first + chunk_rows).min(rows.end);
         let count = range.len();
         let rows = Rows { active, per_patch: scheme.rows(), range };
@@ -203,17 +261,16 @@ struct Sums<'a> {
 impl Sums<'_> {
     /// Adds the products of all frequencies and panels.
     fn add<S: Simd>(self, simd: S, frequencies: usize, panels: usize) {
-        let halves = self.depth.div_ceil(HALF);
-        let share = (2 * self.count).div_ceil(halves);
+        let lines = self.depth.div_ceil(LANES);
+        let share = (2 * self.count).div_ceil(lines);
         for f in 0..frequencies {
             for panel in 0..panels {
                 let g = f * self.strides[0] + panel * self.strides[1];
                 let b = &self.g[g..][..2 * self.count];
                 let next_panel = self.g.get(self.next_panel(f, panel, panels)..).unwrap_or(&[]);
-                for half in 0..halves {
-                    let a = f * self.place.plane + half / 2 * self.place.step;
-                    let last = half / 2 + 1 == halves.div_ceil(2);
-                    let next = match (last, panel + 1 == panels) {
+                for line in 0..lines {
+                    let a = f * self.place.plane + line * self.place.step;
+                    let next = match (line + 1 == lines, panel + 1 == panels) {
                         (false, _) => a + self.place.step,
                         (true, false) => f * self.place.plane,
                         (true, true) => (f + 1) % frequencies * self.place.plane,
@@ -221,12 +278,11 @@ impl Sums<'_> {
                     let sums = f * self.sum_strides[0] + panel * self.sum_strides[1];
                     let job = OuterProduct {
                         a: &self.v[a..][..self.count],
-                        half: half % 2,
                         b,
-                        c: &mut self.c[sums + half * 2 * HALF..][..2 * HALF],
+                        c: &mut self.c[sums + line * 2 * LANES..][..2 * LANES],
                         onto: self.onto,
-                        next_a: &self.v[next + half % 2 * self.count / 2..],
-                        next_b: next_panel.get(half * share..).unwrap_or(&[]),
+                        next_a: &self.v[next..],
+                        next_b: next_panel.get(line * share..).unwrap_or(&[]),
                     };
                     simd.vectorize(job);
                 }

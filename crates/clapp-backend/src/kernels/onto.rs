@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::blocks::{IndexedRows, pack_matrices, pack_tiles, starts};
 use super::instruction::InstructionSet;
 use super::line::{Line, grown, with_scratch, with_shared};
-use super::product::{TILE_LINES, TILE_ROWS, TileProduct};
+use super::product::{self, TILE_LINES, TILE_ROWS, TileProduct};
 use super::shape::PANEL;
 use super::simd::{Kernel, Simd};
 use crate::Contract;
@@ -163,7 +163,8 @@ impl Kernel for AddTile<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { a, b, next_a, places, first, outputs, columns, sums } = self;
         let mut out = [Line::ZERO; TILE_LINES];
-        TileProduct { a, b, out: &mut out, next_a, next_b: &[] }.run(simd);
+        let onto = product::Onto::Zero;
+        TileProduct { a, b, out: &mut out, onto, next_a, next_b: &[] }.run(simd);
         for (&place, lines) in places.iter().zip(out.as_chunks::<2>().0) {
             let row = &mut sums[(place as usize - first) * outputs..][columns.clone()];
             let values: &[f32; PANEL] = bytemuck::cast_ref(lines);

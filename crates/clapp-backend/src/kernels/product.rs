@@ -13,7 +13,7 @@ const CHUNK: usize = 16;
 /// One tile of a matrix product.
 ///
 /// ```text
-/// out[r, o] = Σ_k a[r, k] · b[k, o]        r < 14, o < 32, k < depth
+/// out[r, o] = (out[r, o] or 0) + Σ_k a[r, k] · b[k, o]        r < 14, o < 32, k < depth
 /// ```
 pub(super) struct TileProduct<'a> {
     /// `[depth/16][14 rows]` lines of 16 depths.
@@ -22,6 +22,8 @@ pub(super) struct TileProduct<'a> {
     pub b: &'a [Line],
     /// `[14]` pairs of lines.
     pub out: &'a mut [Line],
+    /// Whether `out` holds sums already.
+    pub onto: Onto,
     /// Lines the next tile will read: fetched meanwhile.
     pub next_a: &'a [Line],
     /// The same for `b`.
@@ -33,36 +35,66 @@ impl Kernel for TileProduct<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        match S::REGISTERS {
-            Registers::ThirtyTwoWide => self.part::<S, TILE_ROWS, 2>(simd, 0, 0),
-            Registers::SixteenMiddle => {
-                for column in 0..2 {
-                    self.part::<S, 5, 1>(simd, 0, column);
-                    self.part::<S, 5, 1>(simd, 5, column);
-                    self.part::<S, 4, 1>(simd, 10, column);
-                }
-            }
-            Registers::SixteenNarrow => {
-                for part in 0..TILE_ROWS {
-                    self.part::<S, 2, 1>(simd, part / 2 * 2, part % 2);
-                }
-            }
+        // Where columns are summed one after another, a group of depths stays in the first-level cache.
+        let depths = match S::REGISTERS {
+            Registers::ThirtyTwoWide => usize::MAX,
+            Registers::SixteenMiddle | Registers::SixteenNarrow => GROUP_CHUNKS * CHUNK,
+        };
+        while !self.b.is_empty() {
+            let count = self.b.len().min(2 * depths.min(self.b.len()));
+            let (b, later) = self.b.split_at(count);
+            let (a, later_a) = self.a.split_at(count.div_ceil(2 * CHUNK) * TILE_ROWS);
+            self.group(simd, a, b);
+            (self.a, self.b, self.onto) = (later_a, later, Onto::Sums);
+            self.next_a = self.next_a.get(count / 2..).unwrap_or(&[]);
+            self.next_b = self.next_b.get(count / 2..).unwrap_or(&[]);
         }
     }
 }
 
+/// Chunks of depths in a group: of `a` and `b` 24 KiB.
+const GROUP_CHUNKS: usize = 8;
+
 impl TileProduct<'_> {
+    /// Adds the products of some depths.
+    #[inline(always)]
+    fn group<S: Simd>(&mut self, simd: S, a: &[Line], b: &[Line]) {
+        match S::REGISTERS {
+            Registers::ThirtyTwoWide => self.part::<S, TILE_ROWS, 2>(simd, a, b, [0, 0]),
+            Registers::SixteenMiddle => {
+                for column in 0..2 {
+                    self.part::<S, 5, 1>(simd, a, b, [0, column]);
+                    self.part::<S, 5, 1>(simd, a, b, [5, column]);
+                    self.part::<S, 4, 1>(simd, a, b, [10, column]);
+                }
+            }
+            Registers::SixteenNarrow => {
+                for part in 0..TILE_ROWS {
+                    self.part::<S, 2, 1>(simd, a, b, [part / 2 * 2, part % 2]);
+                }
+            }
+        }
+    }
+
     /// Rows `row ..` and columns `16·column ..` of the tile.
     #[inline(always)]
     fn part<S: Simd, const ROWS: usize, const COLUMNS: usize>(
         &mut self,
         simd: S,
-        row: usize,
-        column: usize,
+        a: &[Line],
+        b: &[Line],
+        [row, column]: [usize; 2],
     ) {
         let mut sums = [[simd.zero(); COLUMNS]; ROWS];
-        let (a, _) = self.a.as_chunks::<TILE_ROWS>();
-        let (b, b_tail) = self.b.as_chunks::<{ 2 * CHUNK }>();
+        if self.onto == Onto::Sums {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (c, sum) in sums.iter_mut().enumerate() {
+                    *sum = simd.load(&self.out[2 * (row + r) + column + c].0);
+                }
+            }
+        }
+        let (a, _) = a.as_chunks::<TILE_ROWS>();
+        let (b, b_tail) = b.as_chunks::<{ 2 * CHUNK }>();
         let (mut next_a, mut next_b) = (self.next_a.iter(), self.next_b.iter());
         for (a, b) in a.iter().zip(b) {
             for k in 0..CHUNK {
@@ -125,22 +157,24 @@ pub(super) enum Onto {
     Sums,
 }
 
-/// Rows of `a` in a half line.
-pub(super) const HALF: usize = 8;
+impl Onto {
+    /// What the part of a sum that comes after so many others is added to.
+    pub fn after(others: usize) -> Self {
+        if others == 0 { Self::Zero } else { Self::Sums }
+    }
+}
 
 /// One block of a sum of outer products.
 ///
 /// ```text
-/// c[k, o] = (c[k, o] or 0) + Σ_r a[r, 8·half + k] · b[r, o]        k < 8, o < 32
+/// c[k, o] = (c[k, o] or 0) + Σ_r a[r, k] · b[r, o]        k < 16, o < 32
 /// ```
 pub(super) struct OuterProduct<'a> {
     /// `[rows]` lines.
     pub a: &'a [Line],
-    /// Which half of each line of `a`: 0 or 1.
-    pub half: usize,
     /// `[rows]` pairs of lines.
     pub b: &'a [Line],
-    /// `[8]` pairs of lines.
+    /// `[16]` pairs of lines.
     pub c: &'a mut [Line],
     /// Whether `c` holds sums already.
     pub onto: Onto,
@@ -156,15 +190,21 @@ impl Kernel for OuterProduct<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         match S::REGISTERS {
-            Registers::ThirtyTwoWide => self.part::<S, 8, 2>(simd, self.half, 0),
+            Registers::ThirtyTwoWide => {
+                self.part::<S, 8, 2>(simd, [0, 0]);
+                self.part::<S, 8, 2>(simd, [8, 0]);
+            }
             Registers::SixteenMiddle => {
-                for part in 0..4 {
-                    self.part::<S, 4, 1>(simd, 2 * self.half + part / 2, part % 2);
+                // Twelve sums cover the time that one product takes.
+                for column in 0..2 {
+                    self.part::<S, 6, 1>(simd, [0, column]);
+                    self.part::<S, 5, 1>(simd, [6, column]);
+                    self.part::<S, 5, 1>(simd, [11, column]);
                 }
             }
             Registers::SixteenNarrow => {
-                for part in 0..8 {
-                    self.part::<S, 2, 1>(simd, 4 * self.half + part / 2, part % 2);
+                for part in 0..16 {
+                    self.part::<S, 2, 1>(simd, [part / 2 * 2, part % 2]);
                 }
             }
         }
@@ -172,16 +212,14 @@ impl Kernel for OuterProduct<'_> {
 }
 
 impl OuterProduct<'_> {
-    /// Lanes `ROWS·part ..` of `a` and columns `16·column ..` of `b`.
+    /// Lanes `first ..` of `a` and columns `16·column ..` of `b`.
     #[inline(always)]
     fn part<S: Simd, const ROWS: usize, const COLUMNS: usize>(
         &mut self,
         simd: S,
-        part: usize,
-        column: usize,
+        [first, column]: [usize; 2],
     ) {
         let mut sums = [[simd.zero(); COLUMNS]; ROWS];
-        let first = part * ROWS % HALF;
         let (mut next_a, mut next_b) = (self.next_a.iter(), self.next_b.iter());
         if first == 0 && column == 0 && self.onto == Onto::Sums {
             self.c.iter().for_each(|line| simd.prefetch(&line.0));
@@ -195,9 +233,8 @@ impl OuterProduct<'_> {
             for (c, vector) in b_lines.iter_mut().enumerate() {
                 *vector = simd.load(&b[column + c].0);
             }
-            let values = a.0.as_chunks::<ROWS>().0[part];
             for r in 0..ROWS {
-                let value = simd.splat(values[r]);
+                let value = simd.splat(a.0[first + r]);
                 for c in 0..COLUMNS {
                     sums[r][c] = simd.fma(value, b_lines[c], sums[r][c]);
                 }

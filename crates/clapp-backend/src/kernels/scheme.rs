@@ -143,14 +143,18 @@ impl Placement {
     }
 }
 
-/// Lower the weights of one panel to `[frequency][depth]` pairs of lines.
+/// Lower the weights of one panel and some blocks of input channels to `[frequency][depth]` pairs of lines.
 pub(super) struct WeightsJob<'a> {
     /// `[c_out, c_in, kh, kw]`.
     pub w: &'a [f32],
     /// Which 32 output channels.
     pub panel: usize,
+    /// Which blocks of input channels.
+    pub blocks: Range<usize>,
     /// Lowered weights.
     pub u: &'a mut [Line],
+    /// Lines between frequencies.
+    pub plane: usize,
     /// Whether they are used at once, and should stay in the caches.
     pub kept: bool,
 }

@@ -139,24 +139,24 @@ impl<F: Filter<D, P, T>, const D: usize, const P: usize, const T: usize> Scheme
 
     #[inline(always)]
     fn lower_weights<S: Simd>(&self, simd: S, job: WeightsJob<'_>) {
-        let depth = self.plan.shape.c_in;
+        let columns = self.plan.shape.c_in * TAPS;
         let mut taps = [[[0.0; LANES]; TAPS]; LANES]; // [channel, tap, lane]
-        let WeightsJob { w: weights, panel, u, kept } = job;
+        let WeightsJob { w: weights, panel, blocks, u, plane, kept } = job;
         // At full width the lowered weights are larger than all caches.
         let mut lowered = Streamed::new(simd, u);
-        for line in 0..depth / LANES * 2 {
+        for line in 0..blocks.len() * 2 {
             let (block, half) = (line / 2, line % 2);
-            let rows = &weights[(panel * PANEL + half * LANES) * depth * TAPS..];
+            let rows = &weights[(panel * PANEL + half * LANES) * columns..];
             let flat = taps.as_flattened_mut().as_chunks_mut::<LANES>().0;
             for (part, square) in flat.iter_mut().enumerate() {
-                let column = (block * TAPS + part) * LANES;
-                simd.transpose(rows_at(rows, depth * TAPS, column), square);
+                let column = ((blocks.start + block) * TAPS + part) * LANES;
+                simd.transpose(rows_at(rows, columns, column), square);
             }
             for (channel, w) in taps.iter().enumerate() {
                 let u = tile::lower_weights::<F, S, D, P, T>(simd, w);
                 let at = (block * LANES + channel) * 2 + half;
                 for f in 0..P * P {
-                    let (at, value) = (f * depth * 2 + at, u[f / P][f % P]);
+                    let (at, value) = (f * plane + at, u[f / P][f % P]);
                     if kept { lowered.keep(at, value) } else { lowered.put(at, value) }
                 }
             }

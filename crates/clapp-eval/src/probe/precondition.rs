@@ -7,8 +7,10 @@ use rayon::prelude::*;
 
 /// Columns of the second moments computed by one task.
 const COLUMNS: usize = 128;
-/// Above this dimension the factorisation costs more than the iterations that it saves.
+/// Above this dimension the factorisation of the features' second moments costs more than the iterations that
+/// it saves; that of the samples' then serves, up to so many of them.
 const MAX_DIM: usize = 4096;
+const MAX_SAMPLES: usize = 8192;
 /// Classes solved together by one task.
 const AT_ONCE: usize = 5;
 /// Why rows are slices.
@@ -21,32 +23,63 @@ const CONTIGUOUS: &str = "rows of a matrix in standard layout are contiguous";
 /// ```
 /// Features of trained networks are strongly correlated; in the coordinates that P undoes they are
 /// not, and L-BFGS needs several times fewer passes over the features. The solution is the same.
+///
+/// Of more features than [`MAX_DIM`] the samples' products are factorised instead (Woodbury):
+///
+/// ```text
+/// P⁻¹ = (1/λ) (I − Xᵀ (nCλ I + X Xᵀ)⁻¹ X)
+/// ```
 #[derive(Debug)]
-pub(super) struct Preconditioner {
-    factor: Array2<f64>, // [dim, dim], lower triangle
+pub(super) struct Preconditioner<'a> {
+    factor: Array2<f64>, // [dim, dim] or [samples, samples], lower triangle
     classes: usize,
+    wide: Option<Wide<'a>>,
 }
 
-impl Preconditioner {
-    /// Factorises P; none where that does not pay: far fewer samples than features, or very
-    /// many features.
-    pub fn new(x: ArrayView2<'_, f64>, classes: usize, lambda: f64) -> Option<Self> {
+/// What solving with the samples' products takes.
+#[derive(Debug)]
+struct Wide<'a> {
+    x: ArrayView2<'a, f64>,
+    lambda: f64,
+}
+
+impl<'a> Preconditioner<'a> {
+    /// Factorises P; none where that does not pay: far fewer samples than features unless these are
+    /// very many, or very many of both.
+    pub fn new(x: ArrayView2<'a, f64>, classes: usize, lambda: f64) -> Option<Self> {
         let (samples, dim) = x.dim();
-        if 4 * samples < dim || dim > MAX_DIM {
+        let wide = dim > MAX_DIM;
+        if if wide { samples > MAX_SAMPLES.min(dim) } else { 4 * samples < dim } {
             return None;
         }
-        let mut matrix = second_moments(x) / (samples * classes) as f64;
-        matrix.diag_mut().map_inplace(|value| *value += lambda);
-        cholesky(&mut matrix).then_some(Self { factor: matrix, classes })
+        let scale = (samples * classes) as f64;
+        let (mut matrix, penalty) = match wide {
+            true => (second_moments(x.t()), lambda * scale),
+            false => (second_moments(x) / scale, lambda),
+        };
+        matrix.diag_mut().map_inplace(|value| *value += penalty);
+        let wide = wide.then_some(Wide { x, lambda });
+        cholesky(&mut matrix).then_some(Self { factor: matrix, classes, wide })
     }
 
     /// P⁻¹ times a vector of parameters: W row by row, then b.
     pub fn apply(&self, mut vector: Array1<f64>) -> Array1<f64> {
-        let dim = self.factor.nrows();
+        let dim = vector.len() / self.classes - 1;
         let values = vector.as_slice_mut().expect("an owned vector is contiguous");
         let (weight, bias) = values.split_at_mut(self.classes * dim);
         bias.iter_mut().for_each(|b| *b *= self.classes as f64);
-        weight.par_chunks_mut(dim * AT_ONCE).for_each(|vectors| self.solve(vectors));
+        let size = self.factor.nrows();
+        let Some(Wide { x, lambda }) = self.wide else {
+            weight.par_chunks_mut(size * AT_ONCE).for_each(|vectors| self.solve(vectors));
+            return vector;
+        };
+        weight.par_chunks_mut(dim * AT_ONCE).for_each(|weight| {
+            let mut weight =
+                ArrayViewMut2::from_shape((weight.len() / dim, dim), weight).expect("whole rows");
+            let mut seen = weight.dot(&x.t());
+            self.solve(seen.as_slice_mut().expect(CONTIGUOUS));
+            general_mat_mul(-lambda.recip(), &seen, &x, lambda.recip(), &mut weight);
+        });
         vector
     }
 
@@ -167,6 +200,19 @@ mod tests {
     fn applying_undoes_the_second_moments() {
         let mut rng = stream(4, Purpose::Test, [0; 4]);
         let (samples, dim, classes, lambda) = (400, 300, 2, 0.05);
+        let mut noise = |shape| Array2::from_shape_simple_fn(shape, || rng.random_range(-1.0..1.0));
+        let (x, weight) = (noise((samples, dim)), noise((classes, dim)));
+        let preconditioner = Preconditioner::new(x.view(), classes, lambda).unwrap();
+        let product = weight.dot(&x.t()).dot(&x) / (samples * classes) as f64 + lambda * &weight;
+        let vector: Array1<f64> = product.into_iter().chain([1.0, 2.0]).collect();
+        let expected: Array1<f64> = weight.into_iter().chain([2.0, 4.0]).collect();
+        assert!((preconditioner.apply(vector) - expected).iter().all(|d| d.abs() < 1e-10));
+    }
+
+    #[test]
+    fn of_many_features_the_samples_products_undo_the_same() {
+        let mut rng = stream(5, Purpose::Test, [0; 4]);
+        let (samples, dim, classes, lambda) = (20, MAX_DIM + 1, 2, 0.05);
         let mut noise = |shape| Array2::from_shape_simple_fn(shape, || rng.random_range(-1.0..1.0));
         let (x, weight) = (noise((samples, dim)), noise((classes, dim)));
         let preconditioner = Preconditioner::new(x.view(), classes, lambda).unwrap();

@@ -59,8 +59,8 @@ pub enum Strength {
 /// # Cost
 ///
 /// O(n·d·classes) an iteration and some tens of iterations, after O(n·d² + d³) for a preconditioner
-/// (from n ≥ d/4 to d ≤ 4096; it changes the way, not the solution). Keeps the features in f64 and
-/// one d × d matrix. 5,000 samples of 1,024 features and 10 classes take about a second on two cores.
+/// (from n ≥ d/4 to d ≤ 4096, or O(n²·d + n³) of up to 8192 samples with more features; it changes the way,
+/// not the solution). Keeps the features in f64 and one d × d or n × n matrix. 5,000 samples of 1,024 features and 10 classes take about a second on two cores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StandardisedProbe {
     /// How strongly weights are penalised.

@@ -101,7 +101,7 @@ impl LinearProbe {
                 for range in features.sequences() {
                     let (x, labels) = (features.values(), &features.labels()[range.clone()]);
                     let x = x.slice_axis(Axis(0), Slice::from(range.clone()));
-                    loss += training.learn(x, labels, epoch);
+                    loss += training.learn(x.into(), labels, epoch);
                 }
                 return loss / features.len() as f64;
             }
@@ -111,9 +111,10 @@ impl LinearProbe {
         let mut order: Vec<usize> = (0..features.len()).collect();
         shuffle(&mut order, &mut stream(seed, Purpose::Probe, [key, epoch as u64, 0, 0]));
         for batch in order.chunks(size).filter(|batch| batch.len() >= least) {
-            let part = features.subset(batch);
-            loss += training.learn(part.values(), part.labels(), epoch);
-            samples += part.len();
+            let labels: Vec<u32> = batch.iter().map(|&at| features.labels()[at]).collect();
+            let part = features.values().select(Axis(0), batch);
+            loss += training.learn(part.into(), &labels, epoch);
+            samples += batch.len();
         }
         loss / samples as f64
     }

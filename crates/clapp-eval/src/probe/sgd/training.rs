@@ -1,6 +1,8 @@
 //! A linear classifier while it learns.
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice, linalg::general_mat_mul};
+use ndarray::{
+    Array1, Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Slice, linalg::general_mat_mul,
+};
 use rayon::prelude::*;
 
 use super::adam::{Adam, CONTIGUOUS, Moments};
@@ -90,11 +92,11 @@ impl LinearTraining {
     /// If there is not one label each, another number of features, a label that is not below the
     /// number of classes, or only one sample of a batch that is normalised.
     pub fn step(&mut self, x: ArrayView2<'_, f32>, labels: &[u32], epoch: usize) -> f64 {
-        self.learn(x, labels, epoch) / labels.len() as f64
+        self.learn(x.into(), labels, epoch) / labels.len() as f64
     }
 
-    /// The same; returns the summed cross-entropy.
-    pub(super) fn learn(&mut self, x: ArrayView2<'_, f32>, labels: &[u32], epoch: usize) -> f64 {
+    /// The same; returns the summed cross-entropy. A batch that is owned is not copied once more.
+    pub(super) fn learn(&mut self, x: CowArray<'_, f32, Ix2>, labels: &[u32], epoch: usize) -> f64 {
         let ((samples, dim), (_, expected)) = (x.dim(), self.dims());
         assert!(dim == expected, "linear probe: expected {expected} features, got {dim}");
         self.steps += 1;
@@ -112,7 +114,7 @@ impl LinearTraining {
                 loss
             }
             Shown::Halved => {
-                let shown = halve(x.to_owned(), *seed, *steps);
+                let shown = halve(x.into_owned(), *seed, *steps);
                 let mut scores = summed_scores(&shown, &weight.value) + &bias.value;
                 let loss = judge(&mut scores, labels);
                 scores /= samples as f32;
@@ -124,7 +126,7 @@ impl LinearTraining {
             Shown::Normalised { norm, dropout } => {
                 assert!(samples >= 2, "linear probe: expected at least 2 samples, got {samples}");
                 let mask = mask(*dropout, (samples, dim), *seed, *steps);
-                let normal = norm.normalise(x);
+                let normal = norm.normalise(x.view());
                 let shown = norm.shown(&normal, &mask); // [batch, dim]
                 let mut scores = scores(&shown, &weight.value, &bias.value);
                 let loss = judge(&mut scores, labels);
