@@ -5,7 +5,9 @@ use clapp_encoders::{Context, ConvPlan, EncoderConfig, PatchGrid, PoolAfter};
 use clapp_eval::Protocol;
 use clapp_rules::{Feedback, Lpl, Negatives, Optimizer, Rule, Scope, SoftHebb, TwoViews};
 
-use super::{DataConfig, Held, ImageRule, Images, ReadoutConfig, Schedule, Setup, protocols};
+use super::{
+    DataConfig, Held, ImageRule, Images, Order, ReadoutConfig, Schedule, Setup, protocols,
+};
 use crate::{
     Error, RunConfig,
     preset::{Method, Presets, Size},
@@ -70,6 +72,7 @@ fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Erro
         rates: Vec::new(),
         schedule: Schedule::Constant,
         context: Context::SameLayer,
+        order: Order::AllAtOnce,
         images: epochs * 100_000,
         // The paper draws new views every epoch; 20 of them take 1.3 GB as features of all layers.
         readout: ReadoutConfig { paper_epochs: 300, paper_views: 20, ..readout() },
@@ -165,6 +168,7 @@ fn views(
         rates: Vec::new(),
         schedule,
         context,
+        order: Order::AllAtOnce,
         images: seen,
         readout: ReadoutConfig { protocols: vec![Protocol::Standardised], ..readout() },
     };
@@ -235,6 +239,7 @@ fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConf
         rates: rates[..count].to_vec(),
         schedule: Schedule::Constant,
         context: Context::SameLayer,
+        order: Order::AllAtOnce,
         images: seen,
         readout: ReadoutConfig {
             protocols: vec![Protocol::Dropout, Protocol::Standardised],
@@ -322,6 +327,7 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
         rates: Vec::new(),
         schedule: Schedule::Constant,
         context: Context::SameLayer,
+        order: Order::AllAtOnce,
         images: seen,
         readout: readout(),
     };
