@@ -149,6 +149,6 @@ pub use running::{Moments, RunningMoments, Statistics};
 pub use signal::{AnyActivity, Carried, Layer, Signal};
 pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig, SoundEncoder, TargetSide};
 pub use stack::{Context, DrawPairs, Learnt, Prediction, Stack};
-pub use triangle::{TriangleActivity, TriangleConv2d, TrianglePlan};
+pub use triangle::{Above, Start, TriangleActivity, TriangleConv2d, TrianglePlan};
 pub use vgg::{ConvPlan, EncoderConfig, LayerPlan, PoolAfter};
 pub use video::{BlockPlan, VideoConfig};

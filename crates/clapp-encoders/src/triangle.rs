@@ -1,15 +1,21 @@
-//! A convolution whose channels compete: normalised input, triangle activation.
+//! A convolution with normalised input and triangle activation, whose channels may compete.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{
+    Device, Tensor,
+    activation::relu,
+    module::{avg_pool2d, max_pool2d},
+    ops::{AvgPoolOptions, MaxPoolOptions},
+};
 use clapp_backend::{
-    Arithmetic, ConvActivity, ConvSpec, MapWindow, Pool, Response, conv2d_local,
-    conv2d_local_hebbian_map,
+    Activity, Arithmetic, ConvActivity, ConvSpec, Hebbian, MapWindow, Pool, Response, WindowOf,
+    conv2d_local, conv2d_local_hebbian_map,
 };
 use clapp_rules::{GridShape, Modulation, Optimize, Post, Shown, State, StateError, Synapses};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     EncoderError, LocalActivity, LocalLayer, Moments, Patches, Persist, RunningMoments, Statistics,
+    layer::with_decay,
 };
 
 /// One layer of channels that compete.
@@ -23,9 +29,77 @@ pub struct TrianglePlan {
     pub power: f64,
     /// Windows that follow.
     pub window: MapWindow,
+    /// What the activation is above.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub above: Above,
+    /// What its weights begin as.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub start: Start,
+}
+
+/// What a summed input has to exceed to be handed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Above {
+    /// The mean over channels at its pixel: max(u − ⟨u⟩, 0)^p.
+    #[default]
+    Mean,
+    /// Nothing: max(u, 0), whatever p.
+    Zero,
+}
+
+/// What weights begin as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// N(0, (25/√fan_in)²), neurons of a length of 25, without a bias: for competition.
+    #[default]
+    Long,
+    /// U(±1/√fan_in), with a bias from the same that learns.
+    Uniform,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl TrianglePlan {
+    /// A layer of channels that compete.
+    #[must_use]
+    pub fn new(channels: usize, kernel: usize, power: f64, window: MapWindow) -> Self {
+        let (above, start) = (Above::Mean, Start::Long);
+        Self { channels, kernel, power, window, above, start }
+    }
+
+    /// Weights and biases for so many input channels.
+    #[must_use]
+    pub fn weights(&self, pre: usize) -> usize {
+        let biases = usize::from(self.start == Start::Uniform);
+        self.channels * (self.kernel * self.kernel * pre + biases)
+    }
+
+    /// What is handed up of a map of summed inputs.
+    fn activation(&self, u: &Activity) -> Activity {
+        let MapWindow { of, side, stride, padding } = self.window;
+        match self.above {
+            Above::Mean => u.triangle(self.power, self.window),
+            Above::Zero => {
+                let active = relu(u.to_plain());
+                let [side, stride, padding] = [side, stride, padding].map(|pixels| [pixels; 2]);
+                Activity::from_plain(match of {
+                    WindowOf::Max => {
+                        let options = MaxPoolOptions::new(side);
+                        max_pool2d(active, options.with_stride(stride).with_padding(padding))
+                    }
+                    WindowOf::Mean => {
+                        let options = AvgPoolOptions::new(side);
+                        avg_pool2d(active, options.with_stride(stride).with_padding(padding))
+                    }
+                })
+            }
+        }
+    }
+
     /// Side of the output for a square input.
     ///
     /// # Errors
@@ -48,12 +122,12 @@ impl TrianglePlan {
 /// Normalisation, convolution, and what is above the mean over channels.
 ///
 /// ```text
-/// x̂ = (x − μ_i) / √(var_i + 10⁻⁵), reflected at the border        u = W ⋆ x̂
+/// x̂ = (x − μ_i) / √(var_i + 10⁻⁵), reflected at the border        u = W ⋆ x̂ (+ b)
 /// z = window of max(u − ⟨u⟩_channels, 0)^p
-/// ΔW_ji(τ) = Σ_q m_j(q) x̂_i(q + τ) − d_j W_ji(τ)
+/// ΔW_ji(τ) = Σ_q m_j(q) x̂_i(q + τ) − d_j W_ji(τ)        Δb_j = Σ_q m_j(q)
 /// ```
 ///
-/// No bias; the normalisation has no gain and no shift. The map keeps its size before the windows. A rule is
+/// A bias b only where [`Start::Uniform`] says so; the normalisation has no gain and no shift. The map keeps its size before the windows. A rule is
 /// shown u at every pixel, not z: with [`SoftHebb`](clapp_rules::SoftHebb) m is a signed softmax of u.
 ///
 /// **Locality.** μ and var are those of a presynaptic channel ([`RunningMoments`] says how local they are); the
@@ -74,7 +148,7 @@ impl TrianglePlan {
 /// use clapp_random::{Purpose, stream};
 ///
 /// let window = MapWindow { of: WindowOf::Max, side: 4, stride: 2, padding: 1 };
-/// let plan = TrianglePlan { channels: 8, kernel: 5, power: 0.7, window };
+/// let plan = TrianglePlan::new(8, 5, 0.7, window);
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
 /// let device = Device::flex();
 /// let layer = TriangleConv2d::init(3, plan, &device, &mut random);
@@ -86,6 +160,8 @@ impl TrianglePlan {
 pub struct TriangleConv2d {
     /// W, `[j, i, ky, kx]`.
     pub weight: Synapses<4>,
+    /// b, `[j]`, if it has one.
+    pub bias: Option<Synapses<1>>,
     /// Statistics of the input.
     pub running: RunningMoments,
     /// Kernel, power, windows.
@@ -139,7 +215,7 @@ impl LocalActivity for TriangleActivity {
 }
 
 impl TriangleConv2d {
-    /// Draws weights from N(0, (25/√fan_in)²): rows of a length of 25.
+    /// Draws weights, and a bias if there is one, as [`Start`] says.
     #[must_use]
     pub fn init(
         pre: usize,
@@ -147,10 +223,19 @@ impl TriangleConv2d {
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
-        let TrianglePlan { channels, kernel, .. } = plan;
-        let deviation = 25.0 / ((pre * kernel * kernel) as f64).sqrt();
+        let TrianglePlan { channels, kernel, start, .. } = plan;
+        let shape = [channels, pre, kernel, kernel];
+        let bound = 1.0 / ((pre * kernel * kernel) as f64).sqrt();
+        let (weight, bias) = match start {
+            Start::Long => (Synapses::normal(shape, 25.0 * bound, device, random), None),
+            Start::Uniform => {
+                let weight = Synapses::uniform(shape, bound, device, random);
+                (weight, Some(Synapses::uniform([channels], bound, device, random)))
+            }
+        };
         Self {
-            weight: Synapses::normal([channels, pre, kernel, kernel], deviation, device, random),
+            weight,
+            bias,
             running: RunningMoments::init(pre, device),
             plan,
             statistics: Statistics::Batch,
@@ -169,16 +254,16 @@ impl TriangleConv2d {
         }
     }
 
-    /// Σ m ⊗ x̂, without a decay.
+    /// Σ m ⊗ x̂, without a decay, and Σ m.
     ///
     /// # Panics
     ///
     /// If the modulation does not have the shape in which the activity was shown.
     #[must_use]
-    pub fn delta(&self, activity: &TriangleActivity, m: Tensor<4>) -> Tensor<4> {
+    pub fn delta(&self, activity: &TriangleActivity, m: Tensor<4>) -> Hebbian<4> {
         let [patches, channels, height, width] = activity.conv.output.dims();
         let m = m.reshape([patches, height * width, channels]);
-        conv2d_local_hebbian_map(&activity.conv, m, self.weight.weight(), self.spec()).weight
+        conv2d_local_hebbian_map(&activity.conv, m, self.weight.weight(), self.spec())
     }
 }
 
@@ -198,9 +283,12 @@ impl LocalLayer for TriangleConv2d {
         let (mean, scale) = (moments.mean.clone(), moments.inverse_deviation());
         let normalised = input.pixels.normalised(mean, scale, self.plan.kernel / 2);
         let weight = self.weight.weight();
-        let no_bias = Tensor::zeros([self.plan.channels], (&weight.device(), weight.dtype()));
-        let conv = conv2d_local(&normalised, weight, no_bias, self.spec());
-        let pixels = conv.output.triangle(self.plan.power, self.plan.window);
+        let bias = self.bias.as_ref().map_or_else(
+            || Tensor::zeros([self.plan.channels], (&weight.device(), weight.dtype())),
+            Synapses::weight,
+        );
+        let conv = conv2d_local(&normalised, weight, bias, self.spec());
+        let pixels = self.plan.activation(&conv.output);
         TriangleActivity { conv, output: Patches { pixels, grid: input.grid }, moments }
     }
 
@@ -212,7 +300,10 @@ impl LocalLayer for TriangleConv2d {
             "triangle layer: expected a modulation of pixels and the postsynaptic factor 1, got {shown:?} and {post:?}"
         );
         let delta = self.delta(&activity, m);
-        self.weight.learn_decaying(delta, decay, optimizer);
+        if let Some(bias) = &mut self.bias {
+            bias.learn(with_decay(delta.bias, bias.weight(), decay.as_ref()), optimizer);
+        }
+        self.weight.learn_decaying(delta.weight, decay, optimizer);
         self.running.follow(&activity.moments);
     }
 
@@ -228,11 +319,17 @@ impl LocalLayer for TriangleConv2d {
 impl Persist for TriangleConv2d {
     fn save(&self, name: &str, state: &mut State) {
         self.weight.save(&format!("{name}.weight"), state);
+        if let Some(bias) = &self.bias {
+            bias.save(&format!("{name}.bias"), state);
+        }
         self.running.save(&format!("{name}.norm"), state);
     }
 
     fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
         self.weight.load(&format!("{name}.weight"), state)?;
+        if let Some(bias) = &mut self.bias {
+            bias.load(&format!("{name}.bias"), state)?;
+        }
         self.running.load(&format!("{name}.norm"), state)
     }
 }
