@@ -98,10 +98,10 @@ fn changes_of_weights_and_biases_are_the_gradients_of_the_loss_over_pairs() {
             let value: f64 = loss.into_scalar();
             assert!((printed - value).abs() < BOUND, "{rule:?}: {printed} and {value}");
             let gradient = w.grad(&gradients).expect("takes part");
-            let d = disagreement(&delta.weight, &-gradient);
+            let d = disagreement(&delta.weight, &gradient);
             assert!(d < BOUND, "{rule:?}, case {case}, r = {r}: ΔW is off by {d:.1e}");
             let gradient = b.grad(&gradients).expect("takes part");
-            let d = disagreement(&delta.bias, &-gradient);
+            let d = disagreement(&delta.bias, &gradient);
             assert!(d < BOUND, "{rule:?}, case {case}, r = {r}: Δb is off by {d:.1e}");
         }
     }
