@@ -40,8 +40,7 @@ fn a_silent_layer_has_nothing_to_change() {
 }
 
 #[test]
-fn images_are_told_apart_by_place_and_not_by_order() {
-    // Turning the batch turns the change: who is next is all that counts.
+fn a_batch_that_is_turned_changes_as_before_but_turned() {
     let array = uniform([5, 1, 3, 2], &mut stream(1, Purpose::Test, [1, 0, 0, 0]));
     let target = tensor_as::<4, _>(&array, DType::F64);
     let rows = Scff::new().pairs([5, 1, 3].into(), &mut stream(1, Purpose::Test, [2, 0, 0, 0]));
