@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Parser;
 use clapp::backend::Arithmetic::{Exact, Fast};
 use clapp::datasets::download::{Archive, download};
-use clapp::image::{Held, METHODS, SizesConfig};
+use clapp::image::{Held, METHODS, Order, SizesConfig};
 use clapp::{Error, Images, RunConfig, preset};
 use clapp_examples::RunOptions;
 
@@ -39,6 +39,9 @@ struct Options {
     /// Images to see without labels [default: the preset's]
     #[arg(long)]
     images: Option<u64>,
+    /// Layers learn one after another, each from as many of the images
+    #[arg(long)]
+    one_after_another: bool,
     /// Plain sums of products only: slower, about a decimal digit more
     #[arg(long)]
     exact: bool,
@@ -60,6 +63,9 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Images>, Error> {
     let mut config = preset(size, &options.method, &images, &options.seed)?;
     let setup = &mut config.setup;
     setup.images = options.images.unwrap_or(setup.images);
+    if options.one_after_another && setup.order.is_all_at_once() {
+        setup.order = Order::OneAfterAnother(Vec::new());
+    }
     setup.encoder.arithmetic = if options.exact { Exact } else { Fast };
     setup.data.test_on(if options.validate { Held::Validation } else { Held::Test });
     Ok(config)

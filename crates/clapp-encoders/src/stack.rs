@@ -1,5 +1,7 @@
 //! Layers above layers, each learning from what it sees itself.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor};
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
@@ -409,9 +411,30 @@ where
         optimizer: &dyn Fn(usize) -> &'a dyn Optimize,
         draw: &mut DrawPairs<'_>,
     ) -> Vec<Metrics> {
+        self.step_of(0..self.layers.len(), raw, rule, optimizer, draw)
+    }
+
+    /// [`step_by`](Self::step_by) of some layers alone: those below are frozen, those above not computed.
+    ///
+    /// A frozen layer is a function of its input: from now on it normalises with the running statistics that it
+    /// has, and these follow nothing, so that the layer above learns from what it will be read out behind. The
+    /// metrics are those of the predictions among the layers that learn.
+    ///
+    /// # Panics
+    ///
+    /// As [`step`](Self::step); if there are no such layers, or a prediction joins one that learns to one that
+    /// does not.
+    pub fn step_of<'a>(
+        &mut self,
+        learning: Range<usize>,
+        raw: C::Raw,
+        rule: &dyn Plasticity,
+        optimizer: &dyn Fn(usize) -> &'a dyn Optimize,
+        draw: &mut DrawPairs<'_>,
+    ) -> Vec<Metrics> {
         let targets: Vec<usize> = self.predictions.iter().map(|of| of.target).collect();
         let mut all = Vec::with_capacity(self.predictions.len());
-        self.visit(raw, rule, draw, &mut |learnt| match learnt {
+        self.walk(learning, raw, rule, draw, &mut |learnt| match learnt {
             Learnt::Lateral { prediction, lateral, update, metrics } => {
                 lateral.learn(update, optimizer(targets[prediction]));
                 all.push((prediction, metrics));
@@ -440,9 +463,31 @@ where
         draw: &mut DrawPairs<'_>,
         learn: &mut dyn FnMut(Learnt<'_, L>),
     ) {
+        self.walk(0..self.layers.len(), raw, rule, draw, learn);
+    }
+
+    fn walk(
+        &mut self,
+        learning: Range<usize>,
+        raw: C::Raw,
+        rule: &dyn Plasticity,
+        draw: &mut DrawPairs<'_>,
+        learn: &mut dyn FnMut(Learnt<'_, L>),
+    ) {
+        let joins = |p: &&Prediction| learning.contains(&p.target) != learning.contains(&p.context);
+        if let Some(Prediction { target, context, .. }) = self.predictions.iter().find(joins) {
+            panic!(
+                "stack: expected predictions among the layers {learning:?} that learn, got one of {target} by {context}"
+            );
+        }
         let mut signal: L::Input = self.cut.cut(raw).into();
-        let mut active: Vec<Option<InStep<L::Activity>>> = Vec::with_capacity(self.layers.len());
-        for l in 0..self.layers.len() {
+        for frozen in &mut self.layers[..learning.start] {
+            frozen.normalise_by(Statistics::Running);
+            signal = frozen.forward(&signal).output();
+        }
+        let mut active: Vec<Option<InStep<L::Activity>>> = Vec::with_capacity(learning.end);
+        active.resize_with(learning.start, || None);
+        for l in learning {
             let activity = self.layers[l].forward(&signal);
             signal = activity.output();
             active.push(Some(InStep { activity, told: None }));

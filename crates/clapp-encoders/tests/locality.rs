@@ -120,6 +120,44 @@ fn an_update_needs_no_layer_above() {
     }
 }
 
+fn weights(stack: &Stack) -> Vec<Vec<u32>> {
+    stack.layers.iter().map(|layer| bits(&layer.weight.weight())).collect()
+}
+
+#[test]
+fn a_layer_that_learns_alone_learns_the_same_and_needs_no_layer_above() {
+    for rule in rules() {
+        let start = stack(&rule, Context::SameLayer, SEED);
+        let optimizer = Optimizer::adam(1e-3);
+        let mut draw = |l: usize, shape| draws(&rule, 0, l, shape);
+        let mut together = start.clone();
+        let all = together.step(images(0), &rule, &optimizer, &mut draw);
+        for l in 0..start.layers.len() {
+            let mut alone = start.clone();
+            // A layer that could not take its input is not computed.
+            alone.layers[l + 1..].iter_mut().for_each(|layer| *layer = start.layers[0].clone());
+            let mut expected = weights(&alone);
+            expected[l] = weights(&together)[l].clone();
+            let metrics = alone.step_of(l..l + 1, images(0), &rule, &|_| &optimizer, &mut draw);
+            assert!(weights(&alone) == expected, "{rule:?}, layer {l}");
+            assert_eq!(metrics.len(), 1);
+            assert_eq!(bits(&metrics[0].values), bits(&all[l].values), "{rule:?}, layer {l}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(
+    expected = "expected predictions among the layers 1..2 that learn, got one of 0 by 1"
+)]
+fn a_context_that_does_not_learn_is_refused() {
+    let rule = rules()[1];
+    let mut draw = |l: usize, shape| draws(&rule, 0, l, shape);
+    let optimizer = Optimizer::default();
+    let mut above = stack(&rule, Context::LayerAbove, SEED);
+    let _ = above.step_of(1..2, images(0), &rule, &|_| &optimizer, &mut draw);
+}
+
 #[test]
 fn lateral_weights_of_another_layer_do_not_matter() {
     for rule in rules() {

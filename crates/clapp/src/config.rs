@@ -121,6 +121,12 @@ impl<S: Sense> RunConfig<S> {
         }
     }
 
+    /// Steps of one seed.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        (S::amount(&self.setup) / (self.batch as u64).max(1)).max(1)
+    }
+
     /// Name of the run's folder.
     #[must_use]
     pub fn name(&self) -> String {

@@ -15,14 +15,17 @@
 //! | `dfb` | direct feedback: the last layer's view predicts every layer's other view |
 //! | `both` | the two losses of `clapp-pp` and `dfb` |
 //! | `lpl` | latent predictive learning: views agree, units vary and differ; no negatives |
+//! | `scff` | self-contrastive forward-forward: an image added to itself against two added up, layers one after another |
 //!
 //! The presets `smoke`, `quick` and `paper` have widths of 1/16, 1/4 (1/8 on embedded scenes and CIFAR-10)
 //! and 1.
 
 mod data;
+mod order;
 mod preset;
 mod readout;
 mod rule;
+mod scff;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -45,6 +48,7 @@ use crate::{
 pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
+pub use order::Order;
 pub use preset::METHODS;
 pub use rule::ImageRule;
 
@@ -107,7 +111,10 @@ pub struct Setup {
     pub schedule: Schedule,
     /// Where contexts come from.
     pub context: Context,
-    /// Images to see without labels; a multiple of what fits into whole batches is seen.
+    /// Which layers learn when.
+    #[serde(default, skip_serializing_if = "Order::is_all_at_once")]
+    pub order: Order,
+    /// Images to see without labels, by all layers together; a multiple of what fits into whole batches is seen.
     pub images: u64,
     /// Read-outs at the end.
     pub readout: ReadoutConfig,
@@ -148,6 +155,7 @@ impl Sense for Images {
         for (of, given) in [("rates", rates.len()), ("readout.cells", readout.cells.len())] {
             per_layer(of, given, encoder.layers.len())?;
         }
+        config.setup.order.check(encoder.layers.len(), config.steps(), config.setup.context)?;
         let [colours, side, _] = pipeline.output_dims();
         Error::unless_same_pixels([encoder.colours, encoder.image], [colours, side])?;
         check_protocols("images", &readout.protocols, &readout::PROTOCOLS)?;
@@ -198,10 +206,17 @@ impl Sense for Images {
             let prediction = if rule.draws_together() { 0 } else { prediction };
             rule.pairs(shape, &mut trial.pairs(step, prediction))
         };
-        let share = (step * config.batch as u64) as f64 / config.setup.images as f64;
+        let (layers, all) = (config.setup.encoder.layers.len(), config.steps());
+        let (learning, steps) = config.setup.order.stage(layers, all, step);
+        let seen = (step - steps.start) * config.batch as u64;
+        let part = (steps.end - steps.start) as f64 / all as f64;
+        let share = seen as f64 / (config.setup.images as f64 * part);
         let optimizers = config.setup.optimizers(&config.optimizer, share);
         let optimizer = |layer: usize| &optimizers[layer] as &dyn Optimize;
-        LayerMetrics::of(&network.step_by(tensor(batch, device), rule, &optimizer, draw))
+        let only = (learning.len() < layers).then_some(learning.start + 1);
+        let images = tensor(batch, device);
+        let metrics = network.step_of(learning, images, rule, &optimizer, draw);
+        LayerMetrics { only, ..LayerMetrics::of(&metrics) }
     }
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
@@ -216,7 +231,7 @@ pub enum Schedule {
     /// Not at all.
     #[default]
     Constant,
-    /// From the whole to nothing: ½ (1 + cos πt), t the share of the run.
+    /// From the whole to nothing: ½ (1 + cos πt), t the share of the time in which a layer learns.
     Cosine,
 }
 
@@ -226,7 +241,7 @@ impl Schedule {
         *self == Self::Constant
     }
 
-    /// Factor of learning rates after a share of the run.
+    /// Factor of learning rates after a share of the time in which a layer learns.
     ///
     /// ```
     /// use clapp::image::Schedule;
@@ -242,7 +257,7 @@ impl Schedule {
 }
 
 impl Setup {
-    /// The optimizer of every layer after a share of the run.
+    /// The optimizer of every layer after a share of the time in which it learns.
     fn optimizers(&self, all: &Optimizer, share: f64) -> Vec<Optimizer> {
         let of = |layer: usize| {
             let mut own = *all;

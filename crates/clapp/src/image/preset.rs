@@ -5,14 +5,16 @@ use clapp_encoders::{Context, ConvPlan, EncoderConfig, PatchGrid, PoolAfter};
 use clapp_eval::Protocol;
 use clapp_rules::{Feedback, Lpl, Negatives, Optimizer, Rule, Scope, SoftHebb, TwoViews};
 
-use super::{DataConfig, Held, ImageRule, Images, ReadoutConfig, Schedule, Setup, protocols};
+use super::{
+    DataConfig, Held, ImageRule, Images, Order, ReadoutConfig, Schedule, Setup, protocols,
+};
 use crate::{
     Error, RunConfig,
     preset::{Method, Presets, Size},
 };
 
 /// Names of the methods, for messages.
-pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl";
+pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl, scff";
 
 impl Presets for Images {
     const METHODS: &'static str = METHODS;
@@ -21,6 +23,7 @@ impl Presets for Images {
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         match method.rule {
             "softhebb" => return soft_hebb(self, size, method),
+            "scff" => return super::scff::preset(self, size, method),
             "clapp-pp" => return views(self, size, method, Context::SameLayer),
             "dfb" => return views(self, size, method, Context::Top),
             "both" => return views(self, size, method, Context::TopAndSameLayer),
@@ -70,6 +73,7 @@ fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Erro
         rates: Vec::new(),
         schedule: Schedule::Constant,
         context: Context::SameLayer,
+        order: Order::AllAtOnce,
         images: epochs * 100_000,
         // The paper draws new views every epoch; 20 of them take 1.3 GB as features of all layers.
         readout: ReadoutConfig { paper_epochs: 300, paper_views: 20, ..readout() },
@@ -165,6 +169,7 @@ fn views(
         rates: Vec::new(),
         schedule,
         context,
+        order: Order::AllAtOnce,
         images: seen,
         readout: ReadoutConfig { protocols: vec![Protocol::Standardised], ..readout() },
     };
@@ -179,7 +184,11 @@ fn views(
 }
 
 /// SoftHebb: one pass in batches of ten, every layer at once.
-fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<Images>, Error> {
+pub(super) fn soft_hebb(
+    images: &Images,
+    size: Size,
+    method: &Method<'_>,
+) -> Result<RunConfig<Images>, Error> {
     let width = match size {
         Size::Smoke => 1.0 / 16.0,
         Size::Quick if *images == Images::Synthetic => 0.25,
@@ -235,6 +244,7 @@ fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConf
         rates: rates[..count].to_vec(),
         schedule: Schedule::Constant,
         context: Context::SameLayer,
+        order: Order::AllAtOnce,
         images: seen,
         readout: ReadoutConfig {
             protocols: vec![Protocol::Dropout, Protocol::Standardised],
@@ -322,6 +332,7 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
         rates: Vec::new(),
         schedule: Schedule::Constant,
         context: Context::SameLayer,
+        order: Order::AllAtOnce,
         images: seen,
         readout: readout(),
     };

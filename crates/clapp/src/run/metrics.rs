@@ -17,6 +17,9 @@ pub struct StepMetrics {
     /// How many samples this seed has seen, by what they are: `images`, `crops`, `clips`.
     #[serde(flatten)]
     pub seen: BTreeMap<String, u64>,
+    /// The layer, from 1, that the metrics are of, where it alone learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<usize>,
     /// Loss of every layer, or of the one loss that all layers learn from.
     pub loss: Vec<f64>,
     /// Fraction of open gates of every layer; empty where there are no gates.
@@ -38,22 +41,24 @@ impl StepMetrics {
         seed: u64,
         (unit, seen): (&str, u64),
     ) -> Result<Self, Error> {
-        let LayerMetrics { loss, open_gates, accuracy, other } = layers;
+        let LayerMetrics { only, loss, open_gates, accuracy, other } = layers;
         // A rule without a loss says by its own metrics that it has gone astray.
         for values in std::iter::once(&loss).chain(other.values()) {
             if let Some(layer) = values.iter().position(|value| !value.is_finite()) {
-                let (layer, loss) = (layer + 1, values[layer]);
+                let (layer, loss) = (layer + only.unwrap_or(1), values[layer]);
                 return Err(Error::NotFinite { layer, step, loss });
             }
         }
         let seen = BTreeMap::from([(unit.to_owned(), seen)]);
-        Ok(Self { step, seed, seen, loss, open_gates, accuracy, other })
+        Ok(Self { step, seed, seen, only, loss, open_gates, accuracy, other })
     }
 }
 
 /// Metrics of every layer that has a loss; what a method does not have stays empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerMetrics {
+    /// The layer, from 1, that they are of, if it alone learnt.
+    pub only: Option<usize>,
     /// Losses.
     pub loss: Vec<f64>,
     /// Fractions of open gates.
