@@ -8,8 +8,8 @@ use clapp_encoders::{Context, LocalConv2d, Prediction};
 use clapp_rules::{Memory, Optimize, Shown, Synapses};
 use clapp_testing::golden::{Bounds, F32, F64, Golden, Report, Vision, compare_files};
 
-/// Tensors of the files of `clapp-encoders`, all of them layer by layer.
-const COMPARED: usize = 0;
+/// Tensors of the files of `clapp-encoders`, in both precisions.
+const COMPARED: usize = 100;
 
 #[test]
 fn gradients_of_modules_equal_the_authors() {

@@ -27,11 +27,12 @@ impl ImageNetwork {
     pub(super) fn open(trial: &Trial<Images>, data: &Data<Images>) -> Result<Self, Error> {
         let Setup { encoder, rule, context, .. } = &trial.config.setup;
         let rule = trial.config.rule(rule.rule());
-        if trial.config.learning.needs_labels() && data.learn.classes() == 0 {
+        let labelled = || (0..data.learn.len()).all(|index| data.learn.info(index).label.is_some());
+        if trial.config.learning.needs_labels() && !labelled() {
             return Err(Error::misfit_of(
                 "labels",
                 format!("labels to learn from for {}", trial.config.learning),
-                format!("none in {}", data.names[0]),
+                format!("images without in {}", data.names[0]),
                 "choose another method",
             ));
         }
