@@ -11,6 +11,7 @@ use burn::tensor::TensorData;
 use clapp::{
     Data, Images, Learning, Run, RunConfig, Trainer,
     backend::Arithmetic,
+    datasets::InMemory,
     eval::{Labels, Protocol, Report, Series},
     image::METHODS,
     preset,
@@ -50,8 +51,6 @@ fn every_contrast_has_a_loss_for_each_module_and_resumes_bit_for_bit() {
         ("clapp-s-3x2", 3, 2.0),
         ("clapp-s-3-1-1-1", 4, 2.0),
         ("clapp-s-1-1-1-3", 4, 2.0),
-        ("clapp-s-retro-2x3", 2, 4.0),
-        ("clapp-s-blocked-1-5", 2, 2.0),
         ("clapp-3x2", 3, 4.0),
         ("gim-3x2", 3, info_nce),
         ("cpc", 1, info_nce),
@@ -102,8 +101,13 @@ fn modules_of_one_layer_learn_as_the_local_rule_does() {
         let mut compared = 0;
         for (name, data) in local.iter().filter(|(name, _)| name.ends_with(".first")) {
             let [a, b] = [data, &modules[name]].map(|data| data.iter::<f64>().collect::<Vec<_>>());
-            // Sums of biases cancel.
-            let bound = if name.contains("bias") { 1e-3 } else { 1e-5 };
+            // Sums of biases cancel. Before the first step deep layers see nearly the same everywhere, so that
+            // in lateral weights fixations and saccades cancel too.
+            let bound = match name.split('.').nth(1) {
+                Some("weight") => 1e-5,
+                Some("bias") => 1e-3,
+                _ => 1e-4,
+            };
             let d = distance(&a, &b);
             assert!(d < bound, "{method} {name}: expected below {bound:.0e}, got {d:.1e}");
             compared += 1;
@@ -174,14 +178,17 @@ fn settings_that_do_not_go_together_are_refused_before_anything_is_written() {
 #[test]
 fn images_without_labels_are_refused_by_what_learns_from_them() {
     let device = clapp::device("flex").unwrap();
-    let unlabelled = Data::open(&tiny("clapp-s", &[2]), 2).unwrap();
+    let images = InMemory::images("photographs", [1, 64, 64], vec![7; 40 * 64 * 64]).unwrap();
+    let learn: clapp::image::Source = std::sync::Arc::new(images);
     for method in ["supervised", "greedy-supervised"] {
         let config = tiny(method, &[2]);
         let labelled = Data::open(&config, 2).unwrap();
         assert_eq!(labelled.learn.len(), 40, "the labelled part");
         assert!((0..40).all(|index| labelled.learn.info(index).label.is_some()));
-        let error = Trainer::new(&config, 2, unlabelled.clone(), &device).unwrap_err().to_string();
-        assert_says(&error, "labels", "images without in synthetic scenes");
+        let data =
+            Data { learn: learn.clone(), names: ["photographs".into(), "".into()], ..labelled };
+        let error = Trainer::new(&config, 2, data, &device).unwrap_err().to_string();
+        assert_says(&error, "labels", "images without in photographs");
     }
 }
 
@@ -211,7 +218,7 @@ fn labels_teach_layers_to_name_other_images() {
     let root = tempfile::tempdir().unwrap();
     let mut config = tiny("greedy-supervised", &[2]);
     config.setup.data =
-        clapp::image::DataConfig::Synthetic { unlabelled: 0, train: 400, test: 200 };
+        clapp::image::DataConfig::Synthetic { unlabelled: 16, train: 400, test: 200 };
     (config.batch, config.setup.images) = (16, 16 * 200);
     (config.metrics_every, config.checkpoint_every) = (50, 200);
     config.optimizer = clapp::rules::Optimizer::adam(3e-3);
