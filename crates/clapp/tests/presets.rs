@@ -197,6 +197,34 @@ fn the_paper_preset_has_the_settings_of_the_paper() {
     assert_eq!(paper("gim").setup.images, config.setup.images);
 }
 
+#[cfg(feature = "baselines")]
+#[test]
+fn paper_presets_of_comparisons_have_their_epochs_pairs_and_modules() {
+    let images = |method: &str| paper(method).setup.images;
+    let once = images("clapp-s");
+    for (method, factor) in [("cpc", 1), ("gim-3x2", 1), ("hinge-cpc-time-local", 2)] {
+        assert_eq!(images(method), factor * once, "{method}");
+    }
+    for method in ["supervised", "greedy-supervised"] {
+        assert_eq!(images(method), 300 * 5_000, "{method}: of the labelled images");
+    }
+    let rule = |method: &str| *paper(method).setup.rule.over_time().unwrap();
+    assert_eq!(rule("hinge-cpc-time-local").feedback, Feedback::Symmetric);
+    assert_eq!(rule("hinge-cpc-time-local").negatives.count, 1);
+    assert_eq!(rule("hinge-cpc-retro").feedback, Feedback::PredRetro);
+    assert_eq!(rule("hinge-cpc-blocked").feedback, Feedback::Blocked);
+    assert!(matches!(rule("cpc").objective, Objective::InfoNce { .. }));
+    for (method, modules) in [
+        ("clapp-s-2x3", &[3, 3][..]),
+        ("clapp-s-3x2", &[2, 2, 2]),
+        ("clapp-s-3-1-1-1", &[3, 1, 1, 1]),
+        ("hinge-cpc", &[6]),
+        ("greedy-supervised", &[1; 6]),
+    ] {
+        assert_eq!(paper(method).setup.encoder.modules, modules, "{method}");
+    }
+}
+
 #[test]
 fn settings_are_chosen_on_validation_images_where_there_are_any() {
     let cifar = Images::Cifar10("/data".into(), SizesConfig::Official);

@@ -23,7 +23,12 @@ impl Presets for Images {
         &["clapp-s", "clapp-s-retro", "clapp-s-blocked", "clapp", "clapp-symmetric", "gim"];
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
-        Ok(split(self.of_rule(size, method)?, method))
+        let mut config = split(self.of_rule(size, method)?, method);
+        if size == Size::Paper && method.learning.needs_labels() {
+            // Of the labelled images.
+            config.setup.images = 300 * 5_000;
+        }
+        Ok(config)
     }
 }
 
