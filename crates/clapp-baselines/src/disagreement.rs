@@ -1,4 +1,4 @@
-//! How far an update is from a step down its loss.
+//! How far an update is from a step down its loss, and whether two point the same way.
 
 use burn::tensor::Tensor;
 
@@ -42,6 +42,43 @@ pub fn disagreement<const D: usize>(update: &Tensor<D>, gradient: &Tensor<D>) ->
     let difference = norm(&mut update.iter().zip(&gradient).map(|(u, g)| u + g));
     let scale = norm(&mut update.iter().copied()) + norm(&mut gradient.iter().copied());
     if scale > 0.0 { difference / scale } else { difference }
+}
+
+/// Cosine of the angle between two changes.
+///
+/// ```text
+/// a = ⟨Δ, Δ′⟩ / (‖Δ‖ ‖Δ′‖)
+/// ```
+///
+/// 1 if they point the same way, whatever their lengths; 0 if either is zero. Computed on the host in double
+/// precision.
+///
+/// # Panics
+///
+/// If the shapes differ.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use clapp_baselines::cosine;
+/// let device = Device::flex();
+/// let [a, b] = [[3.0, 4.0], [4.0, 3.0]].map(|values| Tensor::<1>::from_floats(values, &device));
+/// assert!((cosine(&a, &b) - 0.96).abs() < 1e-12);
+/// ```
+#[must_use]
+pub fn cosine<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f64 {
+    assert_eq!(
+        a.dims(),
+        b.dims(),
+        "cosine: expected one shape, got {:?} and {:?}",
+        a.dims(),
+        b.dims()
+    );
+    let (a, b) = (host(a), host(b));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let scale = (dot(&a, &a) * dot(&b, &b)).sqrt();
+    if scale == 0.0 { 0.0 } else { dot(&a, &b) / scale }
 }
 
 fn host<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {

@@ -10,9 +10,13 @@
 //! | L = scale/K Σ_k (⟨max(0, 1 − u⁺)⟩ + ⟨max(0, 1 + u⁻)⟩) | hinge over a grid | [`Loss::of_scores`] |
 //! | L = −⟨log(π₀ + ε)⟩ | InfoNCE over a grid | [`Loss::of_scores`] |
 //! | ∂L/∂W, ∂L/∂b, ∂L/∂W_pred, ∂L/∂W_retro, batch normalisation included | gradients of every module | [`Oracle::gradients`] |
-//! | one L at the last layer, end to end | CPC and Hinge Loss CPC | [`sound::step_end_to_end`], [`film::step_end_to_end`] |
+//! | one L at the last layer, end to end | CPC and Hinge Loss CPC | [`images::step_modules`], [`sound::step_end_to_end`], [`film::step_end_to_end`] |
+//! | one L at the end of each module | modules of several layers | [`images::step_modules`] |
+//! | u± = z±·B c of two views | CLAPP++ and DFB as losses; back-propagation with them | [`Loss::Views`], [`images::step_modules`] |
+//! | ⟨ΔW, −g⟩ / (‖ΔW‖ ‖g‖) | cosine of a local update and back-propagation | [`images::alignment`], [`cosine`] |
 //! | ΔW = Σ_t m_t dh_t/dW | back-propagation through time, from the rule's own modulation | [`sound::through_time`] |
 //! | −⟨log softmax(W c + b)⟩ | supervised and greedy supervised phones | [`sound::PhoneLearner`] |
+//! | −⟨log softmax(W h̄ + b)⟩ | supervised and greedy supervised learning on images | [`images::step_supervised`] |
 //! | −⟨log softmax(W f + b)⟩ | supervised learning and fine-tuning on video | [`film::step_supervised`] |
 //! | d = ‖ΔW + g‖ / (‖ΔW‖ + ‖g‖) | how far an update is from a descent | [`disagreement`] |
 //!
@@ -73,14 +77,15 @@
 
 mod disagreement;
 pub mod film;
-mod images;
+pub mod images;
 mod labels;
 mod loss;
 mod oracle;
 mod parts;
 pub mod sound;
 
-pub use disagreement::disagreement;
-pub use loss::Loss;
+pub use disagreement::{cosine, disagreement};
+pub use labels::{LabelStep, LinearHead};
+pub use loss::{Loss, draws_of};
 pub use oracle::{Differentiable, Gradients, Module, Oracle, Seen};
 pub use parts::{Parts, Visit};

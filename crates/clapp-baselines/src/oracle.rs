@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 use clapp_encoders::{Context, Moments, Prediction, Stack};
-use clapp_rules::{Draws, Lateral, Optimizer};
+use clapp_rules::{Draws, Lateral, Optimizer, Plasticity, Shown};
 
 use crate::{
     loss::{Loss, ModuleLoss},
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// ```text
 /// x⁰ = input        x^m = module_m(stop(x^{m−1}))        h^m = what the module shows of x^m
-/// L^m = L(z = h^m, c = h^m)        or c = h^{m+1}, the module above; or c = gru(h^m) on sound
+/// L^m = L(z = h^m, c = h^m)        or c = h^{m+1}, the module above, or h^M, the top; or gru(h^m) on sound
 /// ```
 ///
 /// With `stop`, the sum of all losses has the gradients of each: one backward pass gives them all. A
@@ -31,6 +31,7 @@ use crate::{
 /// | blocked | L(z, stop c, W_pred) |
 /// | W_retro | L(z, stop c, W_pred) + L(stop z, c, W_retroᵀ), each with draws of its own |
 /// | W_retro shared | L(z, stop c, W_pred) + Σ stop(∂L/∂u) · cᵀ W_retro stop(z) |
+/// | two views | L(z, stop c, B) |
 ///
 /// The last one is no loss of the network: its third factor is *defined* as that of the prediction.
 /// What can be differentiated is differentiated: −γ = ∂L/∂u, and the retrodicted score that it gates.
@@ -55,8 +56,10 @@ pub struct Oracle<M: Differentiable> {
 pub struct Module<L> {
     /// Layers in order; one for a layer that learns locally.
     pub layers: Vec<L>,
-    /// W_pred, and W_retro if there is one.
+    /// W_pred, and W_retro if there is one; or B.
     pub lateral: Lateral,
+    /// At which resolution its loss sees its map, where that is a choice.
+    pub shown: Shown,
 }
 
 impl<L: Parts> Parts for Module<L> {
@@ -187,22 +190,35 @@ where
     Module<L>: Differentiable,
 {
     /// The losses that a stack of local layers claims to descend, one module a layer.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one prediction of each layer: by itself, by the layer above or by the top.
     #[must_use]
-    pub fn of<'a, R>(stack: &Stack<L, <Module<L> as Differentiable>::Cut>, rule: &'a R) -> Self
+    pub fn of<'a, R: Plasticity>(
+        stack: &Stack<L, <Module<L> as Differentiable>::Cut>,
+        rule: &'a R,
+    ) -> Self
     where
         Loss: From<&'a R>,
     {
-        let layers = stack.layers.iter().zip(&stack.predictions);
-        let module = |(layer, prediction): (&L, &Prediction)| Module {
+        let layers = stack.layers.iter().zip(&stack.predictions).enumerate();
+        let module = |(l, (layer, prediction)): (usize, (&L, &Prediction))| Module {
             layers: vec![layer.clone()],
             lateral: prediction.lateral.clone(),
+            shown: rule.shows_layer(l),
         };
-        let above =
-            stack.predictions.iter().any(|prediction| prediction.context > prediction.target);
+        let pairs: Vec<[usize; 2]> =
+            stack.predictions.iter().map(|of| [of.target, of.context]).collect();
+        let fits = |context: &Context| context.predictions(stack.layers.len()) == pairs;
+        let contexts = [Context::SameLayer, Context::LayerAbove, Context::Top];
+        let context = contexts.into_iter().find(fits).unwrap_or_else(|| {
+            panic!("oracle: expected one prediction of each layer, got [target, context] {pairs:?}")
+        });
         Self {
             cut: stack.cut.clone(),
             modules: layers.map(module).collect(),
-            context: if above { Context::LayerAbove } else { Context::SameLayer },
+            context,
             loss: rule.into(),
         }
     }
@@ -224,7 +240,7 @@ where
         let join = |&size: &usize| {
             let join = |lower: Module<L>, upper: Module<L>| Module {
                 layers: lower.layers.into_iter().chain(upper.layers).collect(),
-                lateral: upper.lateral,
+                ..upper
             };
             rest.by_ref().take(size).reduce(join).expect("a module has a layer")
         };

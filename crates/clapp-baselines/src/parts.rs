@@ -2,7 +2,7 @@
 
 use burn::tensor::{FloatDType, Gradients, Tensor};
 use clapp_encoders::{ChannelNorm, LocalConv1d, LocalConv2d, LocalConv3d, LocalGru};
-use clapp_rules::{Lateral, Optimizer, Synapses};
+use clapp_rules::{Lateral, Optimize, Synapses};
 
 /// What is done to a weight, given the one in the same place of another network.
 pub trait Visit {
@@ -20,7 +20,7 @@ pub trait Parts {
     /// # Panics
     ///
     /// If a shape differs.
-    fn descend(&mut self, gradients: &Self, optimizer: &Optimizer) {
+    fn descend(&mut self, gradients: &Self, optimizer: &dyn Optimize) {
         self.each(gradients, &mut Descend(optimizer));
     }
 
@@ -144,7 +144,7 @@ impl Visit for Differentiate<'_> {
     }
 }
 
-struct Descend<'a>(&'a Optimizer);
+struct Descend<'a>(&'a dyn Optimize);
 
 impl Visit for Descend<'_> {
     fn visit<const D: usize>(&mut self, part: &mut Synapses<D>, other: &Synapses<D>) {

@@ -146,7 +146,7 @@ fn assert_equal(case: Case) {
         let mut draw = |l: usize, grid| rows(&case.rule, &draws[l], grid);
         visit(&mut stack, clips(dtype), &case.rule, &mut draw, &mut |layer, learnt| {
             let l = learnt.index;
-            let Gradients { loss, module: Module { layers, lateral }, .. } = &gradients[l];
+            let Gradients { loss, module: Module { layers, lateral, .. }, .. } = &gradients[l];
             let expected = &layers[0];
             let delta = layer.delta(&learnt.activity, learnt.modulation.clone());
             let check = |what: &str, d: f64, bound: f64| {
@@ -303,7 +303,7 @@ fn modules_of_one_block_learn_as_the_local_layers_do() {
     stack.step(clips(FloatDType::F64), &rule, &optimizer, &mut draw);
     let mut local = State::default();
     stack.save(&mut local);
-    for (l, Module { layers, lateral }) in oracle.modules.into_iter().enumerate() {
+    for (l, Module { layers, lateral, .. }) in oracle.modules.into_iter().enumerate() {
         (stack.layers[l], stack.predictions[l].lateral) = (layers[0].clone(), lateral);
     }
     let mut differentiated = State::default();

@@ -4,7 +4,7 @@
 use burn::tensor::Device;
 use clapp_baselines::{Gradients, Module, Oracle};
 use clapp_encoders::Context;
-use clapp_rules::Draws;
+use clapp_rules::{Draws, Shown};
 use clapp_testing::golden::{Bounds, F32, F64, Golden, Report, Video, compare_files};
 
 /// Tensors of the files of `clapp-encoders`, in both precisions.
@@ -30,7 +30,11 @@ fn check(golden: &Golden, report: &mut Report<'_>) -> Result<(), String> {
 fn compare(video: &Video<'_>, bounds: Bounds, report: &mut Report<'_>) {
     let on = (&Device::flex(), bounds.dtype);
     let (mut stack, rule) = (video.stack(on), video.rule());
-    let module = Module { layers: stack.layers, lateral: stack.predictions.remove(0).lateral };
+    let module = Module {
+        layers: stack.layers,
+        lateral: stack.predictions.remove(0).lateral,
+        shown: Shown::Patch,
+    };
     let (cut, context) = (stack.cut, Context::SameLayer);
     let oracle = Oracle { cut, modules: vec![module], context, loss: (&rule).into() };
     let all = Draws { pairs: Vec::new(), outcomes: None, window: None };

@@ -41,7 +41,7 @@ fn assert_differences(oracle: &Oracle<Images>, images: &Tensor<4>, draws: &[Vec<
         (loss(HALF_STEP) - loss(-HALF_STEP)) / (2.0 * HALF_STEP)
     };
     for (m, gradients) in gradients.iter().enumerate() {
-        let Module { layers, lateral } = &gradients.module;
+        let Module { layers, lateral, .. } = &gradients.module;
         for (l, layer) in layers.iter().enumerate() {
             for at in [0, layer.weight.weight().dims().iter().product::<usize>() - 1] {
                 let change = |module: &mut Images, step: f64| {

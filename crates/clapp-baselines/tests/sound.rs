@@ -377,7 +377,7 @@ fn phones_are_learnt_end_to_end_and_greedily() {
             })
             .collect();
         assert_eq!(steps[0].losses.len(), heads);
-        let mean = |part: &[clapp_baselines::sound::PhoneStep]| {
+        let mean = |part: &[clapp_baselines::LabelStep]| {
             let last = part.iter().map(|step| *step.losses.last().expect("a read-out"));
             last.sum::<f64>() / part.len() as f64
         };

@@ -87,7 +87,8 @@ pub enum EncoderError {
     },
     /// The modules do not partition the layers in order.
     #[error(
-        "encoder: expected modules that split {layers} layers in order, got sizes {modules:?}; their sum must be {layers}"
+        "encoder: expected modules that split {layers} layers in order, got sizes {modules:?}; modules of as many layers each can be {}, others any sizes of 1 and more that add up to {layers}",
+        equal_splits(*layers)
     )]
     Modules {
         /// Number of layers.
@@ -128,4 +129,12 @@ pub enum EncoderError {
     /// The rule does not fit the grid or itself.
     #[error(transparent)]
     Rule(#[from] clapp_rules::RuleError),
+}
+
+/// How layers split into modules of one size, as modules × layers: `1x6, 2x3, 3x2, 6x1`.
+fn equal_splits(layers: usize) -> String {
+    let modules = (1..=layers).filter(|modules| layers.is_multiple_of(*modules));
+    let splits: Vec<String> =
+        modules.map(|modules| format!("{modules}x{}", layers / modules)).collect();
+    splits.join(", ")
 }

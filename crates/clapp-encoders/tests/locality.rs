@@ -292,7 +292,7 @@ fn assert_names(error: &EncoderError, parts: &[&str]) {
 fn modules_that_do_not_split_the_layers_are_named_with_their_sizes() {
     let error = error_of(|config, _| config.modules = vec![2, 3]);
     assert!(matches!(error, EncoderError::Modules { layers: 6, .. }));
-    assert_names(&error, &["6 layers", "[2, 3]"]);
+    assert_names(&error, &["6 layers", "[2, 3]", "1x6, 2x3, 3x2, 6x1"]);
     let error = error_of(|config, _| config.modules = vec![0, 3, 3]);
     assert_names(&error, &["6 layers", "[0, 3, 3]"]);
 }

@@ -13,6 +13,7 @@ use crate::Error;
 /// | `Local` | every layer by its own rule | |
 /// | `ThroughTime` | the same, but a recurrent layer by back-propagation through time | `baselines` |
 /// | `EndToEnd` | all layers from one loss at the top: CPC, Hinge Loss CPC | `baselines` |
+/// | `Modules` | the layers of a module from one loss at its end, and no further | `baselines` |
 /// | `Supervised` | all layers from labels, with a read-out on top | `baselines` |
 /// | `GreedySupervised` | every layer from labels, with a read-out of its own | `baselines` |
 ///
@@ -36,6 +37,8 @@ pub enum Learning {
     ThroughTime,
     /// All layers from one contrastive loss at the top.
     EndToEnd,
+    /// The layers of every module from one contrastive loss at its end.
+    Modules,
     /// All layers from labels.
     Supervised,
     /// Every layer from labels.
@@ -74,6 +77,7 @@ impl fmt::Display for Learning {
             Self::Local => "local rules",
             Self::ThroughTime => "back-propagation through time",
             Self::EndToEnd => "one loss for all layers",
+            Self::Modules => "one loss for every module",
             Self::Supervised => "labels for all layers",
             Self::GreedySupervised => "labels for every layer",
         })

@@ -59,8 +59,8 @@
 //! | `quick` | minutes on two cores: what the method does |
 //! | `paper` | the published settings on the published data: days on a GPU |
 //!
-//! Methods are local rules (`clapp-s`, `clapp`, `gim` and their variants) on every sense, and on sound and
-//! video what they are compared with (`cpc`, `hinge-cpc`, `supervised`; with the feature `baselines`).
+//! Methods are local rules (`clapp-s`, `clapp`, `gim` and their variants) on every sense, and what they are
+//! compared with (`cpc`, `hinge-cpc`, `supervised`; with the feature `baselines`).
 //! Phones are read out of every layer on sound, and speakers where two of them have labelled utterances
 //! enough, beside the random encoder, log-mel spectra and MFCC; on images and video classes and actions,
 //! beside the random encoder and raw pixels.

@@ -13,6 +13,9 @@ pub trait Presets: Sense {
     const METHODS: &'static str;
     /// Endings of methods' names that change the network or how it is credited.
     const ENDINGS: &'static [&'static str];
+    /// Methods whose names may go on with a split of the layers into modules: `-2x3` is two modules of three
+    /// layers each, `-3-1-1-1` a module of three layers below three of one.
+    const SPLIT: &'static [&'static str] = &[];
 
     /// The settings of a preset for a method.
     ///
@@ -111,19 +114,44 @@ pub struct Method<'a> {
 
 impl<'a> Method<'a> {
     fn named<S: Presets>(name: &'a str) -> Result<Self, Error> {
-        if !S::METHODS.split(", ").any(|known| known == name) {
+        let mut endings = S::SPLIT.iter().filter_map(|method| name.strip_prefix(method));
+        let split = endings.find(|ending| modules(ending).is_some());
+        if split.is_none() && !S::METHODS.split(", ").any(|known| known == name) {
             return Err(Error::name("method", S::METHODS, name));
         }
-        let ending = S::ENDINGS.iter().find(|ending| name.ends_with(**ending)).unwrap_or(&"");
+        let ending = S::ENDINGS.iter().copied().find(|ending| name.ends_with(ending));
+        let ending = split.or(ending).unwrap_or("");
         let (rule, learning) = match &name[..name.len() - ending.len()] {
             "cpc" => ("gim", Learning::EndToEnd),
             "hinge-cpc" => ("clapp-s", Learning::EndToEnd),
+            "hinge-cpc-retro" => ("clapp-s-retro", Learning::EndToEnd),
+            "hinge-cpc-blocked" => ("clapp-s-blocked", Learning::EndToEnd),
+            "hinge-cpc-time-local" => ("clapp-symmetric", Learning::EndToEnd),
+            "clapp-pp-backprop" => ("clapp-pp", Learning::EndToEnd),
             "supervised" => ("clapp-s", Learning::Supervised),
             "greedy-supervised" => ("clapp-s", Learning::GreedySupervised),
-            rule if *ending == "-bptt" => (rule, Learning::ThroughTime),
+            rule if split.is_some() => (rule, Learning::Modules),
+            rule if ending == "-bptt" => (rule, Learning::ThroughTime),
             rule => (rule, Learning::Local),
         };
         Ok(Self { name, rule, learning, ending })
+    }
+
+    /// Layers of each module, from the input up, if the name says so.
+    #[must_use]
+    pub fn modules(&self) -> Option<Vec<usize>> {
+        modules(self.ending)
+    }
+}
+
+/// `-MxN`: M modules of N layers; or `-` and layers for each module.
+fn modules(ending: &str) -> Option<Vec<usize>> {
+    // More than 255 of either are no network.
+    let number = |text: &str| text.parse::<u8>().ok().map(usize::from);
+    let text = ending.strip_prefix('-')?;
+    match text.split_once('x') {
+        Some((modules, layers)) => Some(vec![number(layers)?; number(modules)?]),
+        None => text.split('-').map(number).collect(),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use burn::tensor::Tensor;
 use clapp_encoders::{LocalConv3d, Stack, Statistics, Uncut};
-use clapp_rules::{AllPairs, Draws, Optimizer, Rows};
+use clapp_rules::{AllPairs, Optimizer, Rows};
 
 use super::{
     block::{blocks, follow},
     head::{ClassifierHead, kept},
 };
 use crate::{
-    Oracle,
+    Oracle, draws_of,
     oracle::Gradients,
     parts::{Parts, number},
 };
@@ -62,10 +62,8 @@ pub fn step_end_to_end(
     rows: &[Rows],
 ) -> f64 {
     let oracle = Oracle::of(encoder, rule).joined(&[encoder.layers.len()]);
-    let coins =
-        |rows: &Rows| Draws { pairs: Vec::new(), outcomes: rows.outcomes.clone(), window: None };
-    let draws = rows.iter().map(coins).collect();
-    let Gradients { loss, module, moments, .. } = oracle.gradients(clips, &[draws]).remove(0);
+    let Gradients { loss, module, moments, .. } =
+        oracle.gradients(clips, &[draws_of(rows)]).remove(0);
     // Weights are then updated where they lie: the encoder is their only owner again.
     drop(oracle);
     encoder.layers.descend(&module.layers, optimizer);

@@ -2,9 +2,13 @@
 
 mod all_pairs;
 mod pairs;
+mod views;
 
 use burn::tensor::{Bool, Tensor, TensorData};
-use clapp_rules::{AllPairs, Draws, Feedback, Lateral, Objective, Outcome, Rule};
+use clapp_rules::{
+    AllPairs, Draws, Feedback, Lateral, Objective, Outcome, Pairs, Rows, Rule, Saccades, TwoViews,
+    ViewObjective,
+};
 
 use crate::parts::{gradient, leaf, number};
 
@@ -20,6 +24,8 @@ pub enum Loss {
     },
     /// All pairs of a batch: video.
     AllPairs(AllPairs),
+    /// Two views of each image.
+    Views(ViewObjective),
 }
 
 impl From<&Rule> for Loss {
@@ -32,6 +38,50 @@ impl From<&AllPairs> for Loss {
     fn from(rule: &AllPairs) -> Self {
         Self::AllPairs(*rule)
     }
+}
+
+impl From<&TwoViews> for Loss {
+    fn from(rule: &TwoViews) -> Self {
+        Self::Views(rule.objective)
+    }
+}
+
+/// Pairs as an oracle takes them, of what [`Plasticity::pairs`](clapp_rules::Plasticity::pairs) drew.
+///
+/// Contexts from a window are more than rows tell; take [`Rule::draw`] there.
+///
+/// ```
+/// use clapp_baselines::draws_of;
+/// use clapp_rules::{GridShape, Plasticity, Purpose, Rule, stream};
+/// let (rule, grid) = (Rule::clapp(), GridShape { batch: 4, time: 7, site: 7 });
+/// let open = || stream(2, Purpose::Negatives, [0; 4]);
+/// assert_eq!(draws_of(&rule.pairs(grid, &mut open())), rule.draw(grid, &mut open()));
+/// ```
+#[must_use]
+pub fn draws_of(sets: &[Rows]) -> Vec<Draws> {
+    sets.iter().map(drawn).collect()
+}
+
+fn drawn(rows: &Rows) -> Draws {
+    let outcomes = rows.outcomes.clone();
+    let Saccades::Drawn { count, rows: places } = &rows.saccades else {
+        return Draws { pairs: Vec::new(), outcomes, window: None };
+    };
+    let (count, span) = (*count, rows.grid.time * rows.grid.site);
+    let mut rest = places.as_slice();
+    let pairs = |&block: &usize| {
+        let (own, later) = rest.split_at(block * count);
+        rest = later;
+        let steps = block / (rows.grid.batch * rows.grid.site);
+        let shift = rows.grid.time - steps;
+        // Places count in the grid of the targets that can come true.
+        let index = |&place: &u32| {
+            let (sample, position) = (place as usize / span, place as usize % span);
+            (sample * steps * rows.grid.site + position - shift * rows.grid.site) as u32
+        };
+        Pairs { shift, count, index: own.iter().map(index).collect() }
+    };
+    Draws { pairs: rows.blocks.iter().map(pairs).collect(), outcomes, window: None }
 }
 
 /// The loss of a module, and what has its gradients.
@@ -48,6 +98,7 @@ impl Loss {
     /// ```text
     /// drawn pairs:  u[r, 0] = c_r · W_predᵀ z_{fixated}      u[r, n] = c_r · (W_predᵀ z)_{index[r, n]}
     /// all pairs:    S_k[i, j] = ⟨W_k c_i, z_j⟩               the diagonal is fixated
+    /// two views:    u±[i] = z±_i · W c_i                     z and c of a whole sample
     /// ```
     ///
     /// The authors' code scores like this: its convolutions W_k act on all targets (images) or contexts
@@ -85,6 +136,7 @@ impl Loss {
         match self {
             Self::Pairs { .. } => pairs::scores(target, context, w_pred, draws),
             Self::AllPairs(rule) => all_pairs::scores(target, context, w_pred, rule),
+            Self::Views(_) => views::scores(target, context, w_pred, draws),
         }
     }
 
@@ -127,7 +179,10 @@ impl Loss {
     #[must_use]
     pub fn of_scores(&self, scores: &[Tensor<2>], draws: &Draws) -> Tensor<1> {
         let outcomes = draws.outcomes.as_deref();
-        let (Self::Pairs { objective, .. } | Self::AllPairs(AllPairs { objective, .. })) = *self;
+        let objective = match *self {
+            Self::Pairs { objective, .. } | Self::AllPairs(AllPairs { objective, .. }) => objective,
+            Self::Views(objective) => return views::loss(&scores[0], objective),
+        };
         assert!(
             objective == Objective::Hinge || outcomes.is_none(),
             "InfoNCE: expected both terms at once, got fixations or saccades per sample"
@@ -144,8 +199,8 @@ impl Loss {
         });
         let mean = Tensor::cat(steps.collect(), 0).mean();
         match self {
-            Self::Pairs { .. } => mean,
             Self::AllPairs(rule) => mean * rule.scale,
+            _ => mean,
         }
     }
 
@@ -190,12 +245,16 @@ impl Loss {
         lateral: &Lateral,
         draws: &[Draws],
     ) -> ModuleLoss {
-        let (Self::Pairs { feedback, .. } | Self::AllPairs(AllPairs { feedback, .. })) = *self;
+        let (feedback, w_pred) = match *self {
+            Self::Pairs { feedback, .. } | Self::AllPairs(AllPairs { feedback, .. }) => {
+                (feedback, lateral.weight("w_pred"))
+            }
+            Self::Views(_) => (Feedback::Blocked, views::matrix(lateral)),
+        };
         let sets = if feedback == Feedback::PredRetro { 2 } else { 1 };
         assert_eq!(draws.len(), sets, "oracle: expected {sets} sets of draws, got {}", draws.len());
         let loss = |z, c, w: &_, draws| self.of_grid(z, c, w, draws);
         let (stopped_z, stopped_c) = (z.clone().detach(), c.clone().detach());
-        let w_pred = lateral.weight("w_pred");
         // W_retro in the place of W_pred: [K, z, c].
         let way_back = || lateral.weight("w_retro").swap_dims(1, 2);
         let descended = match feedback {

@@ -20,4 +20,4 @@ mod phones;
 pub use in_place::{step_end_to_end, step_through_time, through_time};
 pub use layers::{SoundLayers, Stop, gru};
 pub use module::SoundModule;
-pub use phones::{PhoneLearner, PhoneStep};
+pub use phones::PhoneLearner;

@@ -3,30 +3,18 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
-use clapp_encoders::{LocalGru, SoundEncoder};
-use clapp_rules::{Optimizer, State, StateError, Synapses};
+use clapp_encoders::{LocalGru, Persist, SoundEncoder};
+use clapp_rules::{Optimizer, State, StateError};
 
 use super::{
     frames::adaptive_frames,
     layers::{SoundLayers, Stop},
 };
 use crate::{
-    labels::cross_entropy,
-    parts::{Parts, number, parts},
+    LabelStep, LinearHead,
+    labels::{accuracy, cross_entropy},
+    parts::{Parts, number},
 };
-
-/// A linear read-out of phones from frames.
-#[derive(Clone, Debug)]
-struct Head {
-    /// W, `[class, channel]`.
-    weight: Synapses<2>,
-    /// b, `[class]`.
-    bias: Synapses<1>,
-}
-
-parts! {
-    Head: weight, bias;
-}
 
 /// An encoder of sound that learns phones from labels.
 ///
@@ -63,16 +51,7 @@ pub struct PhoneLearner {
     pub encoder: SoundEncoder,
     /// Layers between two gradient stops.
     spans: Vec<Range<usize>>,
-    heads: Vec<Head>,
-}
-
-/// What one step of [`PhoneLearner`] was like.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PhoneStep {
-    /// Cross-entropy of every read-out.
-    pub losses: Vec<f64>,
-    /// Fraction of frames that every read-out names rightly.
-    pub accuracies: Vec<f64>,
+    heads: Vec<LinearHead>,
 }
 
 impl PhoneLearner {
@@ -110,7 +89,7 @@ impl PhoneLearner {
         let encoder = encoder.clone();
         let heads = spans.iter().map(|span| {
             let channels = SoundLayers::of(&encoder, span.clone()).channels();
-            Head::init(channels, classes, device, random)
+            LinearHead::init(channels, classes, device, random)
         });
         let heads = heads.collect();
         Self { encoder, spans, heads }
@@ -129,7 +108,7 @@ impl PhoneLearner {
         waves: &Tensor<3>,
         labels: &[usize],
         optimizer: &Optimizer,
-    ) -> PhoneStep {
+    ) -> LabelStep {
         let [batch, ..] = waves.dims();
         assert!(
             labels.len().is_multiple_of(batch),
@@ -144,7 +123,7 @@ impl PhoneLearner {
         let (mut losses, mut accuracies) = (Vec::new(), Vec::new());
         for (layers, head) in layers.iter().zip(&heads) {
             let (output, context) = layers.forward(below.detach(), Stop::Nowhere);
-            let logits = head.read_out(context, frames);
+            let logits = read_out(head, context, frames);
             let [_, _, classes] = logits.dims();
             let logits = logits.reshape([batch * frames, classes]);
             accuracies.push(accuracy(&logits.clone().inner(), labels));
@@ -158,7 +137,7 @@ impl PhoneLearner {
             gradients.descend_into(&mut self.encoder, span.start, optimizer);
         }
         self.heads.descend(&by_heads, optimizer);
-        PhoneStep { losses: losses.iter().map(number).collect(), accuracies }
+        LabelStep { losses: losses.iter().map(number).collect(), accuracies }
     }
 
     /// Logits of every read-out, `[batch, frames, class]`.
@@ -172,7 +151,7 @@ impl PhoneLearner {
         for (span, head) in self.spans.iter().zip(&self.heads) {
             let layers = SoundLayers::of(&self.encoder, span.clone());
             let (output, context) = layers.forward(below, Stop::Nowhere);
-            all.push(head.read_out(context, frames));
+            all.push(read_out(head, context, frames));
             below = output;
         }
         all
@@ -182,8 +161,7 @@ impl PhoneLearner {
     pub fn save(&self, state: &mut State) {
         self.encoder.save(state);
         for (place, head) in self.heads.iter().enumerate() {
-            head.weight.save(&format!("head{}.weight", place + 1), state);
-            head.bias.save(&format!("head{}.bias", place + 1), state);
+            head.save(&format!("head{}", place + 1), state);
         }
     }
 
@@ -195,37 +173,18 @@ impl PhoneLearner {
     pub fn load(&mut self, state: &State) -> Result<(), StateError> {
         self.encoder.load(state)?;
         for (place, head) in self.heads.iter_mut().enumerate() {
-            head.weight.load(&format!("head{}.weight", place + 1), state)?;
-            head.bias.load(&format!("head{}.bias", place + 1), state)?;
+            head.load(&format!("head{}", place + 1), state)?;
         }
         Ok(())
     }
 }
 
-/// Fraction of rows whose largest logit is that of their label.
-fn accuracy(logits: &Tensor<2>, labels: &[usize]) -> f64 {
-    let named: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
-    let right = named.iter().zip(labels).filter(|&(&named, &label)| named == label as i64);
-    right.count() as f64 / labels.len().max(1) as f64
-}
-
-impl Head {
-    /// U(±1/√channels), as a linear layer of other libraries.
-    fn init(channels: usize, classes: usize, device: &Device, random: &mut dyn rand::Rng) -> Self {
-        let bound = 1.0 / (channels as f64).sqrt();
-        Self {
-            weight: Synapses::uniform([classes, channels], bound, device, random),
-            bias: Synapses::uniform([classes], bound, device, random),
-        }
-    }
-
-    /// Logits of frames at the rate of labels, `[batch, frames, class]`.
-    fn read_out(&self, context: Tensor<3>, frames: usize) -> Tensor<3> {
-        let [classes, channels] = self.weight.weight().dims();
-        let context = adaptive_frames(context, frames);
-        let weight = self.weight.weight().reshape([1, classes, channels]).swap_dims(1, 2);
-        context.matmul(weight) + self.bias.weight().reshape([1, 1, classes])
-    }
+/// Logits of frames at the rate of labels, `[batch, frames, class]`.
+fn read_out(head: &LinearHead, context: Tensor<3>, frames: usize) -> Tensor<3> {
+    let [classes, channels] = head.weight.weight().dims();
+    let context = adaptive_frames(context, frames);
+    let weight = head.weight.weight().reshape([1, classes, channels]).swap_dims(1, 2);
+    context.matmul(weight) + head.bias.weight().reshape([1, 1, classes])
 }
 
 impl SoundLayers {

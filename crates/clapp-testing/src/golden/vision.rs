@@ -43,16 +43,42 @@ impl<'a> Vision<'a> {
     ///
     /// Why the file is another.
     pub fn of(file: &'a Golden) -> Result<Self, String> {
-        let config: Config = file.config().ok_or("no encoder here has such a set-up")?;
-        if config.supervised {
-            return Err("no crate learns images from labels".into());
+        let vision = Self::compared(file)?;
+        if vision.differentiates() {
+            return Err(
+                "goes through several layers, or learns from labels; clapp-baselines has it".into(),
+            );
         }
-        let convolutions = config.arch.iter().filter(|layer| layer.is_number()).count();
-        if config.modules != convolutions {
-            let modules = config.modules;
-            return Err(format!("{modules} modules of several layers back-propagate inside"));
-        }
+        Ok(vision)
+    }
+
+    /// The encoder of any file of images.
+    ///
+    /// # Errors
+    ///
+    /// If it is of something else.
+    pub fn compared(file: &'a Golden) -> Result<Self, String> {
+        let config = file.config().ok_or("no encoder here has such a set-up")?;
         Ok(Self { file, config })
+    }
+
+    /// Whether modules have several layers, or learn from labels.
+    #[must_use]
+    pub fn differentiates(&self) -> bool {
+        self.config.supervised || self.sizes().iter().any(|&size| size > 1)
+    }
+
+    /// Whether modules learn from labels.
+    #[must_use]
+    pub fn supervised(&self) -> bool {
+        self.config.supervised
+    }
+
+    /// Layers of each module.
+    #[must_use]
+    pub fn sizes(&self) -> Vec<usize> {
+        let layers = |m| self.file.count(0, |l| format!("module{m}.conv{l}.weight"));
+        (0..self.config.modules).map(layers).collect()
     }
 
     /// Prediction steps K.
@@ -101,26 +127,31 @@ impl<'a> Vision<'a> {
         }
     }
 
-    /// Its layers.
+    /// Its layers, and a prediction for each module that learns without labels.
     #[must_use]
     pub fn stack(&self, on: On<'_>, arithmetic: Arithmetic) -> Stack {
         let arch = &self.config.arch;
-        let positions = arch.iter().enumerate().filter(|(_, layer)| layer.is_number());
+        let mut positions = arch.iter().enumerate().filter(|(_, layer)| layer.is_number());
         let context = match self.config.predict.as_str() {
             "same" => Context::SameLayer,
             "-1b" => Context::LayerAbove,
             other => panic!("golden {}: unknown context {other}", self.file.name),
         };
-        let modules = positions.clone().count();
         let (mut layers, mut predictions) = (Vec::new(), Vec::new());
-        for (m, (position, _)) in positions.enumerate() {
-            let pooled = arch.get(position + 1).is_some_and(|next| next == "M");
-            let pool = if pooled { Pool::Max2 } else { Pool::None };
-            layers.push(LocalConv2d {
-                weight: Synapses::new(self.file.tensor(&format!("module{m}.conv0.weight"), on)),
-                bias: Synapses::new(self.file.tensor(&format!("module{m}.conv0.bias"), on)),
-                spec: ConvSpec::same_3x3(pool).with_arithmetic(arithmetic),
-            });
+        for (m, size) in self.sizes().into_iter().enumerate() {
+            for (l, (position, _)) in positions.by_ref().take(size).enumerate() {
+                let pooled = arch.get(position + 1).is_some_and(|next| next == "M");
+                let pool = if pooled { Pool::Max2 } else { Pool::None };
+                let name = format!("module{m}.conv{l}");
+                layers.push(LocalConv2d {
+                    weight: Synapses::new(self.file.tensor(&format!("{name}.weight"), on)),
+                    bias: Synapses::new(self.file.tensor(&format!("{name}.bias"), on)),
+                    spec: ConvSpec::same_3x3(pool).with_arithmetic(arithmetic),
+                });
+            }
+            if self.config.supervised {
+                continue;
+            }
             let matrices = |half: &str| {
                 let name = |k| format!("module{m}.{half}.k{k}.weight");
                 self.file.matrices(self.steps(), name, on)
@@ -131,7 +162,7 @@ impl<'a> Vision<'a> {
             if self.config.w_retro {
                 lateral = lateral.with("w_retro", Synapses::new(matrices("w_c")));
             }
-            let context = context.of(m, modules);
+            let context = context.of(m, self.config.modules);
             predictions.push(Prediction { context, ..Prediction::of_itself(m, lateral) });
         }
         let cut = PatchGrid { size: self.config.patch_size, stride: self.config.patch_size / 2 };

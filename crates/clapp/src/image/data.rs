@@ -93,8 +93,18 @@ impl DataConfig {
 /// Share of CIFAR-10's labelled training images that is held out for choosing settings.
 const VALIDATION: usize = 4;
 
+/// The images of a run: a method that learns from labels sees those that read-outs are fitted on.
+pub(super) fn of_run(config: &RunConfig<Images>, seed: u64) -> Result<Data<Images>, Error> {
+    let mut data = open(&config.setup.data, seed)?;
+    if let (true, Some([train, _])) = (config.learning.needs_labels(), &data.labelled) {
+        data.learn = train.clone();
+        data.names[0].push_str(", labelled");
+    }
+    Ok(data)
+}
+
 /// Opens or generates the images.
-pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error> {
+fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error> {
     let (learn, train, test): (Source, Source, Source) = match config {
         &DataConfig::Synthetic { unlabelled, train, test } => (
             Arc::new(synthetic::scenes(seed, Part::Unlabelled, unlabelled)?),
@@ -183,7 +193,7 @@ pub(super) fn check(config: &RunConfig<Images>) -> Result<(), Error> {
         return Ok(());
     }
     let seed = config.seeds.first().copied().unwrap_or_default();
-    let data = open(&config.setup.data, seed)?;
+    let data = of_run(config, seed)?;
     loader(config, seed, &data)?;
     let [train, _] = data.labelled.as_ref().expect("all sets of images have labels");
     Ok(split::enough_labels(train, config.setup.readout.few)?)

@@ -3,24 +3,50 @@
 use clapp_datasets::{Colour, Flip, ImagePipeline, Scale, Views};
 use clapp_encoders::{Context, ConvPlan, EncoderConfig, PatchGrid, PoolAfter};
 use clapp_eval::Protocol;
-use clapp_rules::{Feedback, Lpl, Negatives, Optimizer, Rule, Scope, SoftHebb, TwoViews};
+use clapp_rules::{Feedback, Lpl, Negatives, Optimizer, Rule, Scope, SoftHebb, Timing, TwoViews};
 
 use super::{
     DataConfig, Held, ImageRule, Images, Order, ReadoutConfig, Schedule, Setup, protocols,
 };
 use crate::{
-    Error, RunConfig,
+    Error, Learning, RunConfig,
     preset::{Method, Presets, Size},
 };
 
 /// Names of the methods, for messages.
-pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl, scff";
+pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl, scff, \
+    clapp-s-2x3, clapp-s-3x2, clapp-s-3-1-1-1, clapp-s-1-1-1-3, gim-3x2, cpc, hinge-cpc, hinge-cpc-retro, \
+    hinge-cpc-blocked, hinge-cpc-time-local, supervised, greedy-supervised, clapp-pp-backprop";
 
 impl Presets for Images {
     const METHODS: &'static str = METHODS;
     const ENDINGS: &'static [&'static str] = &[];
+    const SPLIT: &'static [&'static str] =
+        &["clapp-s", "clapp-s-retro", "clapp-s-blocked", "clapp", "clapp-symmetric", "gim"];
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
+        let mut config = split(self.of_rule(size, method)?, method);
+        if size == Size::Paper && method.learning.needs_labels() {
+            // Of the labelled images.
+            config.setup.images = 300 * 5_000;
+        }
+        Ok(config)
+    }
+}
+
+/// Splits the layers into modules, as a method with back-propagation has them.
+fn split(mut config: RunConfig<Images>, method: &Method<'_>) -> RunConfig<Images> {
+    let EncoderConfig { layers, modules, .. } = &mut config.setup.encoder;
+    match method.learning {
+        Learning::EndToEnd | Learning::Supervised => *modules = vec![layers.len()],
+        _ => *modules = method.modules().unwrap_or_else(|| std::mem::take(modules)),
+    }
+    config
+}
+
+impl Images {
+    /// The preset of a method's rule, layer by layer.
+    fn of_rule(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         match method.rule {
             "softhebb" => return soft_hebb(self, size, method),
             "scff" => return super::scff::preset(self, size, method),
@@ -63,7 +89,7 @@ fn rule_of(method: &Method<'_>) -> (Rule, Context) {
 fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Error> {
     let Images::Stl10(root, sizes) = images else { return Err(unpublished("STL-10")) };
     // Time-local learning sees one of two terms per sample and gets twice the epochs.
-    let once = method.rule.starts_with("clapp-s") || method.rule == "gim";
+    let once = rule_of(method).0.timing == Timing::Synchronous;
     let epochs = if once { 300 } else { 600 };
     let setup = Setup {
         data: DataConfig::Stl10 { root: root.clone(), sizes: *sizes },

@@ -19,7 +19,7 @@ pub(super) const PROTOCOLS: [Protocol; 4] =
     [Protocol::Standardised, Protocol::Paper, Protocol::Dropout, Protocol::Knn];
 
 /// Images that pass through the encoder at a time.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
 
 /// Batches that set the running statistics of an untrained encoder: of their first values 1e-9 is left.
 const OBSERVED: usize = 200;
@@ -31,7 +31,7 @@ const OBSERVED: usize = 200;
 pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result<Extra, Error> {
     let (trial, mut data) = (trainer.trial(), trainer.data().clone());
     let Some(parts) = data.labelled.clone() else { return Ok(Extra::new()) };
-    let learnt = trainer.network().frozen();
+    let learnt = trainer.network().encoder().frozen();
     let cells = &trial.config.setup.readout.cells;
     let encode = |encoder: &Stack<Box<dyn Layer>>, batch: &Batch| {
         features(encoder, tensor(batch.clone(), &trial.device), cells)
@@ -39,7 +39,9 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     let name = &trial.config.method;
     record(trial, &parts, (name, 1), &|batch| encode(&learnt, batch), report)?;
     drop(learnt);
-    let mut random = Images::network(trial, &data)?;
+    #[cfg(feature = "baselines")]
+    super::compared::read_out(trainer, report)?;
+    let mut random = Images::network(trial, &data)?.encoder;
     if trial.config.setup.encoder.keeps_statistics() {
         let loader = Images::loader(&trial.config, trial.seed, &mut data)?;
         for batch in loader.epoch(0)?.take(OBSERVED) {

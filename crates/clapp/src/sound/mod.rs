@@ -38,7 +38,7 @@ use clapp_datasets::{
 use clapp_eval::Report;
 
 use crate::{
-    Data, Error, RunConfig, Sense, Trainer,
+    Data, Error, Learning, RunConfig, Sense, Trainer,
     config::{at_least_one, check_pool},
     readout::check_protocols,
     run::{Extra, LayerMetrics},
@@ -104,6 +104,10 @@ impl Sense for Sound {
                 format!("{classes} and silence {silence}"),
                 "correct the labels",
             ));
+        }
+        if config.learning == Learning::Modules {
+            let expected = "local rules, or one loss for all layers of sound";
+            return Err(Error::misfit(expected, config.learning, "choose another method"));
         }
         if config.learning.needs_labels() && !data.labelled() {
             return Err(Error::misfit_of(

@@ -69,7 +69,10 @@ impl Sense for Video {
 
     fn validate(config: &RunConfig<Self>) -> Result<(), Error> {
         let (learning, setup) = (config.learning, &config.setup);
-        if matches!(learning, Learning::ThroughTime | Learning::GreedySupervised) {
+        if matches!(
+            learning,
+            Learning::ThroughTime | Learning::GreedySupervised | Learning::Modules
+        ) {
             return Err(Error::misfit(
                 "local rules, one loss or one read-out for all blocks of a video encoder",
                 learning,
