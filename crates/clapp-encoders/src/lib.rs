@@ -150,5 +150,5 @@ pub use signal::{AnyActivity, Carried, Layer, Signal};
 pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig, SoundEncoder, TargetSide};
 pub use stack::{Context, DrawPairs, Learnt, Prediction, Stack};
 pub use triangle::{TriangleActivity, TriangleConv2d, TrianglePlan};
-pub use vgg::{ConvPlan, EncoderConfig, LayerPlan, PoolAfter};
+pub use vgg::{ConvPlan, EncoderConfig, LayerPlan, PoolAfter, TilePlan};
 pub use video::{BlockPlan, VideoConfig};

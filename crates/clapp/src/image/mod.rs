@@ -20,6 +20,7 @@
 //! and 1.
 
 mod data;
+mod hierarchy;
 mod preset;
 mod readout;
 mod rule;
@@ -58,6 +59,8 @@ pub enum Images {
     Stl10(PathBuf, SizesConfig),
     /// CIFAR-10 in this folder.
     Cifar10(PathBuf, SizesConfig),
+    /// Embedded strings of a random hierarchy, drawn as images; each seed has a grammar of its own.
+    Hierarchy(clapp_datasets::hierarchy::Config),
 }
 
 /// How features are read out.

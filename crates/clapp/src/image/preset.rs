@@ -19,6 +19,9 @@ impl Presets for Images {
     const ENDINGS: &'static [&'static str] = &[];
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
+        if let Images::Hierarchy(config) = self {
+            return super::hierarchy::preset(*config, size, method);
+        }
         match method.rule {
             "softhebb" => return soft_hebb(self, size, method),
             "clapp-pp" => return views(self, size, method, Context::SameLayer),
@@ -43,7 +46,7 @@ impl Presets for Images {
 }
 
 /// Rule and context of a method.
-fn rule_of(method: &Method<'_>) -> (Rule, Context) {
+pub(super) fn rule_of(method: &Method<'_>) -> (Rule, Context) {
     let rule = match method.rule {
         "clapp" => Rule::clapp(),
         "gim" => Rule::gim(),
@@ -78,12 +81,12 @@ fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Erro
 }
 
 /// Published settings that are asked for on other data.
-fn unpublished(data: &str) -> Error {
+pub(super) fn unpublished(data: &str) -> Error {
     let advice = "give its folder, or use the preset quick";
     Error::misfit_of("preset paper", data, "other images in the configuration", advice)
 }
 
-fn readout() -> ReadoutConfig {
+pub(super) fn readout() -> ReadoutConfig {
     ReadoutConfig {
         protocols: protocols(),
         few: 10,
@@ -142,6 +145,7 @@ fn views(
                 _ => (data, ImagePipeline { crop: 32, views: Some(small), ..whole }),
             }
         }
+        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
     };
     let [colours, side, _] = pipeline.output_dims();
     (encoder.colours, encoder.image) = (colours, side);
@@ -217,6 +221,7 @@ fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConf
             let pipeline = ImagePipeline { crop: 96, ..whole };
             (data, pipeline, EncoderConfig::soft_hebb_stl(width)?, 100_000, 32)
         }
+        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
     };
     // The published layers differ in temperature and rate; the fourth is STL-10's.
     let published = [(1.0, 0.08), (0.65, 0.005), (0.25, 0.01)];
@@ -306,11 +311,12 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
             0.125,
             16,
         ),
+        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
     };
     // More and smaller steps help on photographs, where progress is slow.
     let (batch, seen) = match images {
         Images::Cifar10(..) => (16, 102_400),
-        Images::Synthetic | Images::Stl10(..) => (32, 30_000),
+        _ => (32, 30_000),
     };
     let [colours, ..] = pipeline.output_dims();
     let negatives = Negatives { count: negatives, ..Negatives::default() };
