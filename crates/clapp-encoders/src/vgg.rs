@@ -65,7 +65,7 @@ impl LayerPlan {
             Self::Rectified(ConvPlan { pool: PoolAfter::Nothing, .. }) => Ok([side; 2]),
             Self::Rectified(_) if side < 2 => Err(EncoderError::MapTooSmall { layer, map: side }),
             Self::Rectified(_) => Ok([side / 2; 2]),
-            Self::Tiles(TilePlan { tile, .. }) if *tile == 0 || side % tile != 0 => {
+            Self::Tiles(TilePlan { tile, .. }) if !side.is_multiple_of(*tile) => {
                 Err(EncoderError::Tiles { layer, tile: *tile, map: side })
             }
             Self::Tiles(TilePlan { tile, .. }) => Ok([side / tile; 2]),

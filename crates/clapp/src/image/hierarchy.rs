@@ -17,7 +17,7 @@ use crate::{
 /// Pixels a side of a token as it is drawn.
 const TOKEN: usize = 4;
 
-/// Layers whose blocks are productions: the first sees the 2 × 2 tokens of one, each other one the 2 × 2 symbols of
+/// Layers whose tiles are productions: the first sees the 2 × 2 tokens of one, each other one the 2 × 2 symbols of
 /// one in the layer below.
 ///
 /// Rules of the CLAPP family predict the symbols that stand beside each other in a production
@@ -52,15 +52,15 @@ pub(super) fn preset(
         _ => {
             let Rule { objective, timing, feedback, .. } = rule_of(method).0;
             let rule = Siblings { objective, timing, feedback, ..Siblings::clapp_s() };
-            (rule.into(), Optimizer::adam(1e-3))
+            (rule.into(), Optimizer::adam(3e-3))
         }
     };
     let (channels, strings, seen, labels, every) = match size {
         Size::Smoke => (16, 320, 320, [200, 100], 5),
-        _ => (CHANNELS, 40_000, 200_000, [4_000, 2_000], 1_000),
+        _ => (128, 64_000, 64_000, [4_000, 2_000], 500),
     };
     let side = TOKEN << config.depth;
-    let block = |level| TilePlan { channels, tile: if level == 0 { 2 * TOKEN } else { 2 } }.into();
+    let tiles = |level| TilePlan { channels, tile: if level == 0 { 2 * TOKEN } else { 2 } }.into();
     let setup = Setup {
         data: DataConfig::Hierarchy {
             grammar: config,
@@ -80,7 +80,7 @@ pub(super) fn preset(
             colours: 1,
             image: side,
             patches: PatchGrid { size: side, stride: side },
-            layers: (0..config.depth).map(block).collect(),
+            layers: (0..config.depth).map(tiles).collect(),
             modules: vec![1; config.depth],
             arithmetic: clapp_backend::Arithmetic::Fast,
         },
@@ -93,6 +93,3 @@ pub(super) fn preset(
     };
     Ok(RunConfig::new(size, method, setup, optimizer, 64, every))
 }
-
-/// Channels of every layer of quick runs.
-const CHANNELS: usize = 256;
