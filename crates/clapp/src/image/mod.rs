@@ -84,6 +84,24 @@ pub struct ReadoutConfig {
     /// Labels, if not all, that the probes which need all features at once are fitted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_once: Option<usize>,
+    /// Whether the features of all layers side by side are read out as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub concatenated: bool,
+    /// MiB that the features of one layer, of one part or view, may take in memory; larger ones go to a file
+    /// without a name in the run's folder and are read row by row, with the same results. Protocols that
+    /// need all features at once read them back.
+    #[serde(default = "memory", skip_serializing_if = "is_memory")]
+    pub memory: u64,
+}
+
+/// MiB of features in memory: less than those of SoftHebb's last layer of 50,000 images.
+fn memory() -> u64 {
+    4096
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_memory(mebibytes: &u64) -> bool {
+    *mebibytes == memory()
 }
 
 /// The protocols of runs that were made before they could be chosen.

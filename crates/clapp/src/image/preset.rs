@@ -95,6 +95,8 @@ pub(super) fn readout() -> ReadoutConfig {
         paper_views: 1,
         cells: Vec::new(),
         at_once: None,
+        concatenated: false,
+        memory: super::memory(),
     }
 }
 
@@ -172,6 +174,19 @@ fn views(
         images: seen,
         readout: ReadoutConfig { protocols: vec![Protocol::Standardised], ..readout() },
     };
+    if size == Size::Paper
+        && let ImageRule::TwoViews(rule) = &setup.rule
+    {
+        // Published: the cells of all layers side by side, cuts drawn anew in every epoch; here from five.
+        setup.readout = ReadoutConfig {
+            protocols: vec![Protocol::Paper],
+            cells: rule.grids.clone(),
+            concatenated: true,
+            paper_epochs: 300,
+            paper_views: 5,
+            ..readout()
+        };
+    }
     if size == Size::Smoke {
         if let DataConfig::Synthetic { unlabelled, train, test } = &mut setup.data {
             (*unlabelled, *train, *test) = (320, 200, 100);
