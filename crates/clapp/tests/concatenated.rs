@@ -34,7 +34,8 @@ fn all_layers_together_are_a_row_of_their_own_and_the_same_from_a_file() {
         text.lines().any(|line| line.starts_with("paper") && line.contains(" all  ")),
         "{text}"
     );
-    assert_eq!(report.layers("clapp-pp", all[0].series).len(), 6, "none of them is the last layer");
+    let paper = all.iter().find(|cell| cell.series.protocol == Protocol::Paper).unwrap().series;
+    assert_eq!(report.layers("clapp-pp", paper).len(), 6, "none of them is the last layer");
 
     config.setup.readout.memory = 0;
     let streamed = finished(there.path(), &config);

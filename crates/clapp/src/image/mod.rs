@@ -16,6 +16,9 @@
 //! | `both` | the two losses of `clapp-pp` and `dfb` |
 //! | `lpl` | latent predictive learning: views agree, units vary and differ; no negatives |
 //!
+//! On random hierarchies (`Images::Hierarchy`) the CLAPP family predicts what stands beside something in a
+//! production ([`Siblings`](clapp_rules::Siblings)), a layer for each level; methods of two views are refused.
+//!
 //! The presets `smoke`, `quick` and `paper` have widths of 1/16, 1/4 (1/8 on embedded scenes and CIFAR-10)
 //! and 1.
 
