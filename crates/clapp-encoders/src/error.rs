@@ -32,6 +32,18 @@ pub enum EncoderError {
         /// Side of its map.
         map: usize,
     },
+    /// A map that does not divide into a layer's tiles.
+    #[error(
+        "encoder: layer {layer} sees a map of {map} pixels a side, which does not divide into tiles of {tile}; choose a divisor"
+    )]
+    Tiles {
+        /// Layer, from 1.
+        layer: usize,
+        /// Side of a tile.
+        tile: usize,
+        /// Side of the map.
+        map: usize,
+    },
     /// A map that does not divide into the cells at which a rule wants to see it.
     #[error(
         "encoder: layer {layer} has a map of {map} pixels a side, which does not divide into {cells} × {cells} cells; {fits:?} a side would fit"

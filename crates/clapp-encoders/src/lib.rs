@@ -152,5 +152,5 @@ pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig, SoundEncoder, TargetSide
 pub use stack::{Context, DrawPairs, Learnt, Prediction, Stack};
 pub use triangle::{TriangleActivity, TriangleConv2d};
 pub use triangle_plan::{Above, Start, TrianglePlan};
-pub use vgg::{ConvPlan, EncoderConfig, LayerPlan, PoolAfter};
+pub use vgg::{ConvPlan, EncoderConfig, LayerPlan, PoolAfter, TilePlan};
 pub use video::{BlockPlan, VideoConfig};

@@ -182,10 +182,8 @@ impl Stack<LocalConv2d> {
         device: &Device,
     ) -> Result<Self, EncoderError> {
         let make = |l: usize, pre, random: &mut dyn rand::Rng| match config.layers[l] {
-            LayerPlan::Rectified(plan) => {
-                Ok(LocalConv2d::init(pre, plan.channels, config.spec(l), device, random))
-            }
             LayerPlan::Competing(_) => Err(EncoderError::Unlike { layer: l + 1 }),
+            plan => Ok(LocalConv2d::init(pre, plan.channels(), config.spec(l), device, random)),
         };
         Self::of(config, rule, context, seed, device, &make)
     }
@@ -206,14 +204,14 @@ impl Stack<Box<dyn Layer>> {
     ) -> Result<Self, EncoderError> {
         let make = |l: usize, pre, random: &mut dyn rand::Rng| {
             Ok::<Box<dyn Layer>, _>(match config.layers[l] {
-                LayerPlan::Rectified(plan) => {
-                    let spec = config.spec(l);
-                    Box::new(LocalConv2d::init(pre, plan.channels, spec, device, random))
-                }
                 LayerPlan::Competing(plan) => {
                     let mut layer = TriangleConv2d::init(pre, plan, device, random);
                     layer.arithmetic = config.arithmetic;
                     Box::new(layer)
+                }
+                plan => {
+                    let spec = config.spec(l);
+                    Box::new(LocalConv2d::init(pre, plan.channels(), spec, device, random))
                 }
             })
         };

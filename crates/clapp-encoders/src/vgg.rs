@@ -15,6 +15,17 @@ pub struct ConvPlan {
     pub pool: PoolAfter,
 }
 
+/// Rectified channels, each of which sees one tile of the map: kernel and stride are the tile's side.
+///
+/// Tiles do not overlap, so that a stack of such layers is a tree. A map has to divide into them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TilePlan {
+    /// Output channels.
+    pub channels: usize,
+    /// Side of a tile.
+    pub tile: usize,
+}
+
 /// A layer of an image encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -23,6 +34,8 @@ pub enum LayerPlan {
     Competing(TrianglePlan),
     /// Rectified channels: [`LocalConv2d`](crate::LocalConv2d).
     Rectified(ConvPlan),
+    /// The same over tiles that do not overlap.
+    Tiles(TilePlan),
 }
 
 impl LayerPlan {
@@ -32,6 +45,7 @@ impl LayerPlan {
         match self {
             Self::Competing(plan) => plan.channels,
             Self::Rectified(plan) => plan.channels,
+            Self::Tiles(plan) => plan.channels,
         }
     }
 
@@ -40,6 +54,7 @@ impl LayerPlan {
         match self {
             Self::Competing(plan) => plan.weights(pre),
             Self::Rectified(plan) => plan.channels * (9 * pre + 1),
+            Self::Tiles(plan) => plan.channels * (plan.tile * plan.tile * pre + 1),
         }
     }
 
@@ -50,6 +65,10 @@ impl LayerPlan {
             Self::Rectified(ConvPlan { pool: PoolAfter::Nothing, .. }) => Ok([side; 2]),
             Self::Rectified(_) if side < 2 => Err(EncoderError::MapTooSmall { layer, map: side }),
             Self::Rectified(_) => Ok([side / 2; 2]),
+            Self::Tiles(TilePlan { tile, .. }) if !side.is_multiple_of(*tile) => {
+                Err(EncoderError::Tiles { layer, tile: *tile, map: side })
+            }
+            Self::Tiles(TilePlan { tile, .. }) => Ok([side / tile; 2]),
         }
     }
 }
@@ -63,6 +82,12 @@ impl From<ConvPlan> for LayerPlan {
 impl From<TrianglePlan> for LayerPlan {
     fn from(plan: TrianglePlan) -> Self {
         Self::Competing(plan)
+    }
+}
+
+impl From<TilePlan> for LayerPlan {
+    fn from(plan: TilePlan) -> Self {
+        Self::Tiles(plan)
     }
 }
 
@@ -216,6 +241,12 @@ impl EncoderConfig {
         let pool = match self.layers[index] {
             LayerPlan::Rectified(ConvPlan { pool: PoolAfter::Nothing, .. }) => Pool::None,
             LayerPlan::Rectified(ConvPlan { pool: PoolAfter::Max2, .. }) => Pool::Max2,
+            LayerPlan::Tiles(TilePlan { tile, .. }) => {
+                let (kernel, stride) = ([tile; 2], [tile; 2]);
+                let spec =
+                    ConvSpec { kernel, stride, padding: [0; 2], ..ConvSpec::same_3x3(Pool::None) };
+                return spec.with_arithmetic(self.arithmetic);
+            }
             LayerPlan::Competing(_) => panic!("encoder: expected a rectified layer {index}"),
         };
         ConvSpec::same_3x3(pool).with_arithmetic(self.arithmetic)

@@ -1,5 +1,6 @@
 //! Labelled features, and the parts of them that a protocol may look at.
 
+use std::borrow::Cow;
 use std::iter::once;
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use clapp_random::{Purpose, stream};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::{Rng, RngExt};
 
-use crate::{Error, probe::at_least_one};
+use crate::{Error, Readout, kept::Stored, probe::at_least_one};
 
 /// First index of the streams of [`Purpose::Split`] used here.
 const FEW_LABELS: u64 = 0;
@@ -29,10 +30,30 @@ const FOLDS: u64 = 1;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
-    values: Array2<f32>, // [samples, dim]
-    labels: Vec<u32>,    // [samples]
+    values: Values,
+    labels: Vec<u32>, // [samples]
     classes: usize,
     sequences: Vec<Range<usize>>,
+}
+
+/// `[samples, dim]`, here or in a file.
+#[derive(Clone, Debug, PartialEq)]
+enum Values {
+    Here(Array2<f32>),
+    Stored(Stored),
+}
+
+/// Samples of streamed features that are scored at a time: a multiple of all blocks in which read-outs work,
+/// so that they give the same bits.
+const SCORED: usize = 2_048;
+
+/// That all values are finite; row `first` comes first.
+pub(crate) fn finite(values: ArrayView2<'_, f32>, first: usize) -> Result<(), Error> {
+    let Some(((row, column), value)) = values.indexed_iter().find(|(_, v)| !v.is_finite()) else {
+        return Ok(());
+    };
+    let got = format!("{value} in row {}, column {column}", first + row);
+    Err(Error::invalid("features", "finite values", got, "has the encoder diverged?"))
 }
 
 impl Features {
@@ -49,7 +70,26 @@ impl Features {
     /// [`Error::Invalid`] without a row or a column, unless there is one label a row, or if a value is
     /// infinite or not a number.
     pub fn new(values: Array2<f32>, labels: Vec<u32>) -> Result<Self, Error> {
-        let (rows, columns) = values.dim();
+        finite(values.view(), 0)?;
+        let values = match values.is_standard_layout() {
+            true => values,
+            false => values.as_standard_layout().into_owned(),
+        };
+        let dim = values.dim();
+        Self::of(Values::Here(values), dim, labels)
+    }
+
+    /// Of rows in a file, all of which are finite.
+    pub(crate) fn stored(stored: Stored, rows: usize, labels: Vec<u32>) -> Result<Self, Error> {
+        let dim = (rows, stored.dim);
+        Self::of(Values::Stored(stored), dim, labels)
+    }
+
+    fn of(
+        values: Values,
+        (rows, columns): (usize, usize),
+        labels: Vec<u32>,
+    ) -> Result<Self, Error> {
         let refuse =
             |expected: &str, got, advice| Err(Error::invalid("features", expected, got, advice));
         if rows == 0 || columns == 0 {
@@ -60,15 +100,7 @@ impl Features {
             let expected = format!("{rows} labels (one a row)");
             return refuse(&expected, labels.len().to_string(), "were both cut alike?");
         }
-        if let Some(((row, column), value)) = values.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            let got = format!("{value} in row {row}, column {column}");
-            return refuse("finite values", got, "has the encoder diverged?");
-        }
         let classes = labels.iter().map(|&label| label as usize + 1).max().unwrap_or(0);
-        let values = match values.is_standard_layout() {
-            true => values,
-            false => values.as_standard_layout().into_owned(),
-        };
         Ok(Self { values, labels, classes, sequences: once(0..rows).collect() })
     }
 
@@ -113,9 +145,61 @@ impl Features {
     }
 
     /// The features, `[samples, dim]`.
+    ///
+    /// # Panics
+    ///
+    /// If they are streamed: [`loaded`](Self::loaded) and [`subset`](Self::subset) are not.
     #[must_use]
     pub fn values(&self) -> ArrayView2<'_, f32> {
-        self.values.view()
+        match &self.values {
+            Values::Here(values) => values.view(),
+            Values::Stored(_) => panic!("features: expected values in memory, got a file of them"),
+        }
+    }
+
+    /// Whether the values are in a file, see [`Gather`](crate::Gather).
+    #[must_use]
+    pub fn is_streamed(&self) -> bool {
+        matches!(self.values, Values::Stored(_))
+    }
+
+    /// The same with all values in memory: for what needs them at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if streamed ones cannot be read.
+    pub fn loaded(&self) -> Result<Cow<'_, Self>, Error> {
+        let Values::Stored(stored) = &self.values else { return Ok(Cow::Borrowed(self)) };
+        let values = Values::Here(stored.read(&[(0, self.len())])?);
+        Ok(Cow::Owned(Self { values, ..self.clone() }))
+    }
+
+    /// Values in memory, and labels: for what changes the values.
+    pub(crate) fn into_parts(self) -> Result<(Array2<f32>, Vec<u32>), Error> {
+        let values = match self.values {
+            Values::Here(values) => values,
+            Values::Stored(stored) => stored.read(&[(0, self.labels.len())])?,
+        };
+        Ok((values, self.labels))
+    }
+
+    /// Scores of all samples, `[samples, classes]`; streamed ones are read in blocks.
+    ///
+    /// # Panics
+    ///
+    /// As [`Readout::scores`], or if streamed features cannot be read.
+    #[must_use]
+    pub fn scored_by(&self, readout: &dyn Readout) -> Array2<f64> {
+        let Values::Stored(stored) = &self.values else { return readout.scores(self.values()) };
+        let starts = (0..self.len()).step_by(SCORED);
+        let blocks = starts.map(|first| (first, SCORED.min(self.len() - first)));
+        let scores = blocks.map(|run| {
+            let block = stored.read(&[run]);
+            readout.scores(block.unwrap_or_else(|error| panic!("{error}")).view())
+        });
+        let parts: Vec<Array2<f64>> = scores.collect();
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        ndarray::concatenate(Axis(0), &views).expect("all blocks have all classes")
     }
 
     /// The labels, `[samples]`.
@@ -134,7 +218,10 @@ impl Features {
     /// Number of features of a sample.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.values.ncols()
+        match &self.values {
+            Values::Here(values) => values.ncols(),
+            Values::Stored(stored) => stored.dim,
+        }
     }
 
     /// Number of classes.
@@ -143,20 +230,29 @@ impl Features {
         self.classes
     }
 
-    /// The samples at `indices`, in that order, as one sequence.
+    /// The samples at `indices`, in that order, as one sequence, in memory.
     ///
     /// # Panics
     ///
-    /// If `indices` is empty or one of them is not below [`Features::len`].
+    /// If `indices` is empty or one of them is not below [`Features::len`], or if streamed features cannot
+    /// be read.
     #[must_use]
     pub fn subset(&self, indices: &[usize]) -> Self {
+        self.select(indices).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, with an error if streamed features cannot be read.
+    pub(crate) fn select(&self, indices: &[usize]) -> Result<Self, Error> {
         assert!(!indices.is_empty(), "subset: expected at least one index, got none");
-        Self {
-            values: self.values.select(Axis(0), indices),
-            labels: indices.iter().map(|&i| self.labels[i]).collect(),
-            classes: self.classes,
-            sequences: once(0..indices.len()).collect(),
-        }
+        let labels = indices.iter().map(|&i| self.labels[i]).collect();
+        let values = match &self.values {
+            Values::Here(values) => values.select(Axis(0), indices),
+            Values::Stored(stored) => {
+                stored.read(&indices.iter().map(|&i| (i, 1)).collect::<Vec<_>>())?
+            }
+        };
+        let (values, sequences) = (Values::Here(values), once(0..indices.len()).collect());
+        Ok(Self { values, labels, classes: self.classes, sequences })
     }
 
     /// Exactly `per_class` samples of each class, drawn without replacement from the streams
@@ -180,7 +276,7 @@ impl Features {
     /// # Ok::<(), clapp_eval::Error>(())
     /// ```
     pub fn few_labels(&self, per_class: usize, seed: u64) -> Result<Self, Error> {
-        Ok(self.subset(&few_label_indices(&self.labels, self.classes, per_class, seed)?))
+        self.select(&few_label_indices(&self.labels, self.classes, per_class, seed)?)
     }
 }
 

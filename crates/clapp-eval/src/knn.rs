@@ -79,6 +79,7 @@ impl Probe for Knn {
 
     fn fit(&self, train: &Features, _seed: u64) -> Result<Box<dyn Readout>, Error> {
         at_least_one("k", self.k)?;
+        let train = &*train.loaded()?;
         let mean = train.values().mapv(f64::from).mean_axis(Axis(0)).unwrap_or_default();
         let centre = match self.nearness {
             Nearness::Cosine => Array1::zeros(train.dim()),

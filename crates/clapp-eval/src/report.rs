@@ -73,12 +73,51 @@ pub struct Measurement {
     pub accuracy: f64,
 }
 
+/// The layer of a [`Cell`] whose read-out saw all layers at once; in JSON `"all"`.
+pub const ALL_LAYERS: usize = usize::MAX;
+
+/// How [`ALL_LAYERS`] is written.
+mod place {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::ALL_LAYERS;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Named {
+        All,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Place {
+        Layer(usize),
+        Named(Named),
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    pub(super) fn serialize<S: Serializer>(layer: &usize, to: S) -> Result<S::Ok, S::Error> {
+        let layer = *layer;
+        let place =
+            if layer == ALL_LAYERS { Place::Named(Named::All) } else { Place::Layer(layer) };
+        place.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+        Ok(match Place::deserialize(from)? {
+            Place::Layer(layer) => layer,
+            Place::Named(Named::All) => ALL_LAYERS,
+        })
+    }
+}
+
 /// One place of the report and what was measured there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// Name of the encoder, such as `clapp`, `random encoder` or `raw pixels`.
     pub encoder: String,
-    /// Layer read out, from 1; 0 is the input itself.
+    /// Layer read out, from 1; 0 is the input itself, [`ALL_LAYERS`] all together.
+    #[serde(with = "place")]
     pub layer: usize,
     /// Protocol and labels.
     #[serde(flatten)]
@@ -215,10 +254,11 @@ impl Report {
         series
     }
 
-    /// `(layer, summary)` of one encoder, by layer.
+    /// `(layer, summary)` of one encoder, by layer; without all layers together.
     #[must_use]
     pub fn layers(&self, encoder: &str, series: Series) -> Vec<(usize, Summary)> {
-        let of_encoder = self.cells.iter().filter(|c| c.encoder == encoder && c.series == series);
+        let found = |c: &&Cell| c.encoder == encoder && c.series == series && c.layer != ALL_LAYERS;
+        let of_encoder = self.cells.iter().filter(found);
         let mut layers: Vec<_> =
             of_encoder.filter_map(|cell| Some((cell.layer, cell.summary()?))).collect();
         layers.sort_unstable_by_key(|&(layer, _)| layer);

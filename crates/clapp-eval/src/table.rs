@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Report, Summary};
+use crate::{ALL_LAYERS, Report, Summary};
 
 /// The table: a line per protocol, labels and layer; a column per encoder; `mean ± std (seeds)`.
 impl fmt::Display for Report {
@@ -16,7 +16,11 @@ impl fmt::Display for Report {
             layers.sort_unstable();
             layers.dedup();
             for layer in layers {
-                let name = if layer == 0 { "input".to_owned() } else { layer.to_string() };
+                let name = match layer {
+                    0 => "input".to_owned(),
+                    ALL_LAYERS => "all".to_owned(),
+                    layer => layer.to_string(),
+                };
                 let mut row = vec![series.protocol.to_string(), series.labels.to_string(), name];
                 row.extend(encoders.iter().map(|encoder| {
                     self.summary(encoder, layer, series).map_or("–".into(), number)

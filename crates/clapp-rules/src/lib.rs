@@ -25,6 +25,7 @@
 //! | all of it, a batch at once | L = (1/K) Σ_k \[mean L⁺ + mean L⁻\] | [`Rule::update`] |
 //! | all pairs of a batch | S = Ẑ Zᵀ, m(Z) = Γᵀ Ẑ, g = Γ Z | [`AllPairs::update`] |
 //! | two views of each image | u⁺ = p_σ(i) · B c_i, u⁻ with the next image's view | [`TwoViews`], [`view_scores`](equations::view_scores) |
+//! | parts of an image side by side | u⁺ = z_j · W_ij z_i within a block of 2 × 2 places | [`Siblings`] |
 //! | two views without negatives | m = −(z − z′) + push − decorrelation | [`Lpl`] |
 //! | an image with itself, two images | m = 2 p⁺ + p⁻ of both pairs that an image is in | [`Scff`] |
 //! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
@@ -171,6 +172,7 @@ mod sampler;
 mod scff;
 mod score;
 mod score_matrix;
+mod siblings;
 mod smooth;
 mod soft_hebb;
 mod space;
@@ -201,6 +203,7 @@ pub use rows::{Pairing, Rows, Saccades};
 pub use rule::{Feedback, Objective, Rule, Timing};
 pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
 pub use scff::Scff;
+pub use siblings::Siblings;
 pub use smooth::{Linear, SoftHinge, Softplus};
 pub use soft_hebb::SoftHebb;
 pub use space::Space;

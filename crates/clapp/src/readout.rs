@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use burn::tensor::Tensor;
 use clapp_datasets::{BatchOf, Batcher, Item, Loader};
-use clapp_eval::{Features, Labels, Probe, Protocol, Report, Series, probe};
+use clapp_eval::{Features, Gather, Keep, Labels, Probe, Protocol, Report, Series, probe};
 use ndarray::Array2;
 
 use crate::{Error, config::at_least_one};
@@ -27,6 +27,22 @@ pub struct Layers {
 }
 
 impl Layers {
+    /// The last layer, apart from the others.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub(crate) fn split_last(&mut self) -> Self {
+        let last = |of: &mut Vec<Features>| of.pop().into_iter().collect::<Vec<_>>();
+        let part = Self {
+            fit: last(&mut self.fit),
+            views: self.views.iter_mut().map(last).collect(),
+            test: last(&mut self.test),
+        };
+        assert!(part.test.len() == 1, "layers: expected a last one, got none");
+        part
+    }
+
     /// Accuracy of a probe on one layer in percent: the mean over `draws` where few labels of each class
     /// are drawn.
     ///
@@ -95,35 +111,33 @@ fn chosen(features: &Features, labels: Labels, draw: u64) -> Result<Cow<'_, Feat
     })
 }
 
-/// Features of all samples of a loader in one epoch, by layer; `encode` makes those of a batch.
+/// Features of all samples of a loader in one epoch, by layer; `encode` makes those of a batch, `keep` says
+/// where they are kept.
 pub(crate) fn features<B>(
     loader: &Loader<B>,
     epoch: u64,
     encode: &dyn Fn(&BatchOf<B>) -> Vec<Array2<f32>>,
+    keep: &Keep,
 ) -> Result<Vec<Features>, Error>
 where
     B: Batcher,
     B::Item: Item<Label = u32>,
 {
-    let (mut layers, mut labels): (Vec<Vec<f32>>, Vec<u32>) = Default::default();
+    let (mut layers, mut labels): (Vec<Gather>, Vec<u32>) = Default::default();
     for batch in loader.epoch(epoch)? {
         let batch = batch?;
         labels.extend(classes(&batch.labels));
         let encoded = encode(&batch);
-        layers.resize_with(encoded.len(), Vec::new);
+        if layers.is_empty() {
+            let gather = |of: &Array2<f32>| Gather::new([loader.source().len(), of.ncols()], keep);
+            layers = encoded.iter().map(gather).collect::<Result<_, _>>()?;
+        }
         for (all, chunk) in layers.iter_mut().zip(encoded) {
-            if all.is_empty() {
-                // Growing by doubling would take three times what is needed.
-                all.reserve_exact(chunk.ncols() * loader.source().len());
-            }
-            all.extend(chunk.iter());
+            all.push(chunk.view())?;
         }
     }
-    let gather = |values: Vec<f32>| {
-        let shape = (labels.len(), values.len() / labels.len().max(1));
-        let values = Array2::from_shape_vec(shape, values).expect("every sample has all features");
-        Ok(Features::new(values, labels.clone())?.with_classes(loader.source().classes())?)
-    };
+    let classes = loader.source().classes();
+    let gather = |all: Gather| Ok(all.features(labels.clone())?.with_classes(classes)?);
     layers.into_iter().map(gather).collect()
 }
 

@@ -1,5 +1,7 @@
 //! Learning: batches in, local updates, metrics out.
 
+use std::path::{Path, PathBuf};
+
 use burn::tensor::Device;
 use clapp_eval::Report;
 use clapp_rules::{State, StateError};
@@ -21,6 +23,7 @@ pub struct Trainer<S: Sense> {
     data: Data<S>,
     loader: S::Loader,
     step: u64,
+    folder: PathBuf,
 }
 
 /// What is done after a step; `true` goes on.
@@ -42,13 +45,26 @@ impl<S: Sense> Trainer<S> {
         let trial = Trial { config: config.clone(), seed, device: device.clone() };
         let network = S::network(&trial, &data)?;
         let loader = S::loader(config, seed, &mut data)?;
-        Ok(Self { trial, network, data, loader, step: 0 })
+        Ok(Self { trial, network, data, loader, step: 0, folder: std::env::temp_dir() })
     }
 
     /// Configuration, seed, device.
     #[must_use]
     pub fn trial(&self) -> &Trial<S> {
         &self.trial
+    }
+
+    /// Chooses the folder of what does not fit into memory.
+    #[must_use]
+    pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = folder.into();
+        self
+    }
+
+    /// The folder of what does not fit into memory: that of temporary files if none was chosen.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The network.

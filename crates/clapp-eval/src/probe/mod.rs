@@ -161,7 +161,7 @@ pub trait Probe: fmt::Debug + Send + Sync {
     ///
     /// If the test part has another dimension or more classes than the training part.
     fn accuracy(&self, readout: &dyn Readout, test: &Features) -> f64 {
-        metrics::top1(readout.scores(test.values()).view(), test.labels())
+        metrics::top1(test.scored_by(readout).view(), test.labels())
     }
 }
 

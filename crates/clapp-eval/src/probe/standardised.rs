@@ -104,6 +104,7 @@ impl StandardisedProbe {
     /// or there are fewer than 2 folds or more folds than samples. A solution that is not converged
     /// is returned as such.
     pub fn solve(&self, train: &Features, seed: u64) -> Result<Solution, Error> {
+        let train = &*train.loaded()?;
         positive("tolerance", self.tolerance)?;
         at_least_one("max_iterations", self.max_iterations)?;
         let strength = match &self.strength {

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clapp_datasets::{
-    Cifar, LastBatch, Loader, LoaderConfig, Sizes, Stl10, Subset, cifar, split, stl10,
+    Cifar, LastBatch, Loader, LoaderConfig, Sizes, Stl10, Subset, cifar,
+    hierarchy::{self, Drawing, Grammar, Hierarchies},
+    split, stl10,
     synthetic::{self, Part},
 };
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,17 @@ pub enum DataConfig {
         reused: bool,
         /// What read-outs are tested on.
         tested_on: Held,
+    },
+    /// Strings of a random hierarchy, drawn as images: nothing to download.
+    Hierarchy {
+        /// The size of the grammar, which is drawn from the run's seed.
+        grammar: hierarchy::Config,
+        /// Strings without labels.
+        unlabelled: usize,
+        /// Labelled strings for read-outs.
+        train: usize,
+        /// Strings for testing them.
+        test: usize,
     },
 }
 
@@ -86,6 +99,7 @@ impl DataConfig {
             Self::Stl10 { sizes: SizesConfig::Any, .. } => "images in STL-10's layout",
             Self::Cifar10 { sizes: SizesConfig::Official, .. } => "CIFAR-10",
             Self::Cifar10 { sizes: SizesConfig::Any, .. } => "images in CIFAR-10's layout",
+            Self::Hierarchy { .. } => "random hierarchies",
         }
     }
 }
@@ -111,6 +125,17 @@ fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error> {
             Arc::new(synthetic::scenes(seed, Part::Train, train)?),
             Arc::new(synthetic::scenes(seed, Part::Test, test)?),
         ),
+        &DataConfig::Hierarchy { grammar, unlabelled, train, test } => {
+            let grammar = Grammar::new(seed, grammar)?;
+            let open = |part, count| {
+                Hierarchies::new(grammar.clone(), part, count, Drawing::Patterns).map(Arc::new)
+            };
+            (
+                open(Part::Unlabelled, unlabelled)?,
+                open(Part::Train, train)?,
+                open(Part::Test, test)?,
+            )
+        }
         DataConfig::Stl10 { root, sizes } => {
             let open = |split| Stl10::open(root, split, (*sizes).into());
             (

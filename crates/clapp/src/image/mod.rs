@@ -31,12 +31,16 @@
 //! `encoder.modules`. Methods with labels learn from the labelled training images, and what their read-outs
 //! name of the test images stands in the table under `own`.
 //!
+//! On random hierarchies (`Images::Hierarchy`) the CLAPP family predicts what stands beside something in a
+//! production ([`Siblings`](clapp_rules::Siblings)), a layer for each level; methods of two views are refused.
+//!
 //! The presets `smoke`, `quick` and `paper` have widths of 1/16, 1/4 (1/8 on embedded scenes and CIFAR-10)
 //! and 1.
 
 #[cfg(feature = "baselines")]
 mod compared;
 mod data;
+mod hierarchy;
 mod network;
 mod order;
 mod preset;
@@ -80,6 +84,8 @@ pub enum Images {
     Stl10(PathBuf, SizesConfig),
     /// CIFAR-10 in this folder.
     Cifar10(PathBuf, SizesConfig),
+    /// Embedded strings of a random hierarchy, drawn as images; each seed has a grammar of its own.
+    Hierarchy(clapp_datasets::hierarchy::Config),
 }
 
 /// How features are read out.
@@ -103,6 +109,24 @@ pub struct ReadoutConfig {
     /// Labels, if not all, that the probes which need all features at once are fitted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_once: Option<usize>,
+    /// Whether the features of all layers side by side are read out as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub concatenated: bool,
+    /// MiB that the features of one layer, of one part or view, may take in memory; larger ones go to a file
+    /// without a name in the run's folder and are read row by row, with the same results. Protocols that
+    /// need all features at once read them back.
+    #[serde(default = "memory", skip_serializing_if = "is_memory")]
+    pub memory: u64,
+}
+
+/// MiB of features in memory: less than those of SoftHebb's last layer of 50,000 images.
+fn memory() -> u64 {
+    4096
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_memory(mebibytes: &u64) -> bool {
+    *mebibytes == memory()
 }
 
 /// The protocols of runs that were made before they could be chosen.

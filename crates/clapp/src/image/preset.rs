@@ -25,6 +25,9 @@ impl Presets for Images {
         &["clapp-s", "clapp-s-retro", "clapp-s-blocked", "clapp", "clapp-symmetric", "gim"];
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
+        if let Images::Hierarchy(config) = self {
+            return super::hierarchy::preset(*config, size, method);
+        }
         let mut config = split(self.of_rule(size, method)?, method);
         if size == Size::Paper && method.learning.needs_labels() {
             // Of the labelled images.
@@ -72,7 +75,7 @@ impl Images {
 }
 
 /// Rule and context of a method.
-fn rule_of(method: &Method<'_>) -> (Rule, Context) {
+pub(super) fn rule_of(method: &Method<'_>) -> (Rule, Context) {
     let rule = match method.rule {
         "clapp" => Rule::clapp(),
         "gim" => Rule::gim(),
@@ -108,12 +111,12 @@ fn paper(images: &Images, method: &Method<'_>) -> Result<RunConfig<Images>, Erro
 }
 
 /// Published settings that are asked for on other data.
-fn unpublished(data: &str) -> Error {
+pub(super) fn unpublished(data: &str) -> Error {
     let advice = "give its folder, or use the preset quick";
     Error::misfit_of("preset paper", data, "other images in the configuration", advice)
 }
 
-fn readout() -> ReadoutConfig {
+pub(super) fn readout() -> ReadoutConfig {
     ReadoutConfig {
         protocols: protocols(),
         few: 10,
@@ -122,6 +125,8 @@ fn readout() -> ReadoutConfig {
         paper_views: 1,
         cells: Vec::new(),
         at_once: None,
+        concatenated: false,
+        memory: super::memory(),
     }
 }
 
@@ -172,6 +177,7 @@ fn views(
                 _ => (data, ImagePipeline { crop: 32, views: Some(small), ..whole }),
             }
         }
+        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
     };
     let [colours, side, _] = pipeline.output_dims();
     (encoder.colours, encoder.image) = (colours, side);
@@ -199,6 +205,19 @@ fn views(
         images: seen,
         readout: ReadoutConfig { protocols: vec![Protocol::Standardised], ..readout() },
     };
+    if size == Size::Paper
+        && let ImageRule::TwoViews(rule) = &setup.rule
+    {
+        // Published: the cells of all layers side by side, cuts drawn anew in every epoch; here from five.
+        setup.readout = ReadoutConfig {
+            protocols: vec![Protocol::Paper],
+            cells: rule.grids.clone(),
+            concatenated: true,
+            paper_epochs: 300,
+            paper_views: 5,
+            ..readout()
+        };
+    }
     if size == Size::Smoke {
         if let DataConfig::Synthetic { unlabelled, train, test } = &mut setup.data {
             (*unlabelled, *train, *test) = (320, 200, 100);
@@ -252,6 +271,7 @@ pub(super) fn soft_hebb(
             let pipeline = ImagePipeline { crop: 96, ..whole };
             (data, pipeline, EncoderConfig::soft_hebb_stl(width)?, 100_000, 32)
         }
+        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
     };
     // The published layers differ in temperature and rate; the fourth is STL-10's.
     let published = [(1.0, 0.08), (0.65, 0.005), (0.25, 0.01)];
@@ -342,11 +362,12 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
             0.125,
             16,
         ),
+        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
     };
     // More and smaller steps help on photographs, where progress is slow.
     let (batch, seen) = match images {
         Images::Cifar10(..) => (16, 102_400),
-        Images::Synthetic | Images::Stl10(..) => (32, 30_000),
+        _ => (32, 30_000),
     };
     let [colours, ..] = pipeline.output_dims();
     let negatives = Negatives { count: negatives, ..Negatives::default() };

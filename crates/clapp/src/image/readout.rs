@@ -1,12 +1,14 @@
 //! Classes read out of frozen layers, with their controls.
 
 use burn::tensor::Tensor;
-use clapp_datasets::{Augment, Batch, Loader, LoaderConfig};
+use clapp_datasets::{Augment, Batch, Loader, LoaderConfig, Views};
 use clapp_encoders::{Layer, Signal, Stack};
-use clapp_eval::{Features, Labels, LinearProbe, Probe, Protocol, Report, Series};
-use ndarray::Array2;
+use clapp_eval::{
+    ALL_LAYERS, Features, Keep, Labels, LinearProbe, Probe, Protocol, Report, Series,
+};
+use ndarray::{Array2, Axis, concatenate};
 
-use super::{Images, Source, tensor};
+use super::{Images, ReadoutConfig, Source, tensor};
 use crate::{
     Error, Sense, Trainer,
     readout::{self, Layers, RANDOM_ENCODER, RAW_PIXELS, rows},
@@ -32,12 +34,13 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     let (trial, mut data) = (trainer.trial(), trainer.data().clone());
     let Some(parts) = data.labelled.clone() else { return Ok(Extra::new()) };
     let learnt = trainer.network().encoder().frozen();
-    let cells = &trial.config.setup.readout.cells;
+    let ReadoutConfig { cells, memory, .. } = &trial.config.setup.readout;
+    let keep = &Keep { most: memory << 20, folder: trainer.folder().to_owned() };
     let encode = |encoder: &Stack<Box<dyn Layer>>, batch: &Batch| {
         features(encoder, tensor(batch.clone(), &trial.device), cells)
     };
     let name = &trial.config.method;
-    record(trial, &parts, (name, 1), &|batch| encode(&learnt, batch), report)?;
+    record(trial, keep, &parts, (name, 1), &|batch| encode(&learnt, batch), report)?;
     drop(learnt);
     #[cfg(feature = "baselines")]
     super::compared::read_out(trainer, report)?;
@@ -49,8 +52,8 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
         }
     }
     let random = random.frozen();
-    record(trial, &parts, (RANDOM_ENCODER, 1), &|batch| encode(&random, batch), report)?;
-    record(trial, &parts, (RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
+    record(trial, keep, &parts, (RANDOM_ENCODER, 1), &|batch| encode(&random, batch), report)?;
+    record(trial, keep, &parts, (RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
     Ok(Extra::new())
 }
 
@@ -80,31 +83,57 @@ fn flat(batch: &Batch) -> Array2<f32> {
 /// All protocols, all and few labels, for every layer of one encoder.
 fn record(
     trial: &Trial<Images>,
+    keep: &Keep,
     [train, test]: &[Source; 2],
     encoder: (&str, usize),
     encode: &dyn Fn(&Batch) -> Vec<Array2<f32>>,
     report: &mut Report,
 ) -> Result<(), Error> {
     let settings = &trial.config.setup.readout;
+    let together = |batch: &Batch| {
+        let mut layers = encode(batch);
+        if settings.concatenated && layers.len() > 1 {
+            let views: Vec<_> = layers.iter().map(|layer| layer.view()).collect();
+            layers.push(concatenate(Axis(1), &views).expect("layers have the same samples"));
+        }
+        layers
+    };
     let features = |source: &Source, augment, view| -> Result<Vec<Features>, Error> {
         let (batch_size, seed) = (CHUNK, trial.seed);
         let config =
             LoaderConfig { batch_size, seed, augment, workers: 1, ..LoaderConfig::evaluation() };
-        let pipeline = trial.config.setup.pipeline.clone();
-        readout::features(&Loader::new(source.clone(), pipeline, config)?, view, encode)
+        let mut pipeline = trial.config.setup.pipeline.clone();
+        // Read-outs learn from cuts, not from what an encoder has to be indifferent to.
+        pipeline.views = pipeline.views.map(Views::cuts_only);
+        let loader = Loader::new(source.clone(), pipeline, config)?;
+        readout::features(&loader, view, &together, keep)
     };
     // The paper's read-out learns from random views of the training images.
     let views = match settings.protocols.contains(&Protocol::Paper) {
         true => 0..settings.paper_views as u64,
         false => 0..0,
     };
-    let layers = Layers {
+    let mut layers = Layers {
         test: features(test, Augment::Evaluation, 0)?,
         fit: features(train, Augment::Evaluation, 0)?,
         views: views
             .map(|view| features(train, Augment::Training, view))
             .collect::<Result<_, _>>()?,
     };
+    if settings.concatenated && layers.test.len() > 1 {
+        score(trial, &layers.split_last(), (encoder.0, ALL_LAYERS), report)?;
+    }
+    score(trial, &layers, encoder, report)
+}
+
+/// All protocols, all and few labels, for features of several layers; `encoder` says the first one's number.
+fn score(
+    trial: &Trial<Images>,
+    layers: &Layers,
+    encoder: (&str, usize),
+    report: &mut Report,
+) -> Result<(), Error> {
+    let settings = &trial.config.setup.readout;
     let (all, seed) = (layers.fit[0].len(), trial.seed);
     let few = (Labels::PerClass(settings.few), settings.few_draws as u64);
     // Probes that need all features at once keep them in double precision.

@@ -1,6 +1,6 @@
 //! The rules that settings of a run on images can say.
 
-use clapp_rules::{Lpl, Plasticity, Rule, Scff, SoftHebb, TwoViews};
+use clapp_rules::{Lpl, Plasticity, Rule, Scff, Siblings, SoftHebb, TwoViews};
 use serde::{Deserialize, Serialize};
 
 /// A rule of a run on images.
@@ -18,6 +18,8 @@ pub enum ImageRule {
     Lpl(Lpl),
     /// An image added to itself against two added up.
     Scff(Scff),
+    /// Places of a map predict those beside them.
+    Siblings(Siblings),
 }
 
 impl ImageRule {
@@ -30,6 +32,7 @@ impl ImageRule {
             Self::TwoViews(rule) => rule,
             Self::Lpl(rule) => rule,
             Self::Scff(rule) => rule,
+            Self::Siblings(rule) => rule,
         }
     }
 
@@ -37,7 +40,7 @@ impl ImageRule {
     #[must_use]
     pub fn views(&self) -> usize {
         match self {
-            Self::OverTime(_) | Self::SoftHebb(_) | Self::Scff(_) => 1,
+            Self::OverTime(_) | Self::SoftHebb(_) | Self::Scff(_) | Self::Siblings(_) => 1,
             Self::TwoViews(_) | Self::Lpl(_) => 2,
         }
     }
@@ -69,4 +72,11 @@ macro_rules! from {
         }
     )* };
 }
-from!(OverTime(Rule), SoftHebb(SoftHebb), TwoViews(TwoViews), Lpl(Lpl), Scff(Scff));
+from!(
+    OverTime(Rule),
+    SoftHebb(SoftHebb),
+    TwoViews(TwoViews),
+    Lpl(Lpl),
+    Scff(Scff),
+    Siblings(Siblings)
+);

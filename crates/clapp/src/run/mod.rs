@@ -196,7 +196,7 @@ impl<S: Sense> Run<S> {
         let mut log = None;
         for (index, &seed) in self.config.seeds.iter().enumerate().skip(position.seed_index) {
             observer.stage(&format!("seed {seed}: opening {}", report.trained_on));
-            let mut trainer = self.config.open(seed, device)?;
+            let mut trainer = self.config.open(seed, device)?.with_folder(self.path());
             describe(trainer.data(), &mut report, observer);
             if let Some(state) = state.take() {
                 trainer.restore(&state, position.seed_step)?;

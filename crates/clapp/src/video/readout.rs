@@ -8,7 +8,7 @@ use clapp_datasets::{
     video::{ClipBatch, ClipPipeline, Sampling},
 };
 use clapp_eval::{
-    Features, Labels, LinearProbe, Protocol, Readout, Report, Series, metrics,
+    Features, Keep, Labels, LinearProbe, Protocol, Readout, Report, Series, metrics,
     probe::{Batches, LinearReadout, LinearTraining, TestClips, temporal_mean},
 };
 use ndarray::Array2;
@@ -146,7 +146,7 @@ impl ReadOut<'_> {
         let ReadoutConfig { sampling, training, .. } = self.readout;
         let loader = self.loader(&self.parts[0], sampling, training)?;
         let views = (0..views as u64)
-            .map(|view| readout::features(&loader, view, self.encode))
+            .map(|view| readout::features(&loader, view, self.encode, &Keep::default()))
             .collect::<Result<Vec<_>, Error>>()?;
         let train = |block: usize| {
             let view = |epoch: usize| Cow::Borrowed(&views[epoch % views.len()][block]);
@@ -198,7 +198,12 @@ impl ReadOut<'_> {
         sampling: &Sampling,
         pipeline: &ClipPipeline,
     ) -> Result<Vec<Features>, Error> {
-        readout::features(&self.loader(clips, sampling, pipeline)?, 0, self.encode)
+        readout::features(
+            &self.loader(clips, sampling, pipeline)?,
+            0,
+            self.encode,
+            &Keep::default(),
+        )
     }
 }
 

@@ -27,7 +27,7 @@ impl LinearProbe {
     ///
     /// Those of [`begin`](Self::begin); [`Error::Setting`] if there are fewer samples than a whole
     /// batch that is normalised; [`Error::Disagreement`] if an epoch differs from the first in
-    /// dimension or classes.
+    /// dimension or classes; [`Error::File`] if streamed features cannot be read.
     ///
     /// # Panics
     ///
@@ -66,7 +66,7 @@ impl LinearProbe {
                 features = epoch_features(epoch);
             }
             self.check(&training, &features)?;
-            epochs.push(self.pass(&mut training, &features, epoch, seed));
+            epochs.push(self.pass(&mut training, &features, epoch, seed)?);
         }
         Ok(Trained { readout: training.readout(), epochs })
     }
@@ -92,7 +92,7 @@ impl LinearProbe {
         features: &Features,
         epoch: usize,
         seed: u64,
-    ) -> f64 {
+    ) -> Result<f64, Error> {
         let (mut loss, mut samples) = (0.0, 0);
         let (size, least) = match self.batches {
             Batches::Shuffled(size) => (size, 1),
@@ -103,7 +103,7 @@ impl LinearProbe {
                     let x = x.slice_axis(Axis(0), Slice::from(range.clone()));
                     loss += training.learn(x.into(), labels, epoch);
                 }
-                return loss / features.len() as f64;
+                return Ok(loss / features.len() as f64);
             }
         };
         // Keys of two generations of classifiers, kept for their numbers.
@@ -111,12 +111,11 @@ impl LinearProbe {
         let mut order: Vec<usize> = (0..features.len()).collect();
         shuffle(&mut order, &mut stream(seed, Purpose::Probe, [key, epoch as u64, 0, 0]));
         for batch in order.chunks(size).filter(|batch| batch.len() >= least) {
-            let labels: Vec<u32> = batch.iter().map(|&at| features.labels()[at]).collect();
-            let part = features.values().select(Axis(0), batch);
+            let (part, labels) = features.select(batch)?.into_parts()?;
             loss += training.learn(part.into(), &labels, epoch);
-            samples += batch.len();
+            samples += labels.len();
         }
-        loss / samples as f64
+        Ok(loss / samples as f64)
     }
 }
 
@@ -134,7 +133,7 @@ impl Probe for LinearProbe {
     }
 
     fn accuracy(&self, readout: &dyn Readout, test: &Features) -> f64 {
-        let scores = readout.scores(test.values());
+        let scores = test.scored_by(readout);
         let (Batches::Whole(size), Scoring::WholeBatches) = (self.batches, self.scoring) else {
             return metrics::top1(scores.view(), test.labels());
         };
