@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Report, Summary};
+use crate::Report;
 
 /// The table: a line per protocol, labels and layer; a column per encoder; `mean ± std (seeds)`.
 impl fmt::Display for Report {
@@ -19,7 +19,8 @@ impl fmt::Display for Report {
                 let name = if layer == 0 { "input".to_owned() } else { layer.to_string() };
                 let mut row = vec![series.protocol.to_string(), series.labels.to_string(), name];
                 row.extend(encoders.iter().map(|encoder| {
-                    self.summary(encoder, layer, series).map_or("–".into(), number)
+                    self.summary(encoder, layer, series)
+                        .map_or("–".into(), |summary| summary.to_string())
                 }));
                 table.push(row);
             }
@@ -49,14 +50,6 @@ fn notes(f: &mut fmt::Formatter<'_>, notes: &[String]) -> fmt::Result {
         writeln!(f, "{gap}note: {note}")?;
     }
     Ok(())
-}
-
-/// `72.0 ± 1.4 (2)`, or `72.0 (1)` of a single seed.
-fn number(Summary { seeds, mean, std, .. }: Summary) -> String {
-    match std {
-        Some(std) => format!("{mean:.1} ± {std:.1} ({seeds})"),
-        None => format!("{mean:.1} ({seeds})"),
-    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl<S: Sense> Trainer<S> {
     /// Steps of the whole training.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        (S::amount(&self.trial.config.setup) / self.trial.config.batch as u64).max(1)
+        self.trial.config.steps()
     }
 
     /// Steps taken.

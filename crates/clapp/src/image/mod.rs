@@ -20,7 +20,9 @@
 //! and 1.
 
 mod data;
+mod estimate;
 mod preset;
+mod published;
 mod readout;
 mod rule;
 
@@ -34,7 +36,7 @@ use clapp_rules::{Optimize, Optimizer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Data, Error, Learning, RunConfig, Sense, Trainer,
+    Data, Error, Estimate, Learning, RunConfig, Sense, Trainer,
     config::{at_least_one, check_pool},
     readout::check_protocols,
     run::{Extra, LayerMetrics},
@@ -46,6 +48,7 @@ pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
 pub use preset::METHODS;
+pub use published::{PUBLISHED, Published, published};
 pub use rule::ImageRule;
 
 /// Images: the sense of runs on them, and the pictures that a preset is made for.
@@ -168,6 +171,10 @@ impl Sense for Images {
         setup.images
     }
 
+    fn amount_mut(setup: &mut Setup) -> &mut u64 {
+        &mut setup.images
+    }
+
     fn open(config: &RunConfig<Self>, seed: u64) -> Result<Data<Self>, Error> {
         data::open(&config.setup.data, seed)
     }
@@ -206,6 +213,14 @@ impl Sense for Images {
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
         readout::read_out(trainer, report)
+    }
+
+    fn estimate(config: &RunConfig<Self>, _: &Device) -> Result<Estimate, Error> {
+        estimate::estimate(config)
+    }
+
+    fn seconds_per_step(config: &RunConfig<Self>, device: &Device) -> Result<f64, Error> {
+        estimate::seconds_per_step(config, device)
     }
 }
 
