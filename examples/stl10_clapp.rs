@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Parser;
 use clapp::backend::Arithmetic::{Exact, Fast};
 use clapp::datasets::download::{Archive, download};
-use clapp::image::{Held, METHODS, Order, SizesConfig};
+use clapp::image::{Held, METHODS, Order, PUBLISHED, SizesConfig, published};
 use clapp::{Error, Images, RunConfig, preset};
 use clapp_examples::RunOptions;
 
@@ -33,6 +33,12 @@ struct Options {
     download: bool,
     #[arg(long, default_value = "clapp-s", help = format!("One of {METHODS}"))]
     method: String,
+    /// Run what a row of a published table would come out of, on its data
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "preset", "images"])]
+    row: Option<String>,
+    /// Print names and accuracies of the published rows
+    #[arg(long)]
+    list_rows: bool,
     /// Seeds; the run is repeated for each
     #[arg(long, value_delimiter = ',', default_value = "2,3,4")]
     seed: Vec<u64>,
@@ -60,7 +66,13 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Images>, Error> {
     if let (true, Some(root)) = (options.download, root) {
         download(&archive, root, &mut |p| eprint!("\r{} of {}", p.received, p.total))?;
     }
-    let mut config = preset(size, &options.method, &images, &options.seed)?;
+    let mut config = match &options.row {
+        Some(row) => {
+            let root = root.cloned().unwrap_or_else(|| "data".into());
+            published(row, root, sizes, &options.seed)?
+        }
+        None => preset(size, &options.method, &images, &options.seed)?,
+    };
     let setup = &mut config.setup;
     setup.images = options.images.unwrap_or(setup.images);
     if options.one_after_another && setup.order.is_all_at_once() {
@@ -73,5 +85,9 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Images>, Error> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.list_rows {
+        PUBLISHED.iter().for_each(|row| println!("{row}"));
+        return ExitCode::SUCCESS;
+    }
     options.run.run(|size| config(&options, size))
 }

@@ -30,6 +30,12 @@ pub struct RunOptions {
     /// Folder that runs are written to
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub out: PathBuf,
+    /// Start a run with the configuration of the one in this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["Options", "preset", "resume"])]
+    pub config: Option<PathBuf>,
+    /// Print configuration, weights, multiply-adds, memory and days on this machine; run nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR", conflicts_with_all = ["Options", "preset", "out"])]
     pub resume: Option<PathBuf>,
@@ -52,9 +58,17 @@ impl RunOptions {
     ) -> Result<(), Error> {
         clapp::set_threads(self.threads)?;
         let device = clapp::device(&self.device)?;
+        let config = || match self.config.as_ref().or(self.resume.as_ref()) {
+            Some(folder) => RunConfig::load(folder),
+            None => config(&self.preset),
+        };
+        if self.dry_run {
+            print!("{}", clapp::estimate::dry_run(&config()?, &device)?);
+            return Ok(());
+        }
         let mut run = match &self.resume {
             Some(folder) => Run::resume(folder)?,
-            None => Run::create(&self.out, config(&self.preset)?)?,
+            None => Run::create(&self.out, config()?)?,
         };
         println!("run folder: {}", run.path().display());
         let mut progress = ProgressBar::until_interrupted(run.config().batch);

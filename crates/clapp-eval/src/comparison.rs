@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Report, Series, Summary};
 
 /// How far one set of accuracies lies above another.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Margin {
     /// Difference of the means in percentage points; negative if below.
     pub points: f64,
@@ -15,7 +17,9 @@ pub struct Margin {
 }
 
 impl Margin {
-    fn of(upper: &Summary, lower: &Summary) -> Self {
+    /// Of accuracies above others.
+    #[must_use]
+    pub fn of(upper: &Summary, lower: &Summary) -> Self {
         let known = upper.seeds > 1 && lower.seeds > 1;
         Self {
             points: upper.mean - lower.mean,
@@ -56,7 +60,22 @@ pub struct Comparison {
     pub over_first: Margin,
 }
 
+/// The layer with the largest mean; of equals the lower.
+fn best(layers: &[(usize, Summary)]) -> Option<(usize, Summary)> {
+    layers.iter().copied().reduce(
+        |best, layer| {
+            if layer.1.mean > best.1.mean { layer } else { best }
+        },
+    )
+}
+
 impl Report {
+    /// The layer of an encoder with the largest mean, of equals the lower; none without numbers.
+    #[must_use]
+    pub fn best(&self, encoder: &str, series: Series) -> Option<(usize, Summary)> {
+        best(&self.layers(encoder, series))
+    }
+
     /// By how much the last layer of `encoder` exceeds the best layer of `other` and its own first
     /// layer, and whether by more than the spread over seeds.
     ///
@@ -98,10 +117,7 @@ impl Report {
         let own = layers(encoder)?;
         let others = layers(other)?;
         let (first, last) = (own[0], own[own.len() - 1]);
-        let best = |best: (usize, Summary), layer: &(usize, Summary)| {
-            if layer.1.mean > best.1.mean { *layer } else { best }
-        };
-        let best_other = others.iter().fold(others[0], best);
+        let best_other = best(&others).unwrap_or(others[0]);
         Ok(Comparison {
             encoder: encoder.to_owned(),
             other: other.to_owned(),

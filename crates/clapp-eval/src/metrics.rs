@@ -1,5 +1,7 @@
 //! How often a read-out is right, and how far seeds are apart.
 
+use std::fmt;
+
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +160,17 @@ impl Summary {
             max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             std: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()),
         })
+    }
+}
+
+/// `72.0 ± 1.4 (2)`, or `72.0 (1)` of a single seed.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seeds, mean, std, .. } = self;
+        match std {
+            Some(std) => write!(f, "{mean:.1} ± {std:.1} ({seeds})"),
+            None => write!(f, "{mean:.1} ({seeds})"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ALL_LAYERS, Report, Summary};
+use crate::{ALL_LAYERS, Report};
 
 /// The table: a line per protocol, labels and layer; a column per encoder; `mean ± std (seeds)`.
 impl fmt::Display for Report {
@@ -23,7 +23,8 @@ impl fmt::Display for Report {
                 };
                 let mut row = vec![series.protocol.to_string(), series.labels.to_string(), name];
                 row.extend(encoders.iter().map(|encoder| {
-                    self.summary(encoder, layer, series).map_or("–".into(), number)
+                    self.summary(encoder, layer, series)
+                        .map_or("–".into(), |summary| summary.to_string())
                 }));
                 table.push(row);
             }
@@ -53,14 +54,6 @@ fn notes(f: &mut fmt::Formatter<'_>, notes: &[String]) -> fmt::Result {
         writeln!(f, "{gap}note: {note}")?;
     }
     Ok(())
-}
-
-/// `72.0 ± 1.4 (2)`, or `72.0 (1)` of a single seed.
-fn number(Summary { seeds, mean, std, .. }: Summary) -> String {
-    match std {
-        Some(std) => format!("{mean:.1} ± {std:.1} ({seeds})"),
-        None => format!("{mean:.1} ({seeds})"),
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Everything that decides what a run computes.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use burn::tensor::Device;
 use clapp_eval::Report;
 use clapp_rules::{Optimizer, Plasticity};
 use serde::{Deserialize, Serialize};
 
-use crate::{Data, Error, Learning, OwnRule, Sense, Trainer};
+use crate::{Data, Error, Learning, OwnRule, Sense, Trainer, run::CONFIG};
 
 /// A run: what all senses have in common, and the sense's part.
 ///
@@ -121,10 +121,27 @@ impl<S: Sense> RunConfig<S> {
         }
     }
 
-    /// Steps of one seed.
+    /// Steps of each seed.
     #[must_use]
     pub fn steps(&self) -> u64 {
         (S::amount(&self.setup) / (self.batch as u64).max(1)).max(1)
+    }
+
+    /// Reads the configuration of a run from its folder.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or none that this version understands.
+    pub fn load(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref();
+        let path = folder.join(CONFIG);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|_| Error::NoRun { folder: folder.to_owned(), what: CONFIG })?;
+        serde_json::from_str(&text).map_err(|source| Error::Json {
+            what: "configuration",
+            path,
+            source,
+        })
     }
 
     /// Name of the run's folder.

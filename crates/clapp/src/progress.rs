@@ -29,25 +29,30 @@ impl ProgressBar {
         Self { bar, per_step: batch as u64, stop }
     }
 
-    /// A bar for a run that ends after a checkpoint when the user presses Ctrl-C, and at once when
-    /// that is pressed again.
-    ///
-    /// A program has one handler for that; if it has its own already, that one stays.
+    /// A bar for a run that ends after a checkpoint when the user presses Ctrl-C, see [`interrupted`].
     #[must_use]
     pub fn until_interrupted(batch: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = stop.clone();
-        let handler = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                // The first one may have fallen into a long read-out; no moment is a bad one to stop.
-                std::process::exit(130);
-            }
-        });
-        if let Err(error) = handler {
-            eprintln!("Ctrl-C stops at once, without a checkpoint: {error}");
-        }
-        Self::new(batch, stop)
+        Self::new(batch, interrupted())
     }
+}
+
+/// A flag that is set when the user presses Ctrl-C; when that is pressed again, the program ends at once.
+///
+/// A program has one handler for that; if it has its own already, that one stays.
+#[must_use]
+pub fn interrupted() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let handler = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            // The first one may have fallen into a long read-out; no moment is a bad one to stop.
+            std::process::exit(130);
+        }
+    });
+    if let Err(error) = handler {
+        eprintln!("Ctrl-C stops at once, without a checkpoint: {error}");
+    }
+    stop
 }
 
 fn row(values: &[f64], digits: usize) -> String {

@@ -11,7 +11,7 @@ use clapp_rules::{State, StateError};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Data, Error, RunConfig, Trainer,
+    Data, Error, Estimate, RunConfig, Trainer, estimate,
     run::{Extra, LayerMetrics},
 };
 
@@ -52,6 +52,9 @@ pub trait Sense: Clone + Debug + PartialEq {
 
     /// How many samples to learn from.
     fn amount(setup: &Self::Setup) -> u64;
+
+    /// The same, to change it: for budgets.
+    fn amount_mut(setup: &mut Self::Setup) -> &mut u64;
 
     /// Opens or generates the data.
     ///
@@ -103,6 +106,25 @@ pub trait Sense: Clone + Debug + PartialEq {
     ///
     /// If data cannot be read or a read-out does not converge.
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error>;
+
+    /// What a run costs. A sense that can't say by its settings alone makes the network and counts its weights,
+    /// for which the data are opened.
+    ///
+    /// # Errors
+    ///
+    /// If network or data cannot be had.
+    fn estimate(config: &RunConfig<Self>, device: &Device) -> Result<Estimate, Error> {
+        Estimate::of_network(config, device)
+    }
+
+    /// Seconds of a step on this machine, for which some are taken; on the data, unless a sense can do without.
+    ///
+    /// # Errors
+    ///
+    /// If network or data cannot be had.
+    fn seconds_per_step(config: &RunConfig<Self>, device: &Device) -> Result<f64, Error> {
+        estimate::seconds_per_step(config, device, estimate::LOOK)
+    }
 }
 
 /// One seed of a run, and where it is computed.

@@ -115,6 +115,10 @@ impl Sense for Events {
         setup.frames
     }
 
+    fn amount_mut(setup: &mut Setup) -> &mut u64 {
+        &mut setup.frames
+    }
+
     fn open(config: &RunConfig<Self>, seed: u64) -> Result<Data<Self>, Error> {
         let name = Self::data_name(&config.setup);
         Ok(Data {

@@ -40,10 +40,12 @@
 #[cfg(feature = "baselines")]
 mod compared;
 mod data;
+mod estimate;
 mod hierarchy;
 mod network;
 mod order;
 mod preset;
+mod published;
 mod readout;
 mod rule;
 mod scff;
@@ -58,7 +60,7 @@ use clapp_rules::Optimizer;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Data, Error, RunConfig, Sense, Trainer,
+    Data, Error, Estimate, RunConfig, Sense, Trainer,
     config::{at_least_one, check_pool},
     readout::check_protocols,
     run::{Extra, LayerMetrics},
@@ -72,6 +74,7 @@ pub use data::{DataConfig, Held, SizesConfig};
 pub use network::ImageNetwork;
 pub use order::Order;
 pub use preset::METHODS;
+pub use published::{PUBLISHED, Published, published};
 pub use rule::ImageRule;
 
 /// Images: the sense of runs on them, and the pictures that a preset is made for.
@@ -215,6 +218,10 @@ impl Sense for Images {
         setup.images
     }
 
+    fn amount_mut(setup: &mut Setup) -> &mut u64 {
+        &mut setup.images
+    }
+
     fn open(config: &RunConfig<Self>, seed: u64) -> Result<Data<Self>, Error> {
         data::of_run(config, seed)
     }
@@ -242,6 +249,14 @@ impl Sense for Images {
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
         readout::read_out(trainer, report)
+    }
+
+    fn estimate(config: &RunConfig<Self>, _: &Device) -> Result<Estimate, Error> {
+        estimate::estimate(config)
+    }
+
+    fn seconds_per_step(config: &RunConfig<Self>, device: &Device) -> Result<f64, Error> {
+        estimate::seconds_per_step(config, device)
     }
 }
 

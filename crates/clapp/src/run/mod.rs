@@ -99,7 +99,7 @@ struct Position {
     report: Option<Report>,
 }
 
-const CONFIG: &str = "config.json";
+pub(crate) const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
 
 impl<S: Sense> Run<S> {
@@ -113,6 +113,26 @@ impl<S: Sense> Run<S> {
         config.validate()?;
         S::check(&config)?;
         let folder = RunFolder::create(parent, &config.name())?;
+        folder.write_json(CONFIG, &config)?;
+        Ok(Self { folder, config })
+    }
+
+    /// Goes on with the run that is this folder, or starts one there.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create) and [`resume`](Self::resume); if `config` fails.
+    pub(crate) fn at(
+        folder: &Path,
+        config: impl FnOnce() -> Result<RunConfig<S>, Error>,
+    ) -> Result<Self, Error> {
+        if folder.join(CONFIG).is_file() {
+            return Self::resume(folder);
+        }
+        let config = config()?;
+        config.validate()?;
+        S::check(&config)?;
+        let folder = exactly(folder)?;
         folder.write_json(CONFIG, &config)?;
         Ok(Self { folder, config })
     }
@@ -139,16 +159,12 @@ impl<S: Sense> Run<S> {
     }
 
     fn reopen(place: &Path, rule: Option<Arc<dyn Plasticity>>) -> Result<Self, Error> {
-        let no_run = |folder: &Path| Error::NoRun { folder: folder.to_owned(), what: CONFIG };
         // Opening locks and cleans up: not in a folder that is somebody else's.
         if place.is_dir() && !place.join(CONFIG).is_file() {
-            return Err(no_run(place));
+            return Err(Error::NoRun { folder: place.to_owned(), what: CONFIG });
         }
         let folder = RunFolder::open(place)?;
-        let path = folder.path().join(CONFIG);
-        let text = std::fs::read_to_string(&path).map_err(|_| no_run(folder.path()))?;
-        let mut config: RunConfig<S> = serde_json::from_str(&text)
-            .map_err(|source| Error::Json { what: "configuration", path, source })?;
+        let mut config = RunConfig::<S>::load(folder.path())?;
         if let Some(rule) = rule {
             let named = config.own_rule.as_ref().map(|own| OwnRule::new(own.name(), rule));
             config.own_rule = Some(named.ok_or_else(|| {
@@ -304,6 +320,16 @@ impl<S: Sense> Run<S> {
         let path: PathBuf = self.path().to_owned();
         serde_json::to_value(value).map_err(|source| Error::Json { what, path, source })
     }
+}
+
+/// A folder of this name and no other, made if it is not there.
+pub(crate) fn exactly(folder: &Path) -> Result<RunFolder, Error> {
+    let parent = folder.parent().filter(|parent| *parent != Path::new(""));
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    Ok(match folder.is_dir() {
+        true => RunFolder::open(folder)?,
+        false => RunFolder::create(parent.unwrap_or(Path::new(".")), &name)?,
+    })
 }
 
 /// Says what the data are, now that they are open.

@@ -136,6 +136,10 @@ impl Sense for Sound {
         setup.crops
     }
 
+    fn amount_mut(setup: &mut Setup) -> &mut u64 {
+        &mut setup.crops
+    }
+
     fn open(config: &RunConfig<Self>, seed: u64) -> Result<Data<Self>, Error> {
         data::open(config, seed)
     }

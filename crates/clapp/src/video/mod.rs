@@ -107,6 +107,10 @@ impl Sense for Video {
         setup.clips
     }
 
+    fn amount_mut(setup: &mut Setup) -> &mut u64 {
+        &mut setup.clips
+    }
+
     fn open(config: &RunConfig<Self>, seed: u64) -> Result<Data<Self>, Error> {
         data::open(config, seed)
     }

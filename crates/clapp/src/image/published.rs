@@ -1,0 +1,156 @@
+//! Published accuracies on images, and the runs that would measure them again.
+
+use std::{fmt, path::PathBuf};
+
+use clapp_rules::Feedback;
+
+use super::{ImageRule, Images, SizesConfig};
+use crate::{Error, RunConfig, preset};
+
+/// A row of a published table.
+///
+/// # Paper
+/// Illing et al. 2021, Tables 1, 4, 6 and Appendix C (Table 3 has the splits of Table 6); Wu et al. 2026 (CLAPP++),
+/// whose table has SoftHebb, LPL and SCFF beside its own; Journé et al. 2023 (SoftHebb).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Published {
+    /// Name: table, data and method.
+    pub name: &'static str,
+    /// Method, by the names of this library.
+    pub method: &'static str,
+    /// Accuracy in percent, by the read-out of its publication: rows of different tables cannot be compared.
+    pub accuracy: f64,
+    /// How the run differs from what was published, or what is known of it; may be empty.
+    pub note: &'static str,
+}
+
+/// The control that stands in the table of every run.
+const RANDOM: &str = "random encoder";
+/// CLAPP++ with the mean over the map in place of cells.
+const NO_CELLS: &str = "B predicts the mean over every map";
+/// What nobody has published is taken from text and defaults.
+const INFERRED: &str = "settings as far as text and defaults say";
+const OTHER_NETWORK: &str =
+    "published with a VGG-11, batches of 1024 and 800 epochs; here as clapp-pp";
+/// CLAPP whose predicted neurons alone learn.
+const BLOCKED: &str = "nothing flows back to the context; settings as far as text and defaults say";
+
+const fn row(
+    name: &'static str,
+    method: &'static str,
+    accuracy: f64,
+    note: &'static str,
+) -> Published {
+    Published { name, method, accuracy, note }
+}
+
+/// All rows.
+pub const PUBLISHED: &[Published] = &[
+    row("table-1/stl10/random", RANDOM, 21.8, ""),
+    row("table-1/stl10/greedy-supervised", "greedy-supervised", 66.3, INFERRED),
+    row("table-1/stl10/supervised", "supervised", 73.2, INFERRED),
+    row("table-1/stl10/cpc", "cpc", 81.1, INFERRED),
+    row("table-1/stl10/gim", "gim", 75.6, INFERRED),
+    row("table-1/stl10/hinge-cpc", "hinge-cpc", 80.3, INFERRED),
+    row("table-1/stl10/clapp-s-2x3", "clapp-s-2x3", 77.6, INFERRED),
+    row("table-1/stl10/clapp-s-3x2", "clapp-s-3x2", 77.4, INFERRED),
+    row("table-1/stl10/clapp-s", "clapp-s", 75.0, ""),
+    row("table-1/stl10/hinge-cpc-time-local", "hinge-cpc-time-local", 79.1, INFERRED),
+    row("table-1/stl10/clapp", "clapp", 73.6, ""),
+    row("table-4/stl10/random", RANDOM, 21.8, ""),
+    row("table-4/stl10/greedy-supervised", "greedy-supervised", 65.0, INFERRED),
+    row("table-4/stl10/supervised", "supervised", 73.2, INFERRED),
+    row("table-4/stl10/cpc", "cpc", 81.1, INFERRED),
+    row("table-4/stl10/gim-3x2", "gim-3x2", 78.3, INFERRED),
+    row("table-6/stl10/6x1", "clapp-s", 74.0, ""),
+    row("table-6/stl10/3-1-1-1", "clapp-s-3-1-1-1", 75.4, INFERRED),
+    row("table-6/stl10/1-1-1-3", "clapp-s-1-1-1-3", 76.2, INFERRED),
+    row("table-6/stl10/3x2", "clapp-s-3x2", 77.4, INFERRED),
+    row("table-6/stl10/2x3", "clapp-s-2x3", 77.6, INFERRED),
+    row("table-6/stl10/1x6", "hinge-cpc", 80.3, INFERRED),
+    row("appendix-c/stl10/hinge-cpc-blocked", "hinge-cpc-blocked", 78.0, INFERRED),
+    row("appendix-c/stl10/clapp-blocked", "clapp", 70.0, BLOCKED),
+    row("appendix-c/stl10/hinge-cpc-retro", "hinge-cpc-retro", 80.2, INFERRED),
+    row("appendix-c/stl10/clapp-s-retro", "clapp-s-retro", 74.1, INFERRED),
+    row("appendix-c/stl10/clapp-s-above", "clapp-s-above", 72.4, INFERRED),
+    row("clapp-pp/cifar10/backprop", "clapp-pp-backprop", 80.49, ""),
+    row("clapp-pp/cifar10/lpl", "lpl", 59.4, OTHER_NETWORK),
+    row("clapp-pp/cifar10/softhebb", "softhebb", 80.31, ""),
+    row("clapp-pp/cifar10/scff", "scff", 80.60, ""),
+    row("clapp-pp/cifar10/without-cells", "clapp-pp", 73.21, NO_CELLS),
+    row("clapp-pp/cifar10/clapp-pp", "clapp-pp", 80.51, ""),
+    row("clapp-pp/cifar10/dfb", "dfb", 80.65, ""),
+    row("clapp-pp/cifar10/both", "both", 81.18, ""),
+    row("clapp-pp/stl10/backprop", "clapp-pp-backprop", 80.36, ""),
+    row("clapp-pp/stl10/lpl", "lpl", 63.2, OTHER_NETWORK),
+    row("clapp-pp/stl10/softhebb", "softhebb", 76.23, ""),
+    row("clapp-pp/stl10/scff", "scff", 77.14, ""),
+    row("clapp-pp/stl10/without-cells", "clapp-pp", 75.10, NO_CELLS),
+    row("clapp-pp/stl10/clapp-pp", "clapp-pp", 78.66, ""),
+    row("clapp-pp/stl10/dfb", "dfb", 79.38, ""),
+    row("clapp-pp/stl10/both", "both", 79.62, ""),
+    row("softhebb/cifar10/softhebb", "softhebb", 80.3, ""),
+    row("softhebb/stl10/softhebb", "softhebb", 76.2, ""),
+];
+
+impl Published {
+    /// Name of the data, as a name of the row has it: `stl10` or `cifar10`.
+    #[must_use]
+    pub fn data(&self) -> &'static str {
+        self.name.split('/').nth(1).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, method, accuracy, note } = self;
+        write!(f, "{name:<40} {accuracy:>6.2} %  {method:<22} {note}")
+    }
+}
+
+/// The run that a published row would come out of: the preset `paper` of its method on its data.
+///
+/// # Errors
+///
+/// If there is no such row, or it is of the random encoder, which stands in the table of every run; as
+/// [`preset()`](crate::preset()) for a method that this build does not have.
+///
+/// ```
+/// use clapp::image::{SizesConfig, published};
+/// let config = published("table-1/stl10/clapp", "stl10".into(), SizesConfig::Official, &[2])?;
+/// assert_eq!((config.method.as_str(), config.setup.images), ("clapp", 600 * 100_000));
+/// # Ok::<(), clapp::Error>(())
+/// ```
+pub fn published(
+    name: &str,
+    root: PathBuf,
+    sizes: SizesConfig,
+    seeds: &[u64],
+) -> Result<RunConfig<Images>, Error> {
+    let Some(row) = PUBLISHED.iter().find(|row| row.name == name) else {
+        let names: Vec<&str> = PUBLISHED.iter().map(|row| row.name).collect();
+        return Err(Error::name("row", &names.join(", "), name));
+    };
+    if row.method == RANDOM {
+        let advice = "run another row of the data, its table has both";
+        return Err(Error::misfit_of(
+            "row",
+            "a method that learns",
+            format!("the {RANDOM}"),
+            advice,
+        ));
+    }
+    let images = match row.data() {
+        "cifar10" => Images::Cifar10(root, sizes),
+        _ => Images::Stl10(root, sizes),
+    };
+    let mut config = preset("paper", row.method, &images, seeds)?;
+    match (row.note, &mut config.setup.rule) {
+        (NO_CELLS, ImageRule::TwoViews(rule)) => rule.grids.fill(1),
+        (BLOCKED, ImageRule::OverTime(rule)) => rule.feedback = Feedback::Blocked,
+        _ => {}
+    }
+    config.preset = name.replace('/', "-");
+    config.validate()?;
+    Ok(config)
+}

@@ -1,0 +1,83 @@
+//! Every published row leads to a run, or to the reason why not.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use clapp::{
+    Error,
+    image::{ImageRule, METHODS, PUBLISHED, SizesConfig, published},
+    rules::{Feedback, Timing},
+};
+use common::assert_says;
+
+fn known(method: &str) -> bool {
+    METHODS.split(", ").any(|known| known == method)
+}
+
+fn of(name: &str) -> Result<clapp::RunConfig<clapp::Images>, Error> {
+    published(name, "/data".into(), SizesConfig::Official, &[2])
+}
+
+#[test]
+fn every_row_of_a_method_that_there_is_makes_a_configuration() {
+    let mut built = 0;
+    for row in PUBLISHED {
+        match of(row.name) {
+            Ok(config) => {
+                config.validate().unwrap();
+                assert_eq!((config.method.as_str(), config.seeds.len()), (row.method, 1));
+                let data = config.setup.data.name().to_lowercase().replace('-', "");
+                assert_eq!(data, row.data(), "{}", row.name);
+                built += 1;
+            }
+            Err(Error::Differentiation { .. }) if !cfg!(feature = "baselines") => {}
+            Err(error) if row.method == "random encoder" => {
+                assert_says(&error.to_string(), "row", "random encoder");
+            }
+            Err(error) => {
+                assert!(!known(row.method), "{}: {error}", row.name);
+                assert_says(&error.to_string(), "method", METHODS);
+            }
+        }
+    }
+    // Six of the paper's by local rules in Table 1, 6 and Appendix C, five methods and no cells on two sets, two of
+    // SoftHebb's own.
+    assert!(built >= 3 + 1 + 3 + 2 * 6 + 2, "{built} rows were built");
+}
+
+#[test]
+fn names_are_unique_and_accuracies_are_those_of_the_tables() {
+    for (index, row) in PUBLISHED.iter().enumerate() {
+        assert!(PUBLISHED[..index].iter().all(|other| other.name != row.name), "{}", row.name);
+    }
+    let accuracies = |table: &str| -> Vec<f64> {
+        let of_table = PUBLISHED.iter().filter(|row| row.name.starts_with(table));
+        of_table.map(|row| row.accuracy).collect()
+    };
+    assert_eq!(
+        accuracies("table-1/stl10/"),
+        [21.8, 66.3, 73.2, 81.1, 75.6, 80.3, 77.6, 77.4, 75.0, 79.1, 73.6]
+    );
+    assert_eq!(accuracies("table-4/stl10/"), [21.8, 65.0, 73.2, 81.1, 78.3]);
+    assert_eq!(accuracies("table-6/stl10/"), [74.0, 75.4, 76.2, 77.4, 77.6, 80.3]);
+    assert_eq!(accuracies("appendix-c/"), [78.0, 70.0, 80.2, 74.1, 72.4]);
+}
+
+#[test]
+fn a_row_that_changes_a_method_says_so_in_its_configuration() {
+    let ImageRule::TwoViews(views) = of("clapp-pp/cifar10/without-cells").unwrap().setup.rule
+    else {
+        panic!("CLAPP++ compares two views")
+    };
+    assert_eq!(views.grids, [1; 6]);
+    let ImageRule::OverTime(rule) = of("appendix-c/stl10/clapp-blocked").unwrap().setup.rule else {
+        panic!("CLAPP predicts patches")
+    };
+    assert_eq!((rule.feedback, rule.timing), (Feedback::Blocked, Timing::TimeLocal));
+}
+
+#[test]
+fn an_unknown_row_is_answered_with_the_known_ones() {
+    assert_says(&of("table-2/stl10/clapp").unwrap_err().to_string(), "row", "table-1/stl10/clapp");
+}

@@ -1,0 +1,105 @@
+//! Rules on one data set, for equal budgets, in one table: accuracy, untrained twin, seconds, memory.
+//!
+//! Without arguments: a few rules on the embedded scenes, under two minutes on two cores. All are read out in the
+//! same way. Call it again, with the same options, to go on after a stop; `--help` lists what else it does.
+
+use std::{path::PathBuf, process::Command, process::ExitCode};
+
+use clap::Parser;
+use clapp::comparison::{Budget, Comparison, Plan, run_member};
+use clapp::image::{Held, METHODS, SizesConfig};
+use clapp::{Error, Images, ProgressBar, RunConfig, preset};
+
+#[derive(Parser)]
+#[command(about = "Compares rules on images for equal budgets")]
+struct Options {
+    /// Folder of STL-10 in its binary layout [default: embedded scenes]
+    #[arg(long, value_name = "DIR", conflicts_with = "cifar10")]
+    data: Option<PathBuf>,
+    /// Folder of CIFAR-10 in its binary layout
+    #[arg(long, value_name = "DIR")]
+    cifar10: Option<PathBuf>,
+    /// Accept other than the official numbers of images
+    #[arg(long)]
+    any_size: bool,
+    /// Test read-outs on a part of the training images, to choose settings (CIFAR-10)
+    #[arg(long)]
+    validate: bool,
+    #[arg(long, value_delimiter = ',', default_value = "clapp-s,clapp,gim,softhebb,clapp-pp,lpl")]
+    #[arg(help = format!("Any of {METHODS}"))]
+    methods: Vec<String>,
+    /// Preset that members begin as
+    #[arg(long, default_value = "quick")]
+    preset: String,
+    /// Seeds; every member is repeated for each
+    #[arg(long, value_delimiter = ',', default_value = "2,3")]
+    seeds: Vec<u64>,
+    /// Minutes of learning of every member and seed, in place of a number of images
+    #[arg(long, conflicts_with = "images")]
+    minutes: Option<f64>,
+    /// Images to see without labels, of every member and seed
+    #[arg(long, default_value_t = 4_800)]
+    images: u64,
+    #[arg(long, default_value = "flex", help = "Device of all tensors")]
+    device: String,
+    /// Threads [default: one per core]
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Folder of the comparison
+    #[arg(long, value_name = "DIR", default_value = "comparison")]
+    out: PathBuf,
+    /// Run this member of the comparison in the folder: what this program calls itself with
+    #[arg(long, hide = true)]
+    member: Option<String>,
+}
+
+fn plan(options: &Options) -> Result<Plan<Images>, Error> {
+    let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
+    let images = match (options.data.clone(), options.cifar10.clone()) {
+        (Some(root), _) => Images::Stl10(root, sizes),
+        (_, Some(root)) => Images::Cifar10(root, sizes),
+        _ => Images::Synthetic,
+    };
+    // All see the same images and are read out in the same way: the mean of every layer, standardised.
+    let mut all = preset(&options.preset, "clapp-pp", &images, &options.seeds)?.setup;
+    all.data.test_on(if options.validate { Held::Validation } else { Held::Test });
+    let member = |method: &String| -> Result<RunConfig<Images>, Error> {
+        let mut config = preset(&options.preset, method, &images, &options.seeds)?;
+        (config.setup.data, config.setup.readout) = (all.data.clone(), all.readout.clone());
+        Ok(config)
+    };
+    let members = options.methods.iter().map(member).collect::<Result<_, _>>()?;
+    let seconds = options.minutes.map(|minutes| Budget::Seconds(60.0 * minutes));
+    let budget = seconds.unwrap_or(Budget::Samples(options.images));
+    let program = "cargo run --release --example stl10_clapp --".to_owned();
+    Ok(Plan { budget, program, members })
+}
+
+fn run(options: &Options) -> Result<(), Error> {
+    if let Some(name) = &options.member {
+        clapp::set_threads(options.threads)?;
+        let batch = Plan::<Images>::load(&options.out)?.member(name)?.batch;
+        let mut progress = ProgressBar::until_interrupted(batch);
+        let device = clapp::device(&options.device)?;
+        return run_member::<Images>(&options.out, name, &device, &mut progress).map(|_| ());
+    }
+    let comparison = Comparison::open(&options.out, plan(options)?)?;
+    let program = std::env::current_exe().unwrap_or_else(|_| "compare_rules".into());
+    // The member ends after a checkpoint, and then the comparison.
+    let _ = clapp::interrupted();
+    let table = comparison.execute_apart(&|name| {
+        eprintln!("{name}");
+        let mut command = Command::new(&program);
+        command.args(["--member", name, "--device", &options.device]);
+        command.args(["--threads", &options.threads.to_string()]).arg("--out").arg(&options.out);
+        command
+    })?;
+    println!("{table}\nfolder: {}", comparison.path().display());
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let Err(error) = run(&Options::parse()) else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
