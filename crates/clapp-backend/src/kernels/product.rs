@@ -233,10 +233,10 @@ impl OuterProduct<'_> {
             for (c, vector) in b_lines.iter_mut().enumerate() {
                 *vector = simd.load(&b[column + c].0);
             }
-            for r in 0..ROWS {
+            for (r, sums) in sums.iter_mut().enumerate() {
                 let value = simd.splat(a.0[first + r]);
                 for c in 0..COLUMNS {
-                    sums[r][c] = simd.fma(value, b_lines[c], sums[r][c]);
+                    sums[c] = simd.fma(value, b_lines[c], sums[c]);
                 }
             }
         }

@@ -2,11 +2,11 @@
 
 use burn::tensor::Device;
 use clapp_datasets::Batch;
-use clapp_encoders::{Context, LayerPlan};
+use clapp_encoders::{Context, LayerPlan, Start};
 use clapp_eval::Protocol;
 use clapp_rules::{Extent, Feedback, Optimizer};
 
-use super::{DataConfig, ImageRule, Images, Setup};
+use super::{DataConfig, ImageRule, Images, Order, Setup};
 use crate::{
     Error, Estimate, RunConfig, Sense,
     estimate::{LOOK, Part, Stopwatch, first_seed},
@@ -47,11 +47,15 @@ impl ImageRule {
 
 /// A layer by its plan: weights, multiply-adds of a patch, values of the maps that a step keeps of it.
 fn layer(plan: &LayerPlan, pre: usize, side: usize, handed: usize) -> [u64; 3] {
-    let (channels, pixels) = (plan.channels(), side * side);
-    let (kernel, bias, maps) = match plan {
-        LayerPlan::Rectified(_) => (3, 1, pre * pixels),
+    let (channels, area) = (plan.channels(), side * side);
+    let (kernel, bias, pixels, maps) = match plan {
+        LayerPlan::Rectified(_) => (3, 1, area, pre * area),
         // The normalised input beside the input, and u and its modulation beside what is handed up.
-        LayerPlan::Competing(plan) => (plan.kernel, 0, 2 * (pre + channels) * pixels),
+        LayerPlan::Competing(plan) => {
+            let bias = usize::from(plan.start == Start::Uniform);
+            (plan.kernel, bias, area, 2 * (pre + channels) * area)
+        }
+        LayerPlan::Tiles(plan) => (plan.tile, 1, area / (plan.tile * plan.tile), pre * area),
     };
     let synapses = channels * kernel * kernel * pre;
     let kept = maps + channels * handed * handed;
@@ -132,7 +136,9 @@ fn readout(config: &RunConfig<Images>) -> u64 {
 /// Labelled images for fitting read-outs and for testing them, by the official sizes.
 fn labelled(data: &DataConfig) -> [u64; 2] {
     match data {
-        DataConfig::Synthetic { train, test, .. } => [*train as u64, *test as u64],
+        DataConfig::Synthetic { train, test, .. } | DataConfig::Hierarchy { train, test, .. } => {
+            [*train as u64, *test as u64]
+        }
         DataConfig::Stl10 { .. } => [5_000, 8_000],
         DataConfig::Cifar10 { reused: true, .. } => [50_000, 10_000],
         DataConfig::Cifar10 { unlabelled, .. } => {
@@ -141,10 +147,12 @@ fn labelled(data: &DataConfig) -> [u64; 2] {
     }
 }
 
-/// Seconds of a step on noise of the right shape: the data need not be there.
+/// Seconds of a step on noise of the right shape: the data need not be there. Layers that learn one after another
+/// are timed as if all did in every step, which takes longer.
 pub(super) fn seconds_per_step(config: &RunConfig<Images>, device: &Device) -> Result<f64, Error> {
     let (seed, device) = (first_seed(config), device.clone());
     let mut config = config.clone();
+    config.setup.order = Order::AllAtOnce;
     config.setup.data = DataConfig::Synthetic { unlabelled: 1, train: 1, test: 1 };
     let data = Images::open(&config, seed)?;
     let trial = Trial { config, seed, device };

@@ -6,7 +6,7 @@ use clapp_eval::Protocol;
 use clapp_rules::{Optimizer, Rule, Siblings, SoftHebb};
 
 use super::{
-    DataConfig, ImageRule, Images, Schedule, Setup,
+    DataConfig, ImageRule, Images, Order, Schedule, Setup,
     preset::{readout, rule_of},
 };
 use crate::{
@@ -87,6 +87,7 @@ pub(super) fn preset(
         rule,
         rates: Vec::new(),
         schedule: Schedule::Constant,
+        order: Order::AllAtOnce,
         context: Context::SameLayer,
         images: seen,
         readout: super::ReadoutConfig { protocols: vec![Protocol::Standardised], ..readout() },
