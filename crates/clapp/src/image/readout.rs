@@ -32,9 +32,14 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     let (trial, mut data) = (trainer.trial(), trainer.data().clone());
     let Some(parts) = data.labelled.clone() else { return Ok(Extra::new()) };
     let learnt = trainer.network().frozen();
-    let cells = &trial.config.setup.readout.cells;
+    let (encoder, mut cells) =
+        (&trial.config.setup.encoder, trial.config.setup.readout.cells.clone());
+    if cells.is_empty() && encoder.keeps_statistics() {
+        // Channels that compete show every pixel; the mean is over what they hand up.
+        cells = vec![1; encoder.layers.len()];
+    }
     let encode = |encoder: &Stack<Box<dyn Layer>>, batch: &Batch| {
-        features(encoder, tensor(batch.clone(), &trial.device), cells)
+        features(encoder, tensor(batch.clone(), &trial.device), &cells)
     };
     let name = &trial.config.method;
     record(trial, &parts, (name, 1), &|batch| encode(&learnt, batch), report)?;
