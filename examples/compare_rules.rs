@@ -38,7 +38,7 @@ struct Options {
     #[arg(long, conflicts_with = "images")]
     minutes: Option<f64>,
     /// Images to see without labels, of every member and seed
-    #[arg(long, default_value_t = 4_800)]
+    #[arg(long, default_value_t = 3_200)]
     images: u64,
     #[arg(long, default_value = "flex", help = "Device of all tensors")]
     device: String,

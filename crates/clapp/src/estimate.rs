@@ -41,8 +41,9 @@ pub struct Estimate {
     pub steps: u64,
     /// Seeds.
     pub seeds: usize,
-    /// Most memory while learning, in bytes, as far as it is known: weights and what the optimizer remembers of them,
-    /// the changes and the activities of the largest layer or of all that a context from above keeps.
+    /// What has to be held in memory while learning, in bytes, where it is known: weights and what the optimizer remembers
+    /// of them, the change and the activities of the largest layer, or of all layers that a context from above keeps,
+    /// and embedded data. The program itself, and batches that are loaded ahead, come on top.
     pub learning_bytes: Option<u64>,
     /// The same for reading out: features of all layers, and a layer in double precision.
     pub readout_bytes: Option<u64>,
@@ -139,7 +140,8 @@ impl Estimate {
         {
             let (needs, free) = (bytes(needs), bytes(free));
             // Writing to a string does not fail.
-            let _ = writeln!(text, "not timed: learning takes about {needs}, and {free} are free");
+            let _ =
+                writeln!(text, "not timed: learning takes at least {needs}, and {free} are free");
             return Ok(text);
         }
         let seconds = S::seconds_per_step(config, device)?;
@@ -184,7 +186,7 @@ impl fmt::Display for Estimate {
         writeln!(f, "{samples} {unit} in {steps} steps, for each of {seeds} seed(s)")?;
         for (what, estimated) in [("learning", learning_bytes), ("reading out", readout_bytes)] {
             if let Some(estimated) = estimated {
-                writeln!(f, "memory for {what}: about {}", bytes(*estimated))?;
+                writeln!(f, "memory for {what}: at least {}", bytes(*estimated))?;
             }
         }
         Ok(())
@@ -273,5 +275,8 @@ fn available() -> Option<u64> {
 }
 
 fn bytes(bytes: u64) -> String {
-    format!("{:.2} GiB", bytes as f64 / f64::from(1 << 30))
+    match bytes >> 20 {
+        mebi @ 0..1024 => format!("{mebi} MiB"),
+        mebi => format!("{:.2} GiB", mebi as f64 / 1024.0),
+    }
 }

@@ -15,6 +15,9 @@
 //! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`ProgressBar`] |
 //! | train | batches in, local updates, metrics | [`Trainer`], [`Data`] |
 //! | read out | layers × protocols × labels, with controls | [`eval::Report`], [`summary()`] |
+//! | compare | methods for equal budgets, in one table that resumes | [`Comparison`] |
+//! | foresee | weights, multiply-adds, memory, days on this machine | [`Estimate`] |
+//! | repeat | the rows of published tables on images | [`image::published`](fn@image::published) |
 //! | extend | another sense: its data and one `impl` | [`Sense`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
 //!

@@ -119,7 +119,7 @@ fn a_dry_run_says_what_would_be_done_and_does_not_do_it() {
     let text = dry_run(&config, &device()).unwrap();
     assert!(text.starts_with("{\n  \"preset\": \"smoke\""), "{text}");
     assert!(text.contains("96 images in 12 steps, for each of 2 seed(s)"), "{text}");
-    assert!(text.contains("memory for learning: about") && text.contains("on this machine:"));
+    assert!(text.contains("memory for learning: at least") && text.contains("on this machine:"));
 }
 
 #[test]

@@ -111,8 +111,15 @@ pub(super) fn estimate(config: &RunConfig<Images>) -> Result<Estimate, Error> {
     let weights = estimate.sum(|part| part.weights + part.lateral);
     let change = estimate.parts.iter().map(|part| part.weights.max(part.lateral)).max();
     let values = (1 + remembered) * weights + change.unwrap_or(0) + activities;
-    estimate.learning_bytes = Some(4 * values);
-    estimate.readout_bytes = Some(readout(config));
+    // Embedded scenes are in memory, three colours of 96 × 96 bytes; files are read as they are needed.
+    let embedded = match config.setup.data {
+        DataConfig::Synthetic { unlabelled, train, test } => {
+            (unlabelled + train + test) as u64 * 3 * 96 * 96
+        }
+        _ => 0,
+    };
+    estimate.learning_bytes = Some(4 * values + embedded);
+    estimate.readout_bytes = Some(readout(config) + embedded);
     Ok(estimate)
 }
 

@@ -34,10 +34,15 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     let (trial, mut data) = (trainer.trial(), trainer.data().clone());
     let Some(parts) = data.labelled.clone() else { return Ok(Extra::new()) };
     let learnt = trainer.network().encoder().frozen();
-    let ReadoutConfig { cells, memory, .. } = &trial.config.setup.readout;
-    let keep = &Keep { most: memory << 20, folder: trainer.folder().to_owned() };
+    let Setup { encoder, readout, .. } = &trial.config.setup;
+    let keep = &Keep { most: readout.memory << 20, folder: trainer.folder().to_owned() };
+    let mut cells = readout.cells.clone();
+    if cells.is_empty() && encoder.keeps_statistics() {
+        // Channels that compete show every pixel; the mean is over what they hand up.
+        cells = vec![1; encoder.layers.len()];
+    }
     let encode = |encoder: &Stack<Box<dyn Layer>>, batch: &Batch| {
-        features(encoder, tensor(batch.clone(), &trial.device), cells)
+        features(encoder, tensor(batch.clone(), &trial.device), &cells)
     };
     let name = &trial.config.method;
     record(trial, keep, &parts, (name, 1), &|batch| encode(&learnt, batch), report)?;
