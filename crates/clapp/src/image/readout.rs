@@ -8,7 +8,7 @@ use clapp_eval::{
 };
 use ndarray::{Array2, Axis, concatenate};
 
-use super::{Images, ReadoutConfig, Source, tensor};
+use super::{Images, Setup, Source, tensor};
 use crate::{
     Error, Sense, Trainer,
     readout::{self, Layers, RANDOM_ENCODER, RAW_PIXELS, rows},
