@@ -11,7 +11,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp::random::{Purpose, Stream, stream};
-use clapp::rules::{Feedback, OnlineLayer, Optimizer, Outcome};
+use clapp::rules::{Feedback, Optimizer, Outcome, online::OnlineLayer};
 use rand::RngExt;
 
 const OBJECTS: usize = 8;

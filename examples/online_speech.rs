@@ -13,7 +13,10 @@ use clapp::datasets::sound::{Scaling, synthetic, whole_utterances};
 use clapp::encoders::{Conv1dSpec, LocalGru, OnlineConv1d, OnlineGru, Recurrence};
 use clapp::eval::sound::LogMel;
 use clapp::random::{Purpose, Stream, stream};
-use clapp::rules::{Feedback, OnlineRule, Optimizer, Outcome, Signals};
+use clapp::rules::{
+    Feedback, Optimizer, Outcome,
+    online::{OnlineRule, Signals},
+};
 use rand::RngExt;
 
 const EARS: usize = 16;

@@ -1,7 +1,10 @@
 //! A convolution over time that learns one frame at a time.
 
 use burn::tensor::{Device, Tensor};
-use clapp_rules::{Feedback, OnlineLayer, OnlineStep, Optimize, Outcome};
+use clapp_rules::{
+    Feedback, Optimize, Outcome,
+    online::{OnlineLayer, OnlineStep},
+};
 
 use crate::Conv1dSpec;
 

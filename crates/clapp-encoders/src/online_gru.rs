@@ -33,7 +33,7 @@ use crate::{
 /// use burn::tensor::{Device, Distribution, Tensor};
 /// use clapp_encoders::{LocalGru, OnlineGru, Recurrence};
 /// use clapp_random::{Purpose, stream};
-/// use clapp_rules::{Feedback, OnlineRule, Optimizer, Outcome};
+/// use clapp_rules::{Feedback, Optimizer, Outcome, online::OnlineRule};
 ///
 /// let device = Device::flex();
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);

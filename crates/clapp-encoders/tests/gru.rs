@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use clapp_encoders::{GruUpdate, LocalActivity, LocalGru, LocalLayer, OnlineGru, Recurrence};
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    Draws, Feedback, Lateral, OnlineRule, Optimizer, Outcome, Pairs, Rule, Synapses, Timing,
+    Draws, Feedback, Lateral, Optimizer, Outcome, Pairs, Rule, Synapses, Timing, online::OnlineRule,
 };
 use clapp_testing::distance::{distance, host, norm};
 use rand::RngExt;

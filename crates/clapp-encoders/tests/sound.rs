@@ -9,7 +9,7 @@ use clapp_encoders::{
 };
 use clapp_random::{Purpose, stream};
 use clapp_rules::{
-    Feedback, OnlineLayer, Optimizer, Outcome, Plasticity, Rule, RuleError, State, Synapses,
+    Feedback, Optimizer, Outcome, Plasticity, Rule, RuleError, State, Synapses, online::OnlineLayer,
 };
 use clapp_testing::distance::{distance, host};
 use rand::RngExt;

@@ -28,10 +28,10 @@
 //! | parts of an image side by side | u⁺ = z_j · W_ij z_i within a block of 2 × 2 places | [`Siblings`] |
 //! | two views without negatives | m = −(z − z′) + push − decorrelation | [`Lpl`] |
 //! | an image with itself, two images | m = 2 p⁺ + p⁻ of both pairs that an image is in | [`Scff`] |
-//! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
-//! | SoftHebb, LPL, a step of time at once | what adds up to their batch, and what cannot | [`OnlineHebb`], [`OnlineLpl`] |
+//! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`](online::OnlineRule), [`OnlineLayer`](online::OnlineLayer) |
+//! | SoftHebb, LPL, a step of time at once | what adds up to their batch, and what cannot | [`OnlineHebb`](online::OnlineHebb), [`OnlineLpl`](online::OnlineLpl) |
 //!
-//! [`OnlineRule`] runs the functions of single equations as they stand. [`Rule::update`] runs
+//! [`OnlineRule`](online::OnlineRule) runs the functions of single equations as they stand. [`Rule::update`] runs
 //! [`weighted_targets`] and [`target_modulation`], and for all prediction steps at once the fused operations of
 //! `clapp-backend` in the place of the others; `tests/definitions.rs` holds it against all of them.
 //!
@@ -86,7 +86,7 @@
 //! lateral.learn(update.lateral, &Optimizer::default());
 //! ```
 //!
-//! A stream that is never batched has [`OnlineLayer`], and neurons of your own have [`OnlineRule`].
+//! A stream that is never batched has [`OnlineLayer`](online::OnlineLayer), and neurons of your own have [`OnlineRule`](online::OnlineRule).
 //! Any generator of `rand` will do; [`stream`] gives one with an address.
 //!
 //! # How to extend
@@ -159,9 +159,7 @@ mod error;
 mod lateral;
 mod lpl;
 mod matrices;
-mod online;
-mod online_hebb;
-mod online_lpl;
+pub mod online;
 mod optimizer;
 mod pairs;
 mod permutation;
@@ -173,7 +171,7 @@ mod scff;
 mod score;
 mod score_matrix;
 mod siblings;
-mod smooth;
+pub mod smooth;
 mod soft_hebb;
 mod space;
 mod state;
@@ -193,9 +191,6 @@ pub use error::RuleError;
 pub use lateral::{Lateral, LateralUpdate, WayBack};
 pub use lpl::Lpl;
 pub use matrices::Matrices;
-pub use online::{OnlineLayer, OnlineRule, OnlineStep, OnlineUpdate, Signals};
-pub use online_hebb::OnlineHebb;
-pub use online_lpl::{LplSignals, OnlineLpl};
 pub use optimizer::{Memory, Optimize, Optimizer};
 pub use pairs::{Draws, GridShape, Index, Pairs, Window, flip_outcomes};
 pub use plasticity::{Extent, Modulation, Plasticity, Post, Seen, Shown};
@@ -204,7 +199,6 @@ pub use rule::{Feedback, Objective, Rule, Timing};
 pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
 pub use scff::Scff;
 pub use siblings::Siblings;
-pub use smooth::{Linear, SoftHinge, Softplus};
 pub use soft_hebb::SoftHebb;
 pub use space::Space;
 pub use state::{State, StateError};

@@ -21,7 +21,7 @@ use crate::{Contrast, ThirdFactor};
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Contrast, SoftHinge};
+/// use clapp_rules::{Contrast, smooth::SoftHinge};
 /// let u = Tensor::<2>::from_floats([[1.0]], &Device::flex());
 /// let third = SoftHinge.third_factor(u.clone(), -u);
 /// // At the hinge's corner the gate is half open.
@@ -59,7 +59,7 @@ impl Contrast for SoftHinge {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Contrast, Linear};
+/// use clapp_rules::{Contrast, smooth::Linear};
 /// let u = Tensor::<2>::from_floats([[5.0]], &Device::flex());
 /// assert_eq!(Linear.third_factor(u.clone(), u).fixation.into_scalar::<f32>(), 1.0);
 /// ```
@@ -94,7 +94,7 @@ impl Contrast for Linear {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Contrast, Softplus};
+/// use clapp_rules::{Contrast, smooth::Softplus};
 /// let u = Tensor::<2>::from_floats([[3.0]], &Device::flex());
 /// let third = Softplus { theta: 2.0 }.third_factor(u.clone(), u);
 /// assert_eq!(third.fixation.into_scalar::<f32>(), 1.0);

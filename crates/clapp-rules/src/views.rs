@@ -5,8 +5,9 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contrast, Extent, GridShape, Hinge, Lateral, Linear, Plasticity, Rows, RuleError, Saccades,
-    Seen, Shown, SoftHinge, Softplus, Synapses, Update,
+    Contrast, Extent, GridShape, Hinge, Lateral, Plasticity, Rows, RuleError, Saccades, Seen,
+    Shown, Synapses, Update,
+    smooth::{Linear, SoftHinge, Softplus},
     view_update::{B, B_DOWN, B_UP, view_update},
 };
 

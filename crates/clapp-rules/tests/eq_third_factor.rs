@@ -3,7 +3,10 @@
 mod common;
 
 use clapp_rules::equations::third_factor;
-use clapp_rules::{Contrast, Hinge, InfoNce, Linear, Outcome, SoftHinge, Softplus, ThirdFactor};
+use clapp_rules::{
+    Contrast, Hinge, InfoNce, Outcome, ThirdFactor,
+    smooth::{Linear, SoftHinge, Softplus},
+};
 use common::{distance, host, literal};
 
 /// Step of the central differences: the root of the precision of a double, rounded.

@@ -4,8 +4,9 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use clapp_rules::{
-    Draws, Feedback, Lateral, Negatives, Objective, OnlineLayer, OnlineStep, OnlineUpdate,
-    Optimizer, Outcome, Pairs, Rule, Synapses, Timing,
+    Draws, Feedback, Lateral, Negatives, Objective, Optimizer, Outcome, Pairs, Rule, Synapses,
+    Timing,
+    online::{OnlineLayer, OnlineStep, OnlineUpdate},
 };
 use common::{distance, host, literal, tensor, tensor_as, uniform};
 use ndarray::{Array1, Array2, Array3, Axis};

@@ -4,8 +4,9 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use clapp_rules::{
-    Lateral, Lpl, OnlineHebb, OnlineLpl, Optimizer, Outcome, Plasticity, Purpose, Seen, SoftHebb,
-    Synapses, stream,
+    Lateral, Lpl, Optimizer, Outcome, Plasticity, Purpose, Seen, SoftHebb, Synapses,
+    online::{OnlineHebb, OnlineLpl},
+    stream,
 };
 use common::{distance, host, tensor, uniform};
 

@@ -8,8 +8,8 @@ mod common;
 use burn::tensor::Device;
 use clapp_random::{Purpose, Stream, stream};
 use clapp_rules::{
-    AllPairs, ContrastSampler, Feedback, GridShape, Lateral, Negatives, OnlineLayer, Outcome, Rule,
-    Scope, SelfHits, Synapses, WayBack, flip_outcomes,
+    AllPairs, ContrastSampler, Feedback, GridShape, Lateral, Negatives, Outcome, Rule, Scope,
+    SelfHits, Synapses, WayBack, flip_outcomes, online::OnlineLayer,
 };
 use common::{Layer, distance, host, tensor};
 

@@ -28,7 +28,7 @@ use crate::{Lpl, Outcome, Plasticity, online::host_column};
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Lpl, OnlineLpl, Outcome};
+/// use clapp_rules::{Lpl, Outcome, online::OnlineLpl};
 ///
 /// let device = Device::flex();
 /// let rule = Lpl { push: 0.0, decorrelation: 0.0, ..Lpl::paper() };

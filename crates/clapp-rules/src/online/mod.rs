@@ -1,4 +1,7 @@
-//! The rule online: one time step, a saccade flag, weights changed at once.
+//! The rule online: one time step, a saccade flag, weights changed at once; and what of SoftHebb and LPL streams.
+
+mod hebb;
+mod lpl;
 
 use std::sync::Arc;
 
@@ -9,6 +12,9 @@ use crate::{
     Contrast, Feedback, Hinge, Metrics, Monitor, Optimize, Outcome, Synapses, WayBack,
     context_modulation, delta_w_pred, delta_w_retro, dendritic_prediction, fixation_score,
 };
+
+pub use hebb::OnlineHebb;
+pub use lpl::{LplSignals, OnlineLpl};
 
 /// What the lateral part of a layer remembers of the previous time step.
 #[derive(Clone, Debug)]
@@ -68,7 +74,7 @@ impl Signals {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Feedback, OnlineRule, Optimizer, Outcome, Purpose, stream};
+/// use clapp_rules::{Feedback, Optimizer, Outcome, Purpose, stream, online::OnlineRule};
 ///
 /// let device = Device::flex();
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
@@ -129,7 +135,7 @@ impl OnlineRule {
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
-    /// use clapp_rules::{Contrast, Feedback, OnlineRule, Outcome, Purpose, ThirdFactor, stream};
+    /// use clapp_rules::{Contrast, Feedback, Outcome, Purpose, ThirdFactor, stream, online::OnlineRule};
     ///
     /// /// Every pair counts, however well it is predicted already.
     /// #[derive(Debug)]
@@ -299,7 +305,7 @@ pub struct OnlineStep {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{Feedback, OnlineLayer, Optimizer, Outcome, Purpose, stream};
+/// use clapp_rules::{Feedback, Optimizer, Outcome, Purpose, stream, online::OnlineLayer};
 ///
 /// let device = Device::flex();
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);

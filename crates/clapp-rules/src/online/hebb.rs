@@ -26,7 +26,7 @@ use crate::{Lateral, Optimize, Plasticity, Seen, SoftHebb, Synapses, Update};
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use clapp_rules::{OnlineHebb, Optimizer, Purpose, stream};
+/// use clapp_rules::{Optimizer, Purpose, stream, online::OnlineHebb};
 ///
 /// let (device, mut random) = (Device::flex(), stream(2, Purpose::Initialisation, [0; 4]));
 /// let mut layer = OnlineHebb::init(2, 3, 1.0, &device, &mut random);
