@@ -326,10 +326,10 @@ impl<S: Sense> Run<S> {
 pub(crate) fn exactly(folder: &Path) -> Result<RunFolder, Error> {
     let parent = folder.parent().filter(|parent| *parent != Path::new(""));
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    Ok(match folder.is_dir() {
-        true => RunFolder::open(folder)?,
-        false => RunFolder::create(parent.unwrap_or(Path::new(".")), &name)?,
-    })
+    if !folder.is_dir() {
+        RunFolder::create(parent.unwrap_or(Path::new(".")), &name)?;
+    }
+    Ok(RunFolder::open(folder)?)
 }
 
 /// Says what the data are, now that they are open.
