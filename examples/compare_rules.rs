@@ -19,8 +19,7 @@ struct Options {
     /// Folder of CIFAR-10 in its binary layout
     #[arg(long, value_name = "DIR")]
     cifar10: Option<PathBuf>,
-    /// Accept other than the official numbers of images
-    #[arg(long)]
+    #[arg(long, help = "Accept other than the official numbers of images")]
     any_size: bool,
     /// Test read-outs on a part of the training images, to choose settings (CIFAR-10)
     #[arg(long)]
@@ -28,11 +27,9 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "clapp-s,clapp,gim,softhebb,clapp-pp,lpl")]
     #[arg(help = format!("Any of {METHODS}"))]
     methods: Vec<String>,
-    /// Preset that members begin as
-    #[arg(long, default_value = "quick")]
+    #[arg(long, default_value = "quick", help = "Preset that members begin as")]
     preset: String,
-    /// Seeds; every member is repeated for each
-    #[arg(long, value_delimiter = ',', default_value = "2,3")]
+    #[arg(long, value_delimiter = ',', default_value = "2,3", help = "Seeds of every member")]
     seeds: Vec<u64>,
     /// Minutes of learning of every member and seed, in place of a number of images
     #[arg(long, conflicts_with = "images")]
@@ -71,8 +68,7 @@ fn plan(options: &Options) -> Result<Plan<Images>, Error> {
     let members = options.methods.iter().map(member).collect::<Result<_, _>>()?;
     let seconds = options.minutes.map(|minutes| Budget::Seconds(60.0 * minutes));
     let budget = seconds.unwrap_or(Budget::Samples(options.images));
-    let program = "cargo run --release --example stl10_clapp --".to_owned();
-    Ok(Plan { budget, program, members })
+    Ok(Plan { budget, program: "cargo run --release --example stl10_clapp --".into(), members })
 }
 
 fn run(options: &Options) -> Result<(), Error> {
@@ -99,7 +95,5 @@ fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn main() -> ExitCode {
-    let Err(error) = run(&Options::parse()) else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
+    clapp_examples::exit(run(&Options::parse()))
 }

@@ -1,10 +1,9 @@
 //! From a loss of 1 to about 0.15 in seconds: a network learns while it listens, frame by frame.
 //!
-//! Sixteen ears hear embedded talkers as spectra. Each ear follows a talker for a while (fixation) and
-//! then turns to another (saccade). A convolution over time looks at 40 ms and predicts its next
-//! activity; a recurrent layer predicts that activity from all it has heard. Weights change at every
-//! step, from what is present at the synapse. Without telling talkers and sounds apart, the loss of a
-//! fifth of saccades cannot fall below 0.4.
+//! Sixteen ears hear embedded talkers as spectra. Each ear follows a talker for a while (fixation) and then turns
+//! to another (saccade). A convolution over time looks at 40 ms and predicts its next activity; a recurrent layer
+//! predicts that activity from all it has heard. Weights change at every step, from what is present at the synapse.
+//! Without telling talkers and sounds apart, the loss of a fifth of saccades cannot fall below 0.4.
 //!
 //! `cargo run --release --example online_speech`
 
@@ -13,10 +12,8 @@ use clapp::datasets::sound::{Scaling, synthetic, whole_utterances};
 use clapp::encoders::{Conv1dSpec, LocalGru, OnlineConv1d, OnlineGru, Recurrence};
 use clapp::eval::sound::LogMel;
 use clapp::random::{Purpose, Stream, stream};
-use clapp::rules::{
-    Feedback, Optimizer, Outcome,
-    online::{OnlineRule, Signals},
-};
+use clapp::rules::online::{OnlineRule, Signals};
+use clapp::rules::{Feedback, Optimizer, Outcome};
 use rand::RngExt;
 
 const EARS: usize = 16;

@@ -2,14 +2,12 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use burn::tensor::{Device, Tensor, TensorData};
 use clap::Args;
-use clapp::datasets::{Batch, ImagePipeline, Loader, LoaderConfig, synthetic};
-use clapp::eval::{Features, StandardisedProbe, probe};
-use clapp::{
-    Error, ProgressBar, Run, RunConfig, RunEnd, Sense, encoders::Stack, preset::PRESETS,
-    readout::rows,
-};
+use clapp::{Error, ProgressBar, Run, RunConfig, RunEnd, Sense, preset::PRESETS};
+
+mod look;
+
+pub use look::{accuracies, tensor};
 
 /// Options of every run. An example has its own in a struct `Options`, with these flattened into it.
 #[derive(Args, Debug)]
@@ -47,9 +45,7 @@ impl RunOptions {
         &self,
         config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,
     ) -> ExitCode {
-        let Err(error) = self.execute(config) else { return ExitCode::SUCCESS };
-        eprintln!("error: {error}");
-        ExitCode::FAILURE
+        exit(self.execute(config))
     }
 
     fn execute<S: Sense>(
@@ -82,29 +78,9 @@ impl RunOptions {
     }
 }
 
-/// A batch of images, `[b, c, y, x]`, on the CPU.
-#[must_use]
-pub fn tensor(batch: &Batch) -> Tensor<4> {
-    let data = TensorData::new(batch.values.clone(), batch.shape);
-    Tensor::from_data(data, &Device::flex())
-}
-
-/// Accuracy of a linear read-out of every layer on the embedded scenes, from a hundred labels a class.
-///
-/// # Errors
-///
-/// If a read-out does not converge.
-pub fn accuracies(stack: &Stack, pipeline: &ImagePipeline) -> Result<String, Error> {
-    let features = |part| -> Result<Vec<Features>, Error> {
-        let settings = LoaderConfig { batch_size: 1000, ..LoaderConfig::evaluation() };
-        let scenes = Loader::new(synthetic::scenes(2, part, 1000)?, pipeline.clone(), settings)?;
-        let batch = scenes.epoch(0)?.next().expect("a thousand scenes are a batch")?;
-        let labels: Vec<u32> = batch.labels.iter().flatten().copied().collect();
-        let layers = stack.features(tensor(&batch)).into_iter();
-        layers.map(|layer| Ok(Features::new(rows(layer), labels.clone())?)).collect()
-    };
-    let [fit, test] = [features(synthetic::Part::Train)?, features(synthetic::Part::Test)?];
-    let read = |(fit, test)| Ok(probe::accuracy(&StandardisedProbe::default(), fit, test, 2)?);
-    let layers = fit.iter().zip(&test).map(read).collect::<Result<Vec<f64>, Error>>()?;
-    Ok(layers.iter().map(|layer| format!("{layer:6.1}")).collect())
+/// Says what went wrong, if anything.
+pub fn exit(result: Result<(), Error>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
 }
