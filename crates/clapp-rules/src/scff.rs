@@ -36,7 +36,7 @@ use crate::{
 /// |---|---|---|---|
 /// | `positive_threshold` | 2 | θ₁: above it an image with itself is active enough | ≥ 0 |
 /// | `negative_threshold` | 2 | θ₂: below it two images are silent enough | ≥ 0 |
-/// | `activity_cost` | 0.01 | λ | ≥ 0 |
+/// | `activity_cost` | 0.05 | λ: as ‖G⁺‖ grows with √Q, larger maps pay more; without it a network ends below its untrained twin | ≥ 0 |
 ///
 /// Layers show a at every pixel ([`TriangleConv2d`]). Metrics: `loss`, and the means `positive` of G⁺ and `negative`
 /// of G⁻.
@@ -78,7 +78,7 @@ impl Scff {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "no published values to fall back on")]
     pub fn new() -> Self {
-        Self { positive_threshold: 2.0, negative_threshold: 2.0, activity_cost: 0.01 }
+        Self { positive_threshold: 2.0, negative_threshold: 2.0, activity_cost: 0.05 }
     }
 }
 
