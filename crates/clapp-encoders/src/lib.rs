@@ -128,6 +128,7 @@ mod signal;
 mod sound;
 mod stack;
 mod triangle;
+mod triangle_plan;
 mod vgg;
 mod video;
 
@@ -149,6 +150,7 @@ pub use running::{Moments, RunningMoments, Statistics};
 pub use signal::{AnyActivity, Carried, Layer, Signal};
 pub use sound::{Conv1dPlan, RecurrentPlan, SoundConfig, SoundEncoder, TargetSide};
 pub use stack::{Context, DrawPairs, Learnt, Prediction, Stack};
-pub use triangle::{TriangleActivity, TriangleConv2d, TrianglePlan};
+pub use triangle::{TriangleActivity, TriangleConv2d};
+pub use triangle_plan::{Above, Start, TrianglePlan};
 pub use vgg::{ConvPlan, EncoderConfig, LayerPlan, PoolAfter};
 pub use video::{BlockPlan, VideoConfig};

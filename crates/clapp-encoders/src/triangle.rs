@@ -1,59 +1,26 @@
-//! A convolution whose channels compete: normalised input, triangle activation.
+//! A convolution with normalised input and triangle activation, whose channels may compete.
 
 use burn::tensor::{Device, Tensor};
 use clapp_backend::{
-    Arithmetic, ConvActivity, ConvSpec, MapWindow, Pool, Response, conv2d_local,
+    Arithmetic, ConvActivity, ConvSpec, Hebbian, Pool, Response, conv2d_local,
     conv2d_local_hebbian_map,
 };
 use clapp_rules::{GridShape, Modulation, Optimize, Post, Shown, State, StateError, Synapses};
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    EncoderError, LocalActivity, LocalLayer, Moments, Patches, Persist, RunningMoments, Statistics,
+    LocalActivity, LocalLayer, Moments, Patches, Persist, RunningMoments, Start, Statistics,
+    TrianglePlan, layer::with_decay,
 };
-
-/// One layer of channels that compete.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrianglePlan {
-    /// Output channels.
-    pub channels: usize,
-    /// Side of the kernel, odd.
-    pub kernel: usize,
-    /// p of the triangle activation.
-    pub power: f64,
-    /// Windows that follow.
-    pub window: MapWindow,
-}
-
-impl TrianglePlan {
-    /// Side of the output for a square input.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel is even or does not fit the input, or a window does not fit the map.
-    pub fn output_side(&self, layer: usize, side: usize) -> Result<usize, EncoderError> {
-        let MapWindow { side: window, stride, padding, .. } = self.window;
-        let fits = self.kernel % 2 == 1
-            && self.kernel / 2 < side
-            && stride > 0
-            && padding < window
-            && side + 2 * padding >= window;
-        match fits {
-            true => Ok(self.window.output_size([side; 2])[0]),
-            false => Err(EncoderError::Competition { layer, side, plan: *self }),
-        }
-    }
-}
 
 /// Normalisation, convolution, and what is above the mean over channels.
 ///
 /// ```text
-/// x̂ = (x − μ_i) / √(var_i + 10⁻⁵), reflected at the border        u = W ⋆ x̂
+/// x̂ = (x − μ_i) / √(var_i + 10⁻⁵), reflected at the border        u = W ⋆ x̂ (+ b)
 /// z = window of max(u − ⟨u⟩_channels, 0)^p
-/// ΔW_ji(τ) = Σ_q m_j(q) x̂_i(q + τ) − d_j W_ji(τ)
+/// ΔW_ji(τ) = Σ_q m_j(q) x̂_i(q + τ) − d_j W_ji(τ)        Δb_j = Σ_q m_j(q)
 /// ```
 ///
-/// No bias; the normalisation has no gain and no shift. The map keeps its size before the windows. A rule is
+/// A bias b only where [`Start::Uniform`] says so; the normalisation has no gain and no shift. The map keeps its size before the windows. A rule is
 /// shown u at every pixel, not z: with [`SoftHebb`](clapp_rules::SoftHebb) m is a signed softmax of u.
 ///
 /// **Locality.** μ and var are those of a presynaptic channel ([`RunningMoments`] says how local they are); the
@@ -74,7 +41,7 @@ impl TrianglePlan {
 /// use clapp_random::{Purpose, stream};
 ///
 /// let window = MapWindow { of: WindowOf::Max, side: 4, stride: 2, padding: 1 };
-/// let plan = TrianglePlan { channels: 8, kernel: 5, power: 0.7, window };
+/// let plan = TrianglePlan::new(8, 5, 0.7, window);
 /// let mut random = stream(2, Purpose::Initialisation, [0; 4]);
 /// let device = Device::flex();
 /// let layer = TriangleConv2d::init(3, plan, &device, &mut random);
@@ -86,6 +53,8 @@ impl TrianglePlan {
 pub struct TriangleConv2d {
     /// W, `[j, i, ky, kx]`.
     pub weight: Synapses<4>,
+    /// b, `[j]`, if it has one.
+    pub bias: Option<Synapses<1>>,
     /// Statistics of the input.
     pub running: RunningMoments,
     /// Kernel, power, windows.
@@ -139,7 +108,7 @@ impl LocalActivity for TriangleActivity {
 }
 
 impl TriangleConv2d {
-    /// Draws weights from N(0, (25/√fan_in)²): rows of a length of 25.
+    /// Draws weights, and a bias if there is one, as [`Start`] says.
     #[must_use]
     pub fn init(
         pre: usize,
@@ -147,10 +116,19 @@ impl TriangleConv2d {
         device: &Device,
         random: &mut dyn rand::Rng,
     ) -> Self {
-        let TrianglePlan { channels, kernel, .. } = plan;
-        let deviation = 25.0 / ((pre * kernel * kernel) as f64).sqrt();
+        let TrianglePlan { channels, kernel, start, .. } = plan;
+        let shape = [channels, pre, kernel, kernel];
+        let bound = 1.0 / ((pre * kernel * kernel) as f64).sqrt();
+        let (weight, bias) = match start {
+            Start::Long => (Synapses::normal(shape, 25.0 * bound, device, random), None),
+            Start::Uniform => {
+                let weight = Synapses::uniform(shape, bound, device, random);
+                (weight, Some(Synapses::uniform([channels], bound, device, random)))
+            }
+        };
         Self {
-            weight: Synapses::normal([channels, pre, kernel, kernel], deviation, device, random),
+            weight,
+            bias,
             running: RunningMoments::init(pre, device),
             plan,
             statistics: Statistics::Batch,
@@ -169,16 +147,16 @@ impl TriangleConv2d {
         }
     }
 
-    /// Σ m ⊗ x̂, without a decay.
+    /// Σ m ⊗ x̂, without a decay, and Σ m.
     ///
     /// # Panics
     ///
     /// If the modulation does not have the shape in which the activity was shown.
     #[must_use]
-    pub fn delta(&self, activity: &TriangleActivity, m: Tensor<4>) -> Tensor<4> {
+    pub fn delta(&self, activity: &TriangleActivity, m: Tensor<4>) -> Hebbian<4> {
         let [patches, channels, height, width] = activity.conv.output.dims();
         let m = m.reshape([patches, height * width, channels]);
-        conv2d_local_hebbian_map(&activity.conv, m, self.weight.weight(), self.spec()).weight
+        conv2d_local_hebbian_map(&activity.conv, m, self.weight.weight(), self.spec())
     }
 }
 
@@ -198,9 +176,12 @@ impl LocalLayer for TriangleConv2d {
         let (mean, scale) = (moments.mean.clone(), moments.inverse_deviation());
         let normalised = input.pixels.normalised(mean, scale, self.plan.kernel / 2);
         let weight = self.weight.weight();
-        let no_bias = Tensor::zeros([self.plan.channels], (&weight.device(), weight.dtype()));
-        let conv = conv2d_local(&normalised, weight, no_bias, self.spec());
-        let pixels = conv.output.triangle(self.plan.power, self.plan.window);
+        let bias = self.bias.as_ref().map_or_else(
+            || Tensor::zeros([self.plan.channels], (&weight.device(), weight.dtype())),
+            Synapses::weight,
+        );
+        let conv = conv2d_local(&normalised, weight, bias, self.spec());
+        let pixels = self.plan.activation(&conv.output);
         TriangleActivity { conv, output: Patches { pixels, grid: input.grid }, moments }
     }
 
@@ -212,7 +193,10 @@ impl LocalLayer for TriangleConv2d {
             "triangle layer: expected a modulation of pixels and the postsynaptic factor 1, got {shown:?} and {post:?}"
         );
         let delta = self.delta(&activity, m);
-        self.weight.learn_decaying(delta, decay, optimizer);
+        if let Some(bias) = &mut self.bias {
+            bias.learn(with_decay(delta.bias, bias.weight(), decay.as_ref()), optimizer);
+        }
+        self.weight.learn_decaying(delta.weight, decay, optimizer);
         self.running.follow(&activity.moments);
     }
 
@@ -228,11 +212,17 @@ impl LocalLayer for TriangleConv2d {
 impl Persist for TriangleConv2d {
     fn save(&self, name: &str, state: &mut State) {
         self.weight.save(&format!("{name}.weight"), state);
+        if let Some(bias) = &self.bias {
+            bias.save(&format!("{name}.bias"), state);
+        }
         self.running.save(&format!("{name}.norm"), state);
     }
 
     fn load(&mut self, name: &str, state: &State) -> Result<(), StateError> {
         self.weight.load(&format!("{name}.weight"), state)?;
+        if let Some(bias) = &mut self.bias {
+            bias.load(&format!("{name}.bias"), state)?;
+        }
         self.running.load(&format!("{name}.norm"), state)
     }
 }

@@ -38,7 +38,7 @@ impl LayerPlan {
     /// Weights and biases for so many input channels.
     fn weights(&self, pre: usize) -> usize {
         match self {
-            Self::Competing(plan) => plan.channels * plan.kernel * plan.kernel * pre,
+            Self::Competing(plan) => plan.weights(pre),
             Self::Rectified(plan) => plan.channels * (9 * pre + 1),
         }
     }
@@ -188,7 +188,7 @@ impl EncoderConfig {
         check_width(width)?;
         let layer = |&(channels, kernel, power, window): &_| {
             let channels = scaled(channels, width);
-            LayerPlan::Competing(TrianglePlan { channels, kernel, power, window })
+            LayerPlan::Competing(TrianglePlan::new(channels, kernel, power, window))
         };
         Ok(Self {
             colours: 3,

@@ -86,7 +86,7 @@ fn update(
 ) -> Tensor<4> {
     let decay = told.decay.clone().expect("soft Hebb decays");
     let decay = decay.reshape([-1, 1, 1, 1]);
-    let delta = layer.delta(activity, told.m.clone()) - layer.weight.weight() * decay;
+    let delta = layer.delta(activity, told.m.clone()).weight - layer.weight.weight() * decay;
     let largest = delta.clone().abs().max().reshape([1, 1, 1, 1]);
     delta / largest
 }

@@ -112,6 +112,14 @@ pub enum RuleError {
         "rule: expected at least 2 images (4 samples) in a batch, got 1: there is no other image for a negative; use larger batches, or negatives of the same image"
     )]
     OneImage,
+    /// A batch without a second image, and pairs of two.
+    #[error(
+        "rule: expected at least 2 images in a batch, got {samples}: there is no other image to add; use larger batches"
+    )]
+    NoOther {
+        /// Images of a batch.
+        samples: usize,
+    },
     /// A coefficient of a loss that is negative or not a number.
     #[error("rule: expected {name} of 0 or more, got {value}")]
     Coefficient {

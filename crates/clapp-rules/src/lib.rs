@@ -26,6 +26,7 @@
 //! | all pairs of a batch | S = Ẑ Zᵀ, m(Z) = Γᵀ Ẑ, g = Γ Z | [`AllPairs::update`] |
 //! | two views of each image | u⁺ = p_σ(i) · B c_i, u⁻ with the next image's view | [`TwoViews`], [`view_scores`](equations::view_scores) |
 //! | two views without negatives | m = −(z − z′) + push − decorrelation | [`Lpl`] |
+//! | an image with itself, two images | m = 2 p⁺ + p⁻ of both pairs that an image is in | [`Scff`] |
 //! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
 //!
 //! [`OnlineRule`] runs the functions of single equations as they stand. [`Rule::update`] runs
@@ -164,6 +165,7 @@ mod plasticity;
 mod rows;
 mod rule;
 mod sampler;
+mod scff;
 mod score;
 mod score_matrix;
 mod smooth;
@@ -193,6 +195,7 @@ pub use plasticity::{Extent, Modulation, Plasticity, Post, Seen, Shown};
 pub use rows::{Pairing, Rows, Saccades};
 pub use rule::{Feedback, Objective, Rule, Timing};
 pub use sampler::{ContrastSampler, Negatives, Scope, SelfHits};
+pub use scff::Scff;
 pub use smooth::{Linear, SoftHinge, Softplus};
 pub use soft_hebb::SoftHebb;
 pub use space::Space;

@@ -125,6 +125,6 @@ impl Contrast for Softplus {
 }
 
 /// ln(1 + exp x), also where exp x is no number any more.
-fn softplus(x: Tensor<2>) -> Tensor<2> {
+pub(crate) fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     relu(x.clone()) + (-x.abs()).exp().log1p()
 }

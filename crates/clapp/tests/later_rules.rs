@@ -95,6 +95,38 @@ fn rules_of_two_views_learn_resume_and_are_read_out() {
 }
 
 #[test]
+fn images_added_up_teach_one_layer_after_another_and_resume() {
+    let (root, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = tiny("scff", &[2]);
+    let whole = finished(root.path(), &config);
+    let report = Report::load(&whole.join("table.json")).unwrap();
+    assert_eq!(report.encoders(), ["scff", "random encoder", "raw pixels"]);
+    let metrics: Vec<StepMetrics> = read_metrics(whole.join("metrics.jsonl")).unwrap();
+    assert_eq!((metrics[0].only, metrics.last().unwrap().only), (Some(1), Some(3)));
+    assert!(metrics.iter().all(|of| of.loss.len() == 1 && of.other["positive"].len() == 1));
+    let halted = stopped(other.path(), &config, 7);
+    resume::<Images>(&halted).unwrap();
+    assert_same(&results(&halted), &results(&whole), "resumed in the second layer's time");
+    let alone = RunConfig { batch: 1, ..config };
+    let text = Run::create(root.path(), alone).unwrap_err().to_string();
+    assert!(text.contains("expected at least 2 images in a batch, got 1"), "{text}");
+}
+
+#[test]
+fn scff_s_paper_preset_is_the_published_one() {
+    let images = Images::Cifar10("absent".into(), SizesConfig::Official);
+    let config = preset("paper", "scff", &images, &[2]).unwrap();
+    assert_eq!(config.setup.encoder.channels(), [96, 384, 1536]);
+    assert_eq!((config.batch, config.setup.images), (50, 31 * 50_000));
+    // Passes of 1,000 steps.
+    let order = &config.setup.order;
+    let spans = [0, 6_000, 10_000].map(|step| order.stage(3, config.steps(), step));
+    assert_eq!(spans, [(0..1, 0..6_000), (1..2, 6_000..10_000), (2..3, 10_000..31_000)]);
+    // A bias for every channel.
+    assert_eq!(config.setup.encoder.weights(), 96 * 76 + 384 * 865 + 1536 * 3457);
+}
+
+#[test]
 fn two_views_that_cannot_be_had_are_refused_before_anything_is_written() {
     let root = tempfile::tempdir().unwrap();
     let refused = |change: &dyn Fn(&mut RunConfig<Images>)| {

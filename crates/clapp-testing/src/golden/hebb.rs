@@ -93,7 +93,7 @@ impl<'a> Hebb<'a> {
                 padding: of.pool_padding,
             };
             let (channels, kernel, power) = (of.channels, of.kernel, of.power);
-            let plan = TrianglePlan { channels, kernel, power, window };
+            let plan = TrianglePlan::new(channels, kernel, power, window);
             let mut random = stream(0, Purpose::Test, [0; 4]);
             let mut layer = TriangleConv2d::init(of.inputs, plan, on.0, &mut random);
             let weight = self.golden.tensor(&format!("layer{l}.weight.initial"), on);

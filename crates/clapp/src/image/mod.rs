@@ -15,6 +15,7 @@
 //! | `dfb` | direct feedback: the last layer's view predicts every layer's other view |
 //! | `both` | the two losses of `clapp-pp` and `dfb` |
 //! | `lpl` | latent predictive learning: views agree, units vary and differ; no negatives |
+//! | `scff` | self-contrastive forward-forward: an image added to itself against two added up, layers one after another |
 //!
 //! The presets `smoke`, `quick` and `paper` have widths of 1/16, 1/4 (1/8 on embedded scenes and CIFAR-10)
 //! and 1.
@@ -24,6 +25,7 @@ mod order;
 mod preset;
 mod readout;
 mod rule;
+mod scff;
 
 use std::{path::PathBuf, sync::Arc};
 

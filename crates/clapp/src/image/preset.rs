@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Names of the methods, for messages.
-pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl";
+pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl, scff";
 
 impl Presets for Images {
     const METHODS: &'static str = METHODS;
@@ -23,6 +23,7 @@ impl Presets for Images {
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         match method.rule {
             "softhebb" => return soft_hebb(self, size, method),
+            "scff" => return super::scff::preset(self, size, method),
             "clapp-pp" => return views(self, size, method, Context::SameLayer),
             "dfb" => return views(self, size, method, Context::Top),
             "both" => return views(self, size, method, Context::TopAndSameLayer),
@@ -183,7 +184,11 @@ fn views(
 }
 
 /// SoftHebb: one pass in batches of ten, every layer at once.
-fn soft_hebb(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<Images>, Error> {
+pub(super) fn soft_hebb(
+    images: &Images,
+    size: Size,
+    method: &Method<'_>,
+) -> Result<RunConfig<Images>, Error> {
     let width = match size {
         Size::Smoke => 1.0 / 16.0,
         Size::Quick if *images == Images::Synthetic => 0.25,

@@ -1,6 +1,6 @@
 //! The rules that settings of a run on images can say.
 
-use clapp_rules::{Lpl, Plasticity, Rule, SoftHebb, TwoViews};
+use clapp_rules::{Lpl, Plasticity, Rule, Scff, SoftHebb, TwoViews};
 use serde::{Deserialize, Serialize};
 
 /// A rule of a run on images.
@@ -16,6 +16,8 @@ pub enum ImageRule {
     TwoViews(TwoViews),
     /// Views agree, units vary and differ.
     Lpl(Lpl),
+    /// An image added to itself against two added up.
+    Scff(Scff),
 }
 
 impl ImageRule {
@@ -27,6 +29,7 @@ impl ImageRule {
             Self::SoftHebb(rule) => rule,
             Self::TwoViews(rule) => rule,
             Self::Lpl(rule) => rule,
+            Self::Scff(rule) => rule,
         }
     }
 
@@ -34,7 +37,7 @@ impl ImageRule {
     #[must_use]
     pub fn views(&self) -> usize {
         match self {
-            Self::OverTime(_) | Self::SoftHebb(_) => 1,
+            Self::OverTime(_) | Self::SoftHebb(_) | Self::Scff(_) => 1,
             Self::TwoViews(_) | Self::Lpl(_) => 2,
         }
     }
@@ -66,4 +69,4 @@ macro_rules! from {
         }
     )* };
 }
-from!(OverTime(Rule), SoftHebb(SoftHebb), TwoViews(TwoViews), Lpl(Lpl));
+from!(OverTime(Rule), SoftHebb(SoftHebb), TwoViews(TwoViews), Lpl(Lpl), Scff(Scff));
