@@ -28,6 +28,7 @@
 //! | two views without negatives | m = −(z − z′) + push − decorrelation | [`Lpl`] |
 //! | an image with itself, two images | m = 2 p⁺ + p⁻ of both pairs that an image is in | [`Scff`] |
 //! | all of it, a step of time at once | the same with traces of one step | [`OnlineRule`], [`OnlineLayer`] |
+//! | SoftHebb, LPL, a step of time at once | what adds up to their batch, and what cannot | [`OnlineHebb`], [`OnlineLpl`] |
 //!
 //! [`OnlineRule`] runs the functions of single equations as they stand. [`Rule::update`] runs
 //! [`weighted_targets`] and [`target_modulation`], and for all prediction steps at once the fused operations of
@@ -158,6 +159,8 @@ mod lateral;
 mod lpl;
 mod matrices;
 mod online;
+mod online_hebb;
+mod online_lpl;
 mod optimizer;
 mod pairs;
 mod permutation;
@@ -189,6 +192,8 @@ pub use lateral::{Lateral, LateralUpdate, WayBack};
 pub use lpl::Lpl;
 pub use matrices::Matrices;
 pub use online::{OnlineLayer, OnlineRule, OnlineStep, OnlineUpdate, Signals};
+pub use online_hebb::OnlineHebb;
+pub use online_lpl::{LplSignals, OnlineLpl};
 pub use optimizer::{Memory, Optimize, Optimizer};
 pub use pairs::{Draws, GridShape, Index, Pairs, Window, flip_outcomes};
 pub use plasticity::{Extent, Modulation, Plasticity, Post, Seen, Shown};
