@@ -84,7 +84,10 @@ impl Estimate {
         let mut state = State::default();
         config.open(first_seed(config), device)?.save(&mut state);
         let mut parts: Vec<Part> = Vec::new();
-        for (name, data) in &state.tensors {
+        // Statistics of activities and counters of steps are no weights.
+        let other = [".mean", ".variance", ".steps"];
+        let weights = |name: &str| !other.iter().any(|other| name.ends_with(other));
+        for (name, data) in state.tensors.iter().filter(|(name, _)| weights(name)) {
             let (layer, rest) = name.split_once('.').unwrap_or((name, ""));
             if parts.last().is_none_or(|part| part.name != layer) {
                 parts.push(Part { name: layer.to_owned(), ..Part::default() });
