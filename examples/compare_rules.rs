@@ -16,11 +16,9 @@ struct Options {
     /// Folder of STL-10 in its binary layout [default: embedded scenes]
     #[arg(long, value_name = "DIR", conflicts_with = "cifar10")]
     data: Option<PathBuf>,
-    /// Folder of CIFAR-10 in its binary layout
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = "Folder of CIFAR-10 in its binary layout")]
     cifar10: Option<PathBuf>,
-    /// Accept other than the official numbers of images
-    #[arg(long)]
+    #[arg(long, help = "Accept other than the official numbers of images")]
     any_size: bool,
     /// Test read-outs on a part of the training images, to choose settings (CIFAR-10)
     #[arg(long)]
@@ -28,8 +26,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "clapp-s,clapp,gim,softhebb,clapp-pp,lpl")]
     #[arg(help = format!("Any of {METHODS}"))]
     methods: Vec<String>,
-    /// Preset that members begin as
-    #[arg(long, default_value = "quick")]
+    #[arg(long, default_value = "quick", help = "Preset that members begin as")]
     preset: String,
     /// Seeds; every member is repeated for each
     #[arg(long, value_delimiter = ',', default_value = "2,3")]
@@ -37,13 +34,15 @@ struct Options {
     /// Minutes of learning of every member and seed, in place of a number of images
     #[arg(long, conflicts_with = "images")]
     minutes: Option<f64>,
-    /// Images to see without labels, of every member and seed
-    #[arg(long, default_value_t = 3_200)]
+    #[arg(
+        long,
+        default_value_t = 3_200,
+        help = "Images to see without labels, of every member and seed"
+    )]
     images: u64,
     #[arg(long, default_value = "flex", help = "Device of all tensors")]
     device: String,
-    /// Threads [default: one per core]
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, help = "Threads [default: one per core]")]
     threads: usize,
     /// Folder of the comparison
     #[arg(long, value_name = "DIR", default_value = "comparison")]
