@@ -16,8 +16,7 @@ struct Options {
     /// Folder of STL-10 in its binary layout [default: embedded scenes]
     #[arg(long, value_name = "DIR", conflicts_with = "cifar10")]
     data: Option<PathBuf>,
-    /// Folder of CIFAR-10 in its binary layout
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = "Folder of CIFAR-10 in its binary layout")]
     cifar10: Option<PathBuf>,
     #[arg(long, help = "Accept other than the official numbers of images")]
     any_size: bool,
@@ -34,13 +33,15 @@ struct Options {
     /// Minutes of learning of every member and seed, in place of a number of images
     #[arg(long, conflicts_with = "images")]
     minutes: Option<f64>,
-    /// Images to see without labels, of every member and seed
-    #[arg(long, default_value_t = 3_200)]
+    #[arg(
+        long,
+        default_value_t = 3_200,
+        help = "Images to see without labels, of every member and seed"
+    )]
     images: u64,
     #[arg(long, default_value = "flex", help = "Device of all tensors")]
     device: String,
-    /// Threads [default: one per core]
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, help = "Threads [default: one per core]")]
     threads: usize,
     /// Folder of the comparison
     #[arg(long, value_name = "DIR", default_value = "comparison")]
