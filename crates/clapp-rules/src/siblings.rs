@@ -65,6 +65,9 @@ pub struct Siblings {
 const PAIRS: [[usize; 2]; 6] = [[0, 1], [2, 3], [0, 2], [1, 3], [0, 3], [1, 2]];
 
 impl Siblings {
+    /// Pairs of places in a block that predict each other, each with lateral weights of its own.
+    pub const PAIRS: usize = PAIRS.len();
+
     /// The hinge, both terms at once, four saccades.
     #[must_use]
     pub fn clapp_s() -> Self {

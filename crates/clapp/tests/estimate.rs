@@ -6,6 +6,7 @@ mod common;
 
 use clapp::{
     Error, Estimate, Images, RunConfig, Sense,
+    datasets::hierarchy::Config,
     estimate::{Part, dry_run},
     image::{ImageRule, METHODS, SizesConfig},
     preset,
@@ -84,9 +85,13 @@ fn competing_channels_cost_as_much_to_change_as_to_use() {
 
 #[test]
 fn every_local_method_is_counted_as_its_network_is() {
-    for method in METHODS.split(", ") {
-        let config = match preset("smoke", method, &Images::Synthetic, &[2]) {
+    let sets = [Images::Synthetic, Images::Hierarchy(Config::default())];
+    let mut counted = 0;
+    for (data, method) in sets.iter().flat_map(|set| METHODS.split(", ").map(move |m| (set, m))) {
+        let config = match preset("smoke", method, data, &[2]) {
             Err(Error::Differentiation { .. }) => continue,
+            // Not every method has a hierarchy.
+            Err(_) if *data != Images::Synthetic => continue,
             config => config.unwrap(),
         };
         if config.learning.differentiates() {
@@ -102,8 +107,10 @@ fn every_local_method_is_counted_as_its_network_is() {
         let estimate = estimate(&config);
         let expected = estimate.sum(|part| part.weights + part.lateral);
         let names: Vec<_> = weights.map(|(name, data)| (name, data.shape().clone())).collect();
-        assert_eq!(expected, count as u64, "{method}: {names:?}");
+        assert_eq!(expected, count as u64, "{data:?}, {method}: {names:?}");
+        counted += 1;
     }
+    assert_eq!(counted, 13 + 7);
 }
 
 #[test]

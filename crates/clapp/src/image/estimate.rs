@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use clapp_datasets::Batch;
 use clapp_encoders::{Context, LayerPlan, Start};
 use clapp_eval::Protocol;
-use clapp_rules::{Extent, Feedback, Optimizer};
+use clapp_rules::{Extent, Feedback, Optimizer, Siblings};
 
 use super::{DataConfig, ImageRule, Images, Order, Setup};
 use crate::{
@@ -26,11 +26,7 @@ impl ImageRule {
                 let steps = rule.prediction_steps as u64;
                 let reach = |step: u64| time.saturating_sub(step + rule.skip as u64);
                 let places = time * (1..=steps).map(reach).sum::<u64>();
-                let (sets, products) = match rule.feedback {
-                    Feedback::Blocked => (1, 2),
-                    Feedback::PredRetro | Feedback::PredRetroShared => (2, 4),
-                    _ => (1, 3),
-                };
+                let [sets, products] = ways(rule.feedback);
                 [sets * steps * pair, products * places * pair]
             }
             Self::TwoViews(rule) => {
@@ -40,8 +36,23 @@ impl ImageRule {
                     Some(rank) => [rank * (z + c), rank * (3 * z + 2 * c)],
                 }
             }
-            _ => [0; 2],
+            Self::Siblings(rule) => {
+                let weights = (Siblings::PAIRS * target.channel * context.channel) as u64;
+                let blocks = (target.site.isqrt() as u64 / 2).pow(2);
+                let [sets, products] = ways(rule.feedback);
+                [sets * weights, products * blocks * weights]
+            }
+            Self::SoftHebb(_) | Self::Lpl(_) | Self::Scff(_) => [0; 2],
         }
+    }
+}
+
+/// Sets of lateral weights, and products with one of them in a step.
+fn ways(feedback: Feedback) -> [u64; 2] {
+    match feedback {
+        Feedback::Blocked => [1, 2],
+        Feedback::PredRetro | Feedback::PredRetroShared => [2, 4],
+        _ => [1, 3],
     }
 }
 
