@@ -40,7 +40,8 @@ impl ImageRule {
                 let weights = (Siblings::PAIRS * target.channel * context.channel) as u64;
                 let blocks = (target.site.isqrt() as u64 / 2).pow(2);
                 let [sets, products] = ways(rule.feedback);
-                [sets * weights, products * blocks * weights]
+                // A map of one place has no pair, and the layer predicts nothing.
+                [blocks.min(1) * sets * weights, products * blocks * weights]
             }
             Self::SoftHebb(_) | Self::Lpl(_) | Self::Scff(_) => [0; 2],
         }
