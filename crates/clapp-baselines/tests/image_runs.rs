@@ -34,7 +34,7 @@ fn assert_stops_leave_no_trace(method: &str) -> (Vec<StepMetrics>, Report) {
     assert_eq!(report.encoders(), [method, RANDOM_ENCODER, RAW_PIXELS]);
     let again = stopped(root.path(), &config, 1);
     assert_stops(&mut Run::<Images>::resume(&again).unwrap(), 7);
-    execute(&mut Run::<Images>::resume(&again).unwrap(), &mut clapp::Silent).unwrap();
+    execute(&mut Run::<Images>::resume(&again).unwrap(), &mut clapp::run::Silent).unwrap();
     assert_same(&results(&again), &results(&folder), method);
     (read_metrics(folder.join("metrics.jsonl")).unwrap(), report)
 }

@@ -48,7 +48,7 @@ fn assert_stops_leave_no_trace(method: &str) -> Vec<StepMetrics> {
     }
     let again = stopped(root.path(), &config, 1);
     assert_stops(&mut Run::<Sound>::resume(&again).unwrap(), 7);
-    execute(&mut Run::<Sound>::resume(&again).unwrap(), &mut clapp::Silent).unwrap();
+    execute(&mut Run::<Sound>::resume(&again).unwrap(), &mut clapp::run::Silent).unwrap();
     assert_same(&results(&again), &results(&folder), method);
     read_metrics(folder.join("metrics.jsonl")).unwrap()
 }

@@ -32,7 +32,7 @@ fn assert_stops_leave_no_trace(method: &str) -> Vec<StepMetrics> {
     assert_eq!(report.encoders(), [method, RANDOM_ENCODER, RAW_PIXELS]);
     let again = stopped(root.path(), &config, 1);
     assert_stops(&mut Run::<Video>::resume(&again).unwrap(), 7);
-    execute(&mut Run::<Video>::resume(&again).unwrap(), &mut clapp::Silent).unwrap();
+    execute(&mut Run::<Video>::resume(&again).unwrap(), &mut clapp::run::Silent).unwrap();
     assert_same(&results(&again), &results(&folder), method);
     read_metrics(folder.join("metrics.jsonl")).unwrap()
 }
@@ -105,6 +105,6 @@ fn more_classes_than_features_are_refused_before_the_first_step() {
     let narrow = VideoConfig { frames, size: 67, ..VideoConfig::vgg5(1.0 / 64.0).unwrap() };
     config.setup.encoder = narrow;
     let mut run = Run::create(root.path(), config).unwrap();
-    let error = execute(&mut run, &mut clapp::Silent).unwrap_err();
+    let error = execute(&mut run, &mut clapp::run::Silent).unwrap_err();
     assert!(matches!(error, Error::Head { classes: 10, features: 8 }), "{error}");
 }

@@ -21,7 +21,7 @@ use crate::{Error, RunConfig, Sense, run::CONFIG};
 /// # Example
 ///
 /// ```
-/// use clapp::{Estimate, Images, image::SizesConfig, preset};
+/// use clapp::{Images, image::SizesConfig, preset, estimate::Estimate};
 /// let stl10 = Images::Stl10("stl10".into(), SizesConfig::Official);
 /// let config = preset("paper", "clapp-s", &stl10, &[2])?;
 /// let estimate = Estimate::of(&config, &clapp::device("flex")?)?;

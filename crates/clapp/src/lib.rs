@@ -12,11 +12,11 @@
 //! |---|---|---|
 //! | choose | preset × method × data × seeds | [`preset()`] of [`Images`], [`Sound`] or [`Video`] |
 //! | change | everything that decides what a run computes | [`RunConfig`] |
-//! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`], [`ProgressBar`] |
+//! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`](run::Observer), [`ProgressBar`] |
 //! | train | batches in, local updates, metrics | [`Trainer`], [`Data`] |
 //! | read out | layers × protocols × labels, with controls | [`eval::Report`], [`summary()`] |
-//! | compare | methods for equal budgets, in one table that resumes | [`Comparison`] |
-//! | foresee | weights, multiply-adds, memory, days on this machine | [`Estimate`] |
+//! | compare | methods for equal budgets, in one table that resumes | [`Comparison`](comparison::Comparison) |
+//! | foresee | weights, multiply-adds, memory, days on this machine | [`Estimate`](estimate::Estimate) |
 //! | repeat | the rows of published tables on images | [`image::published`](fn@image::published) |
 //! | extend | another sense: its data and one `impl` | [`Sense`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
@@ -38,7 +38,7 @@
 //! # Quick start
 //!
 //! ```
-//! use clapp::{Images, Run, RunEnd, Silent, preset};
+//! use clapp::{Images, Run, RunEnd, preset, run::Silent};
 //!
 //! # let runs = tempfile::tempdir()?;
 //! let mut config = preset("smoke", "clapp-s", &Images::Synthetic, &[2])?;
@@ -127,17 +127,15 @@ mod threads;
 mod trainer;
 pub mod video;
 
-pub use comparison::Comparison;
 pub use config::RunConfig;
 pub use data::Data;
 pub use error::Error;
-pub use estimate::Estimate;
 pub use image::Images;
 pub use learning::Learning;
 pub use own_rule::OwnRule;
 pub use preset::preset;
 pub use progress::{ProgressBar, interrupted};
-pub use run::{Observer, Run, RunEnd, Silent};
+pub use run::{Run, RunEnd};
 pub use sense::Sense;
 pub use sound::Sound;
 pub use summary::summary;

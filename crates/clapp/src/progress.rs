@@ -7,7 +7,7 @@ use std::sync::{
 
 use indicatif::ProgressStyle;
 
-use crate::{Observer, run::StepMetrics};
+use crate::run::{Observer, StepMetrics};
 
 /// Shows step, images or crops a second, time left, and the metrics of every layer; stops the run when asked to.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use clapp_rules::{State, StateError};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Data, Error, Estimate, RunConfig, Trainer, estimate,
+    Data, Error, RunConfig, Trainer,
+    estimate::{self, Estimate},
     run::{Extra, LayerMetrics},
 };
 

@@ -11,9 +11,10 @@ use std::{
 };
 
 use clapp::{
-    Error, Images, Run, RunConfig, RunEnd, Silent,
+    Error, Images, Run, RunConfig, RunEnd,
     image::{DataConfig, SizesConfig},
     rules::Optimizer,
+    run::Silent,
     store::{self, Checkpoint},
 };
 use common::{

@@ -7,9 +7,9 @@ mod common;
 use std::{fs, path::Path, process::Command};
 
 use clapp::{
-    Comparison, Images, Observer, RunConfig, Sense, Silent,
-    comparison::{Account, Budget, Ended, Plan, Table, run_member},
-    run::StepMetrics,
+    Images, RunConfig, Sense,
+    comparison::{Account, Budget, Comparison, Ended, Plan, Table, run_member},
+    run::{Observer, Silent, StepMetrics},
 };
 use common::{
     STEPS, StopAt, assert_same, assert_says, finished,

@@ -5,9 +5,9 @@
 mod common;
 
 use clapp::{
-    Error, Estimate, Images, RunConfig, Sense,
+    Error, Images, RunConfig, Sense,
     datasets::hierarchy::Config,
-    estimate::{Part, dry_run},
+    estimate::{Estimate, Part, dry_run},
     image::{ImageRule, METHODS, SizesConfig},
     preset,
     rules::State,

@@ -15,7 +15,8 @@ use std::{
 };
 
 use clapp::{
-    Images, Run, RunConfig, Silent,
+    Images, Run, RunConfig,
+    run::Silent,
     store::{Checkpoint, RunFolder},
 };
 use clapp_testing::{child, names};

@@ -38,7 +38,7 @@ fn learnt() -> &'static Learnt {
         config.setup.readout.paper_epochs = 1;
         let root = tempfile::tempdir().unwrap();
         let mut run = Run::create(root.path(), config).unwrap();
-        let outcome = common::execute(&mut run, &mut clapp::Silent).unwrap();
+        let outcome = common::execute(&mut run, &mut clapp::run::Silent).unwrap();
         let RunEnd::Finished(report) = outcome else { panic!("expected the end of the run") };
         let metrics = read_metrics(run.path().join("metrics.jsonl")).unwrap();
         println!("{report}");

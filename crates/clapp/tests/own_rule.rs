@@ -8,10 +8,10 @@ use std::fs;
 
 use burn::tensor::Tensor;
 use clapp::{
-    Images, Learning, Run, RunConfig, RunEnd, Sense, Silent, Sound,
+    Images, Learning, Run, RunConfig, RunEnd, Sense, Sound,
     eval::Report,
     rules::{Metrics, Plasticity, Post, Seen, Shown, Update},
-    run::StepMetrics,
+    run::{Silent, StepMetrics},
     store::read_metrics,
 };
 use common::{assert_same, assert_says, execute, finished, results, resume, stopped};

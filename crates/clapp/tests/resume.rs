@@ -8,7 +8,11 @@ mod threads;
 
 use std::path::Path;
 
-use clapp::{Images, Observer, Run, RunEnd, run::StepMetrics, store::Checkpoint};
+use clapp::{
+    Images, Run, RunEnd,
+    run::{Observer, StepMetrics},
+    store::Checkpoint,
+};
 use common::{
     EPOCH, STEPS, assert_same, execute, files, finished, results, stopped, stopped_at_each, tiny,
 };

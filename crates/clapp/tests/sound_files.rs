@@ -7,10 +7,10 @@ mod common;
 use std::{fs, path::Path};
 
 use clapp::{
-    Data, Observer, Run,
+    Data, Run,
     datasets::{OnBad, Source},
     eval::Report,
-    run::StepMetrics,
+    run::{Observer, StepMetrics},
     store::{Checkpoint, read_metrics},
 };
 use common::{

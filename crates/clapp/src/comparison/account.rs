@@ -9,7 +9,10 @@ use std::{
 use clapp_store::write_atomically;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Observer, RunEnd, run::StepMetrics};
+use crate::{
+    Error, RunEnd,
+    run::{Observer, StepMetrics},
+};
 
 /// How a member ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

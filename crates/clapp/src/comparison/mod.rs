@@ -14,7 +14,9 @@ use clapp_store::RunFolder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Observer, Run, RunConfig, RunEnd, Sense, estimate::seconds_per_step, run::exactly,
+    Error, Run, RunConfig, RunEnd, Sense,
+    estimate::seconds_per_step,
+    run::{Observer, exactly},
 };
 use account::Meter;
 
@@ -156,7 +158,7 @@ impl<S: Sense> Plan<S> {
 /// # Example
 ///
 /// ```
-/// use clapp::{Comparison, Images, Silent, comparison::{Budget, Plan}, preset};
+/// use clapp::{Images, comparison::{Comparison, Budget, Plan}, preset, run::Silent};
 ///
 /// let member = |method| -> Result<_, clapp::Error> {
 ///     let mut config = preset("smoke", method, &Images::Synthetic, &[2])?;

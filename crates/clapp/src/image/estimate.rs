@@ -8,8 +8,8 @@ use clapp_rules::{Extent, Feedback, Optimizer, Siblings};
 
 use super::{DataConfig, ImageRule, Images, Order, Setup};
 use crate::{
-    Error, Estimate, RunConfig, Sense,
-    estimate::{LOOK, Part, Stopwatch, first_seed},
+    Error, RunConfig, Sense,
+    estimate::{Estimate, LOOK, Part, Stopwatch, first_seed},
     sense::Trial,
 };
 

@@ -60,8 +60,9 @@ use clapp_rules::Optimizer;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Data, Error, Estimate, RunConfig, Sense, Trainer,
+    Data, Error, RunConfig, Sense, Trainer,
     config::{at_least_one, check_pool},
+    estimate::Estimate,
     readout::check_protocols,
     run::{Extra, LayerMetrics},
     sense::Trial,

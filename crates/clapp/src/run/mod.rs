@@ -74,7 +74,7 @@ pub type Extra = BTreeMap<String, String>;
 /// # Example
 ///
 /// ```no_run
-/// use clapp::{Run, RunEnd, Silent, Sound, preset};
+/// use clapp::{Run, RunEnd, Sound, preset, run::Silent};
 /// let config = preset("quick", "clapp-s", &Sound::Synthetic, &[2])?;
 /// let mut run = Run::create("runs", config)?;
 /// if let RunEnd::Finished(report) = run.execute(&clapp::device("flex")?, &mut Silent)? {

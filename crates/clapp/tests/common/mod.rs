@@ -12,10 +12,10 @@ use std::{
 };
 
 use clapp::{
-    Error, Images, Observer, Run, RunConfig, RunEnd, Sense, Silent, Sound, Video,
+    Error, Images, Run, RunConfig, RunEnd, Sense, Sound, Video,
     image::{DataConfig, SizesConfig},
     preset,
-    run::StepMetrics,
+    run::{Observer, Silent, StepMetrics},
     sound,
     store::Checkpoint,
     video,
