@@ -6,7 +6,7 @@ workload in a process of its own, several rounds, and prints a table and one lin
 to the faster layout. `README.md` says what each number means. Needs PyTorch (`pip install torch`), a Rust
 toolchain, and a machine that does nothing else.
 
-    python3 benches/against_pytorch.py [--rounds 5] [--json] [--quick]
+    python3 benches/against_pytorch.py [--rounds 5] [--json] [--quick] [--only step,gru_step]
 """
 
 from __future__ import annotations
@@ -87,10 +87,11 @@ def run(command: Sequence[str | Path]) -> Report:
 
 def measure(program: Path, options: argparse.Namespace) -> dict[str, Runs]:
     """All rounds of all cases: ours, PyTorch in one layout, in the other, ours again."""
-    results = {case.name: Runs() for case in CASES}
+    cases = [case for case in CASES if case.name in options.only]
+    results = {case.name: Runs() for case in cases}
     repeats = ["--steps", str(options.steps), "--warmup", str(options.warmup)]
     for number in range(1, options.rounds + 1):
-        for case in CASES:
+        for case in cases:
             print(f"round {number} of {options.rounds}: {case.name}", file=sys.stderr)
             threads = str(case.threads or options.threads)
             arguments = [case.workload, *case.size, *repeats, "--threads", threads]
@@ -105,9 +106,10 @@ def measure(program: Path, options: argparse.Namespace) -> dict[str, Runs]:
 
 def circumstances(results: dict[str, Runs], torch: str, options: argparse.Namespace) -> str:
     """Machine, versions, settings."""
-    ours = results["step"].ours[0]
-    pytorch = results["step"].pytorch["NCHW"][0]
-    imported = pytorch["imported_memory_bytes"] / 2**20
+    ours = [runs.ours[0] for runs in results.values()]
+    pytorch = [
+        reports[0] for runs in results.values() for reports in runs.pytorch.values() if reports
+    ]
     parts = {
         "machine": [
             machine.processor(),
@@ -116,23 +118,26 @@ def circumstances(results: dict[str, Runs], torch: str, options: argparse.Namesp
             f"{platform.system()} {platform.release()}",
         ],
         "ours": [
-            f"clapp {ours['version']} at {machine.commit()}",
+            f"clapp {ours[0]['version']} at {machine.commit()}",
             f"burn {machine.burn_version()}",
             machine.output(["rustc", "--version"]),
         ],
         "PyTorch": [
             torch,
             f"Python {platform.python_version()}",
-            f"{imported:.0f} MiB once imported",
+            *(f"{r['imported_memory_bytes'] / 2**20:.0f} MiB once imported" for r in pytorch[:1]),
         ],
         "settings": [
             f"{options.rounds} rounds of {options.steps} steps after {options.warmup} to warm up",
             "64×64 gray; full width with 8 images, quarter width with 32",
             "sound: 8 crops of 20,480 samples",
+            "32×32 in colour: SoftHebb 10 images, CLAPP++ 64 pairs",
         ],
     }
-    for name, report in (("ours", ours), ("PyTorch", pytorch)):
-        parts[name] += [report["instruction_set"], f"{report['threads']} threads"]
+    for name, reports in (("ours", ours), ("PyTorch", pytorch)):
+        # One case is of a single thread.
+        for report in sorted(reports, key=lambda report: report["threads"])[-1:]:
+            parts[name] += [report["instruction_set"], f"{report['threads']} threads"]
     return "\n".join(f"{name:<9} {', '.join(part)}" for name, part in parts.items())
 
 
@@ -155,7 +160,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one short round, to see that everything runs"
     )
+    parser.add_argument(
+        "--only",
+        metavar="NAME,NAME",
+        type=lambda names: names.split(","),
+        default=[case.name for case in CASES],
+        help="cases to measure (default: all)",
+    )
     options = parser.parse_args()
+    unknown = sorted(set(options.only) - {case.name for case in CASES})
+    if unknown:
+        names = ", ".join(case.name for case in CASES)
+        parser.error(f"--only: expected some of {names}, got {', '.join(unknown)}")
     for name, usual, quick in (("rounds", 5, 1), ("steps", 5, 2), ("warmup", 2, 1)):
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else usual)
@@ -183,7 +199,7 @@ def main() -> int:
     except ComparisonError as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
-    print("\n\n".join(parts), end="\n\n", file=readable, flush=True)
+    print("\n\n".join(filter(None, parts)), end="\n\n", file=readable, flush=True)
     medians = {name: round(comparison.median(values), 3) for name, values in found.items()}
     print(json.dumps(medians))
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class Case:
     in_pytorch: bool = True
     threads: int | None = None
     layouts: tuple[str, ...] = tuple(LAYOUTS)
+    memory: str | None = None
+    """Name of the ratio of peak memory, where there is one."""
 
 
 FULL = ("--width", "1", "--batch", "8")
@@ -35,19 +37,26 @@ FILM = ("--width", "1", "--batch", "1", "--crop", "128", "--frames", "54", "--co
 FILM_NARROW = ("--width", "0.125", "--batch", "8", "--crop", "67", "--frames", "54", "--colours", "3")
 QUARTER = ("--width", "0.25", "--batch", "32")
 EIGHTH = ("--width", "0.125", "--batch", "8")
+SMALL_COLOUR = ("--crop", "32", "--colours", "3")
+SOFT_HEBB = ("--width", "1", "--batch", "10", *SMALL_COLOUR)
+VIEWS = ("--width", "0.25", "--batch", "64", *SMALL_COLOUR)
+LOW_RANK = ("--width", "1", "--rank", "128", "--batch", "64", *SMALL_COLOUR)
 CASES = [
     # The first three are compared with each other: nothing of PyTorch's lies between them.
     Case("step_1_thread", "step", FULL, in_pytorch=False, threads=1),
     Case("time_local", "time-local", FULL, in_pytorch=False),
-    Case("step", "step", FULL),
+    Case("step", "step", FULL, memory="memory"),
     Case("step_quarter_width", "step", QUARTER),
     Case("convolutions", "convolutions", FULL),
     Case("inference", "inference", FULL),
-    Case("sound_step", "sound-step", FULL, layouts=ONE_LAYOUT),
+    Case("sound_step", "sound-step", FULL, layouts=ONE_LAYOUT, memory="sound_memory"),
     Case("sound_step_eighth_width", "sound-step", EIGHTH, layouts=ONE_LAYOUT),
-    Case("gru", "gru-step", FULL, layouts=ONE_LAYOUT),
-    Case("film_step", "film-step", FILM),
+    Case("gru_step", "gru-step", FULL, layouts=ONE_LAYOUT),
+    Case("film_step", "film-step", FILM, memory="film_memory"),
     Case("film_step_narrow", "film-step", FILM_NARROW),
+    Case("soft_hebb_step", "soft-hebb-step", SOFT_HEBB, memory="soft_hebb_memory"),
+    Case("views_step_quarter_width", "views-step", VIEWS, memory="views_memory_quarter_width"),
+    Case("views_step_low_rank", "views-step", LOW_RANK, memory="views_memory_low_rank"),
     Case("loader", "loader", FULL, in_pytorch=False),
     Case("roofline", "roofline", in_pytorch=False),
 ]
@@ -103,23 +112,25 @@ def peaks(reports: Sequence[Report]) -> list[float]:
 
 def ratios(results: dict[str, Runs]) -> dict[str, list[float]]:
     """What the comparison is about, round by round; larger is better for us."""
-    step, sound, film = results["step"], results["sound_step"], results["film_step"]
-    return {
-        "step": step.ratios(),
-        "step_quarter_width": results["step_quarter_width"].ratios(),
-        "convolutions": results["convolutions"].ratios(),
-        "inference": results["inference"].ratios(),
-        "time_local": divided(seconds(step.ours), seconds(results["time_local"].ours)),
-        "memory": step.memory(),
-        "sound_step": sound.ratios(),
-        "sound_step_eighth_width": results["sound_step_eighth_width"].ratios(),
-        "sound_memory": sound.memory(),
-        "gru": divided(halves(results["gru"].pytorch["NCHW"]), halves(results["gru"].ours)),
-        "gru_step": results["gru"].ratios(),
-        "film_step": film.ratios(),
-        "film_step_narrow": results["film_step_narrow"].ratios(),
-        "film_memory": film.memory(),
-    }
+    found = {}
+    for case in measured(results):
+        runs = results[case.name]
+        if case.in_pytorch:
+            found[case.name] = runs.ratios()
+        if case.memory:
+            found[case.memory] = runs.memory()
+    if results.keys() >= {"step", "time_local"}:
+        step, time_local = results["step"], results["time_local"]
+        found["time_local"] = divided(seconds(step.ours), seconds(time_local.ours))
+    if "gru_step" in results:
+        runs = results["gru_step"]
+        found["gru"] = divided(halves(runs.pytorch["NCHW"]), halves(runs.ours))
+    return found
+
+
+def measured(results: dict[str, Runs]) -> list[Case]:
+    """The cases that there are results of."""
+    return [case for case in CASES if case.name in results]
 
 
 def halves(reports: Sequence[Report]) -> list[float]:
@@ -131,7 +142,9 @@ def halves(reports: Sequence[Report]) -> list[float]:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Words in columns: the first to the left, the others to the right."""
+    """Words in columns, the first to the left, the others to the right; nothing below a head is nothing."""
+    if len(rows) < 2:
+        return ""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = (
         "  ".join(
@@ -162,7 +175,7 @@ def table(results: dict[str, Runs]) -> str:
     """Seconds, ratios and memory of every case that PyTorch has too."""
     head = ["workload", "ours s", "NCHW s", "channels-last s", "ratio", "spread"]
     rows = [[*head, "ours MiB", "NCHW MiB", "channels-last MiB"]]
-    for case in (case for case in CASES if case.in_pytorch):
+    for case in (case for case in measured(results) if case.in_pytorch):
         runs = results[case.name]
         all_runs = [runs.ours, *runs.pytorch.values()]
         times = [f"{median(seconds(reports)):.3f}" if reports else "" for reports in all_runs]
@@ -173,6 +186,8 @@ def table(results: dict[str, Runs]) -> str:
 
 def layer_table(results: dict[str, Runs]) -> str:
     """Milliseconds of each convolution, forward and weight gradient."""
+    if "convolutions" not in results:
+        return ""
     runs = results["convolutions"]
     all_runs = {"ours": runs.ours, **runs.pytorch}
     rows = [["layer", *(f"{name} ms" for name in all_runs)]]
@@ -190,39 +205,45 @@ def layer_table(results: dict[str, Runs]) -> str:
 
 def ours_table(results: dict[str, Runs]) -> str:
     """What only concerns us: time-local rule, threads, loader, ceilings."""
-
-    def ours(name: str) -> list[Report]:
-        return results[name].ours
-
-    def per_second(name: str) -> list[float]:
-        return [report["images_per_second"] for report in ours(name)]
-
-    step = seconds(ours("step"))
     rows = [["ours alone", "value", "spread"]]
 
-    def add(name: str, values: Sequence[float]) -> None:
+    def put(name: str, values: Sequence[float]) -> None:
         rows.append([name, short(median(values)), spread(values)])
 
-    add("time-local step, s", seconds(ours("time_local")))
-    add("CLAPP-s ÷ time-local", divided(step, seconds(ours("time_local"))))
-    add("1 thread ÷ all threads", divided(seconds(ours("step_1_thread")), step))
-    add("loader, images/s", per_second("loader"))
-    add("loader ÷ training", divided(per_second("loader"), per_second("step")))
-    add(
-        "loader ÷ training, quarter width",
-        divided(per_second("loader"), per_second("step_quarter_width")),
-    )
-    add("e-prop alone, forward and changes, ms", [1e3 * s for s in halves(ours("gru"))])
-    pytorch = results["gru"].pytorch["NCHW"]
-    add("back-propagation through time in PyTorch, ms", [1e3 * s for s in halves(pytorch)])
-    add("memory copy, GB/s", [report["copy_gbytes"] for report in ours("roofline")])
-    ceilings = [report["fma_gflops"] for report in ours("roofline")]
-    add("multiply-add ceiling, GFLOP/s", ceilings)
+    def add(name: str, of: Callable[..., Sequence[float]], *cases: str) -> None:
+        """A row of our reports of these cases, if all were measured."""
+        if results.keys() >= set(cases):
+            put(name, of(*(results[case].ours for case in cases)))
+
+    def each(key: str) -> Callable[[Sequence[Report]], list[float]]:
+        return lambda reports: [report[key] for report in reports]
+
+    def quotient(
+        of: Callable[[Sequence[Report]], Sequence[float]],
+    ) -> Callable[[Sequence[Report], Sequence[Report]], list[float]]:
+        return lambda over, under: divided(of(over), of(under))
+
+    def milliseconds(reports: Sequence[Report]) -> list[float]:
+        return [1e3 * s for s in halves(reports)]
+
+    def share(reports: Sequence[Report], roofline: Sequence[Report]) -> list[float]:
+        return divided(each("useful_gflops")(reports), each("fma_gflops")(roofline))
+
+    per_second = quotient(each("images_per_second"))
+    add("time-local step, s", seconds, "time_local")
+    add("CLAPP-s ÷ time-local", quotient(seconds), "step", "time_local")
+    add("1 thread ÷ all threads", quotient(seconds), "step_1_thread", "step")
+    add("loader, images/s", each("images_per_second"), "loader")
+    add("loader ÷ training", per_second, "loader", "step")
+    add("loader ÷ training, quarter width", per_second, "loader", "step_quarter_width")
+    if "gru_step" in results:
+        add("e-prop alone, forward and changes, ms", milliseconds, "gru_step")
+        pytorch = results["gru_step"].pytorch["NCHW"]
+        put("back-propagation through time in PyTorch, ms", milliseconds(pytorch))
+    add("memory copy, GB/s", each("copy_gbytes"), "roofline")
+    add("multiply-add ceiling, GFLOP/s", each("fma_gflops"), "roofline")
     for name in ("step", "step_quarter_width", "convolutions", "inference"):
-        useful = [report["useful_gflops"] for report in ours(name)]
-        add(
-            f"{name}, direct equivalent GFLOP/s", [report["direct_gflops"] for report in ours(name)]
-        )
-        add(f"{name}, useful GFLOP/s", useful)
-        add(f"{name}, useful share of the ceiling", divided(useful, ceilings))
+        add(f"{name}, direct equivalent GFLOP/s", each("direct_gflops"), name)
+        add(f"{name}, useful GFLOP/s", each("useful_gflops"), name)
+        add(f"{name}, useful share of the ceiling", share, name, "roofline")
     return columns(rows)

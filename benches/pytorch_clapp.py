@@ -26,6 +26,7 @@ try:
     import torch
 except ImportError:
     sys.exit("error: torch: expected the package, got none; pip install torch")
+import pytorch_rules
 import pytorch_sound
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,7 +40,14 @@ PATCH, STRIDE = 16, 8
 PREDICTION_STEPS, SKIP, NEGATIVES = 5, 1, 16
 RATE = 2e-4
 
-WORKLOADS = ["step", "inference", "convolutions", "sound-step", "gru-step", "film-step"]
+SIZES = {"batch": 8, "crop": 64, "colours": 1}
+SIZES_OF = {
+    "soft-hebb-step": {"batch": 10, "crop": 32, "colours": 3},
+    "views-step": {"batch": 64, "crop": 32, "colours": 3},
+}
+"""Defaults, and those that are a workload's own."""
+
+WORKLOADS = ["step", "inference", "convolutions", "sound-step", "gru-step", "film-step", *SIZES_OF]
 
 
 class Layer(nn.Module):
@@ -189,9 +197,10 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("workload", choices=WORKLOADS)
     parser.add_argument("--width", type=float, default=1.0, help="factor of VGG-6's channels")
-    parser.add_argument("--batch", type=int, default=8, help="images of a step")
-    parser.add_argument("--crop", type=int, default=64, help="side of an image in pixels")
-    parser.add_argument("--colours", type=int, default=1, help="colour planes of an image")
+    parser.add_argument("--batch", type=int, help="images, or pairs of views, of a step")
+    parser.add_argument("--crop", type=int, help="side of an image in pixels")
+    parser.add_argument("--colours", type=int, help="colour planes of an image")
+    parser.add_argument("--rank", type=int, default=0, help="of CLAPP++'s B; 0 is a full matrix")
     parser.add_argument("--samples", type=int, default=20_480, help="samples of a crop of sound")
     parser.add_argument("--frames", type=int, default=54, help="frames of a clip")
     parser.add_argument("--threads", type=int, default=0, help="threads (default: PyTorch's)")
@@ -200,6 +209,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=2, help="of all random draws")
     parser.add_argument("--channels-last", action="store_true", help="NHWC in the place of NCHW")
     options = parser.parse_args()
+    for name, size in SIZES_OF.get(options.workload, SIZES).items():
+        if getattr(options, name) is None:
+            setattr(options, name, size)
     if min(options.batch, options.steps, options.colours) < 1 or options.width <= 0:
         parser.error("expected batch, steps, colours and width above 0")
     options.layout = torch.channels_last if options.channels_last else torch.contiguous_format
@@ -215,7 +227,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     layers: dict[int, list[tuple[float, float]]] = {}
     halves: pytorch_sound.Halves | None = None
-    fresh = functools.partial(torch.randn, shape(options))
+    weights: int | None = None
+    fresh: Callable[[], Tensor] = functools.partial(torch.randn, shape(options))
     match options.workload:
         case "step":
             run = step(options)
@@ -228,6 +241,12 @@ def main() -> None:
             fresh = lambda: pytorch_sound.frames(options)  # noqa: E731
         case "film-step":
             run, fresh = pytorch_film.step(options), lambda: pytorch_film.clips(options)
+        case "soft-hebb-step":
+            run, weights = pytorch_rules.soft_hebb(options)
+            fresh = functools.partial(pytorch_rules.images, options, of_each=1)
+        case "views-step":
+            run, weights = pytorch_rules.views(options)
+            fresh = functools.partial(pytorch_rules.images, options, of_each=2)
         case _:
             run = convolutions(options, layers)
     seconds, cpu_seconds = [], []
@@ -249,6 +268,8 @@ def main() -> None:
         "batch": options.batch,
         "crop": options.crop,
         "colours": options.colours,
+        "rank": options.rank,
+        "weights": weights,
         "threads": torch.get_num_threads(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "seed": options.seed,

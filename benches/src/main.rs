@@ -4,6 +4,7 @@
 
 mod films;
 mod report;
+mod rules;
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -39,6 +40,10 @@ enum Workload {
     GruStep,
     /// A whole step of CLAPP-s on films: five blocks, all pairs
     FilmStep,
+    /// A whole step of SoftHebb: three layers of competing channels
+    SoftHebbStep,
+    /// A whole step of CLAPP++: six layers that predict the other view of each image
+    ViewsStep,
     /// The loader of clips with one worker, from the videos of `--data`
     Clips,
     /// What the machine can do at most
@@ -53,15 +58,20 @@ struct Options {
     /// Factor of VGG-6's channels
     #[arg(long, default_value_t = 1.0)]
     width: f64,
-    /// Images of a step
+    /// Images of a step; of `views-step` pairs of views [soft-hebb-step: 10, views-step: 64]
     #[arg(long, default_value_t = 8, value_parser = at_least_one)]
+    #[arg(default_value_ifs = rules::defaults("10", "64"))]
     batch: usize,
-    /// Side of an image in pixels
-    #[arg(long, default_value_t = 64)]
+    /// Side of an image in pixels [soft-hebb-step, views-step: 32]
+    #[arg(long, default_value_t = 64, default_value_ifs = rules::defaults("32", "32"))]
     crop: usize,
-    /// Colour planes of an image
+    /// Colour planes of an image [soft-hebb-step, views-step: 3]
     #[arg(long, default_value_t = 1, value_parser = at_least_one)]
+    #[arg(default_value_ifs = rules::defaults("3", "3"))]
     colours: usize,
+    /// Rank of CLAPP++'s B; 0 is a full matrix
+    #[arg(long, default_value_t = 0)]
+    rank: usize,
     /// Frames of a clip
     #[arg(long, default_value_t = 54)]
     frames: usize,
@@ -160,6 +170,8 @@ fn run(options: &Options) -> Result<Report, Error> {
         }
         Workload::GruStep => recurrent(options, &device, &mut report)?,
         Workload::FilmStep => films::train(options, &device, &mut report)?,
+        Workload::SoftHebbStep => rules::soft_hebb(options, &device, &mut report)?,
+        Workload::ViewsStep => rules::views(options, &device, &mut report)?,
         Workload::Clips => films::load(options, &mut report)?,
         Workload::Roofline => {
             report.ceilings =

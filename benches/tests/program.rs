@@ -48,6 +48,26 @@ fn a_step_on_films_prints_its_speed_and_its_peak() {
 }
 
 #[test]
+fn a_step_of_rules_without_time_is_of_the_network_that_was_asked_for() {
+    // Channels 6, 24, 96 under kernels of 5, 3, 3, without biases.
+    let soft_hebb = 6 * 3 * 25 + 24 * 6 * 9 + 96 * 24 * 9;
+    // Channels 8, 16, 16, 32, 64, 64 with biases, and cells that predict cells: 512, 256, 256, 512, 256, 256.
+    let vgg = 8 * 28 + 16 * 73 + 16 * 145 + 32 * 145 + 64 * 289 + 64 * 577;
+    let (squares, cells) = (2 * 512 * 512 + 4 * 256 * 256, 2 * 512 + 4 * 256);
+    for (arguments, weights) in [
+        (&["soft-hebb-step"][..], soft_hebb),
+        (&["views-step"], vgg + squares),
+        (&["views-step", "--rank", "4"], vgg + 2 * 4 * cells),
+    ] {
+        let report = report(arguments);
+        assert!(report["seconds_per_step"].as_f64().unwrap() > 0.0, "{report}");
+        assert_eq!(report["peak_memory_bytes"].as_u64().is_some(), cfg!(target_os = "linux"));
+        assert_eq!((&report["crop"], &report["colours"]), (&32.into(), &3.into()));
+        assert_eq!(report["weights"], weights, "{report}");
+    }
+}
+
+#[test]
 fn a_step_says_of_what_it_is_the_time() {
     let report = report(&["step", "--threads", "1", "--colours", "3", "--exact"]);
     assert_eq!((&report["threads"], &report["colours"]), (&1.into(), &3.into()));
