@@ -195,7 +195,8 @@ fn every_comparison_takes_the_width_and_optimizer_of_the_method_it_is_compared_w
 fn read_outs_of_greedy_supervised_layers_learn_phones() {
     let root = tempfile::tempdir().unwrap();
     let mut config = tiny_sound("greedy-supervised", &[2]);
-    config.setup.data = sound::DataConfig::Synthetic { unlabelled: 48, train: 3, test: 12 };
+    config.setup.data =
+        sound::DataConfig::Synthetic { unlabelled: 48, train: 3, test: 12, noise: 15 };
     (config.batch, config.setup.crops) = (8, 8 * 120);
     (config.metrics_every, config.checkpoint_every) = (40, 120);
     config.optimizer = clapp::rules::Optimizer::adam(5e-3);

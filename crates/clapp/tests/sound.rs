@@ -63,7 +63,8 @@ fn the_smoke_preset_runs_to_a_table_of_every_layer_and_control() {
 fn read_outs_of_spectra_find_phones() {
     let root = root();
     let mut config = tiny_sound("clapp-s-no-gru", &[2]);
-    config.setup.data = sound::DataConfig::Synthetic { unlabelled: 12, train: 24, test: 12 };
+    config.setup.data =
+        sound::DataConfig::Synthetic { unlabelled: 12, train: 24, test: 12, noise: 15 };
     let report = table(&finished(root.path(), &config));
     let accuracy = |labels| {
         let series = Series { protocol: Protocol::Standardised, labels };

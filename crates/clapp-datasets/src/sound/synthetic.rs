@@ -11,7 +11,8 @@
 //! **What does not.** The talker. Pitch, scale of all resonances (0.8 to 1.25) and tilt of the
 //! spectrum differ between talkers by more than neighbouring vowels do: what is "heed" from one
 //! throat may be "hid" from another. A single frame is therefore not enough, and no talker is in two
-//! parts.
+//! parts. Nor does the background noise, which is new at every sample; how loud it is is chosen
+//! ([`utterances_in`]).
 //!
 //! **Classes**, in the manner of phones; 0 is silence, as in the labels of LibriSpeech. Vowels have the
 //! mean resonances of men in Peterson & Barney (1952).
@@ -64,8 +65,8 @@ const FORMANTS: [[f64; 3]; 10] = [
 /// Deviation of the amplitudes of an utterance: LibriSpeech's, so that its
 /// [`Scaling`](super::Scaling) fits.
 const LOUDNESS: f64 = 0.063;
-/// Deviation of the background noise, in units of the speech's.
-const BACKGROUND: f64 = 0.15;
+/// Deviation of the background noise of [`utterances`], in units of the speech's: a quiet room.
+pub const BACKGROUND: f64 = 0.15;
 /// Third index of the streams of [`Purpose::Synthesis`] used here; that of images is 0.
 const TALKERS: u64 = 1;
 const UTTERANCES: u64 = 2;
@@ -101,13 +102,37 @@ const fn talkers(part: Part) -> usize {
 /// Some milliseconds and 180 KB an utterance; all cores are used.
 #[must_use]
 pub fn utterances(seed: u64, part: Part, count: usize) -> InMemory<Recording> {
-    let recordings = (0..count).into_par_iter().map(|index| utterance(seed, part, index)).collect();
+    utterances_in(BACKGROUND, seed, part, count)
+}
+
+/// The same utterances in noise of another deviation, in units of the speech's; at 1 it is as loud as the speech.
+///
+/// The noise is white and new at every sample, so nothing predicts it, while a class stays for many frames: who
+/// predicts has to hear through it, and a single window of a few milliseconds says little.
+///
+/// # Panics
+/// If `background` is not a number of at least 0.
+///
+/// ```
+/// use clapp_datasets::{Source, sound::synthetic::{BACKGROUND, Part, utterances, utterances_in}};
+/// let [quiet, loud] = [BACKGROUND, 1.0].map(|noise| utterances_in(noise, 2, Part::Test, 1));
+/// assert_eq!(quiet.get(0)?, utterances(2, Part::Test, 1).get(0)?);
+/// assert_eq!(loud.info(0), quiet.info(0));
+/// assert_ne!(loud.get(0)?.samples, quiet.get(0)?.samples);
+/// # Ok::<(), clapp_datasets::Error>(())
+/// ```
+#[must_use]
+pub fn utterances_in(background: f64, seed: u64, part: Part, count: usize) -> InMemory<Recording> {
+    let loud = background.is_finite() && background >= 0.0;
+    assert!(loud, "talkers: expected a background of at least 0, got {background}");
+    let one = |index| utterance(background, seed, part, index);
+    let recordings = (0..count).into_par_iter().map(one).collect();
     let name = format!("synthetic speech/{}", part.name());
     let classes = if part == Part::Unlabelled { 0 } else { CLASSES };
     InMemory::new(name, recordings, classes).expect("one label is made per label that is due")
 }
 
-fn utterance(seed: u64, part: Part, index: usize) -> Recording {
+fn utterance(background: f64, seed: u64, part: Part, index: usize) -> Recording {
     let talker = index % talkers(part);
     let mut of_talker = stream(seed, Purpose::Synthesis, [part as u64, talker as u64, TALKERS, 0]);
     let mut random = stream(seed, Purpose::Synthesis, [part as u64, index as u64, UTTERANCES, 0]);
@@ -123,7 +148,7 @@ fn utterance(seed: u64, part: Part, index: usize) -> Recording {
         labels: (part != Part::Unlabelled).then(|| labels(&segments, sound.len()).into()),
         ..Utterance::default()
     };
-    Recording { utterance, samples: finish(sound, &mut random) }
+    Recording { utterance, samples: finish(sound, background, &mut random) }
 }
 
 /// One class for some time.
@@ -198,12 +223,12 @@ fn labels(segments: &[Segment], samples: usize) -> Vec<u32> {
 }
 
 /// Brings speech to its loudness, adds background noise, and rounds to 16 bits.
-fn finish(mut sound: Vec<f64>, random: &mut Stream) -> Vec<f32> {
+fn finish(mut sound: Vec<f64>, background: f64, random: &mut Stream) -> Vec<f32> {
     let power = sound.iter().map(|s| s * s).sum::<f64>() / sound.len() as f64;
     let gain = LOUDNESS / power.sqrt();
     for sample in &mut sound {
         let noise: f64 = StandardNormal.sample(random);
-        *sample = *sample * gain + LOUDNESS * BACKGROUND * noise;
+        *sample = *sample * gain + LOUDNESS * background * noise;
     }
     let round = |sample: f64| (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as f32;
     sound.into_iter().map(|sample| round(sample) / 32_768.0).collect()

@@ -13,10 +13,12 @@ use crate::{Data, Error, RunConfig, data::left_out};
 /// Opens or generates the utterances.
 pub(super) fn open(config: &RunConfig<Sound>, seed: u64) -> Result<Data<Sound>, Error> {
     match &config.setup.data {
-        &DataConfig::Synthetic { unlabelled, train, test } => {
-            use synthetic::Part;
+        &DataConfig::Synthetic { unlabelled, train, test, noise } => {
+            use synthetic::{Part, utterances_in};
+            // Of a whole number of percent the nearest number: 15 % are 0.15.
+            let background = f64::from(noise) / 100.0;
             let part =
-                |part, count| -> Source { Arc::new(synthetic::utterances(seed, part, count)) };
+                |part, count| -> Source { Arc::new(utterances_in(background, seed, part, count)) };
             let name = config.setup.data.name();
             // Labels are given to the talkers of the read-out's training part.
             let taught =

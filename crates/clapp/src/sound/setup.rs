@@ -23,9 +23,22 @@ pub enum DataConfig {
         train: usize,
         /// Utterances for testing them.
         test: usize,
+        /// Deviation of the background noise in percent of the speech's.
+        #[serde(default = "quiet", skip_serializing_if = "is_quiet")]
+        noise: u32,
     },
     /// LibriSpeech, or any folders of sound files.
     Files(FilesConfig),
+}
+
+/// The talkers' background noise in percent, unless it is said.
+pub(super) fn quiet() -> u32 {
+    (100.0 * synthetic::BACKGROUND) as u32
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_quiet(noise: &u32) -> bool {
+    *noise == quiet()
 }
 
 impl DataConfig {

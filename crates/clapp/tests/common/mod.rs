@@ -52,7 +52,8 @@ pub fn tiny_stl10(root: &Path) -> RunConfig<Images> {
 /// The preset `smoke` for sound, smaller: 12 steps a seed, 6 of them an epoch.
 pub fn tiny_sound(method: &str, seeds: &[u64]) -> RunConfig<Sound> {
     let mut config = preset("smoke", method, &Sound::Synthetic, seeds).unwrap();
-    config.setup.data = sound::DataConfig::Synthetic { unlabelled: 12, train: 3, test: 3 };
+    config.setup.data =
+        sound::DataConfig::Synthetic { unlabelled: 12, train: 3, test: 3, noise: 15 };
     (config.batch, config.setup.crops) = (2, 2 * STEPS);
     (config.metrics_every, config.checkpoint_every) = (2, 5);
     // 320 ms: 32 outputs of the last layers.
