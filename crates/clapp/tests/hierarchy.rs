@@ -55,6 +55,8 @@ fn what_hierarchies_cannot_have_is_refused_before_anything_is_written() {
     };
     let text = refused("quick", "clapp-pp", GRAMMAR);
     assert!(text.contains("without random views, which leave no production whole"), "{text}");
+    let text = refused("quick", "scff", GRAMMAR);
+    assert!(text.contains("tiles, not layers with windows"), "{text}");
     let text = refused("quick", "clapp-s-above", GRAMMAR);
     assert!(text.contains("contexts of as many places as targets"), "{text}");
     let text = refused("paper", "clapp-s", GRAMMAR);

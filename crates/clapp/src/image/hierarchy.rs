@@ -45,6 +45,7 @@ pub(super) fn preset(
         "clapp-s-above" => {
             return refused("contexts of as many places as targets", "choose clapp-s");
         }
+        "scff" => return refused("a method for tiles, not layers with windows", "choose clapp-s"),
         "softhebb" => {
             let temperatures = vec![1.0; config.depth];
             (SoftHebb { temperatures }.into(), Optimizer::UnitNorm { rate: 0.01, power: 0.5 })
