@@ -295,7 +295,7 @@ pub(super) fn soft_hebb(
         readout: ReadoutConfig {
             protocols: vec![Protocol::Dropout, Protocol::Standardised],
             cells: vec![4; count],
-            at_once: Some(5_000),
+            at_once: Some(2_000),
             paper_epochs: 25,
             ..readout()
         },
