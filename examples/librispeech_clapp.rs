@@ -1,6 +1,6 @@
 //! A network listens to talkers without labels; its layers come to tell phones apart.
 //!
-//! Without arguments: embedded talkers in noise, five minutes on two cores. Phones and speakers are read out of every
+//! Without arguments: embedded talkers in noise, a few minutes on two cores. Phones and speakers are read out of every
 //! layer, beside the same network at random, log-mel spectra and MFCC. `--help` lists what else it does.
 
 use std::{path::PathBuf, process::ExitCode};
