@@ -165,6 +165,9 @@ fn score(
     }
     layers.record(encoder, &of_all, &[(Labels::All(all), 1), few], seed, report)?;
     let part = Labels::PerClass(most.unwrap_or_default() / layers.fit[0].classes().max(1));
-    layers.record(encoder, &of_part, &[(part, 1), few], seed, report)?;
+    // A part that is the few labels is read out once, by all their draws.
+    let parts = [(part, 1), few];
+    let parts = if part == few.0 { &parts[1..] } else { &parts[..] };
+    layers.record(encoder, &of_part, parts, seed, report)?;
     Ok(())
 }
