@@ -17,9 +17,6 @@ const PASS_BYTES: usize = 2 << 20;
 /// Rows of one pass: fewer leave the weights' panel too little used, more overflow the products.
 const PASS_ROWS: [usize; 2] = [2 * TILE_ROWS, 8 * TILE_ROWS];
 
-/// Lowered weights of one group of blocks there: with the products what a second-level cache of half a
-/// mebibyte holds.
-const GROUP_LINES: usize = 36 * 64 * 2;
 /// Lowered weights that no cache holds, in lines: 16 MiB.
 const MANY_LINES: usize = 1 << 18;
 
@@ -72,7 +69,7 @@ fn by_panels<S: Simd, W: Scheme>(simd: S, scheme: &W, from: Inputs<'_>, out: Out
     let rows = Rows { active: Active::All, per_patch: scheme.rows(), range };
     let tiles = rows.range.len().div_ceil(TILE_ROWS);
     let place = Placement::tiles(tiles * TILE_ROWS, scheme.chunks(blocks));
-    let group = (GROUP_LINES / (W::FREQUENCIES * 2 * LANES)).max(1);
+    let group = scheme.group();
     with_shared(W::FREQUENCIES * place.plane + WRITE_AHEAD, |v| {
         let job = InputJob { x: from.x, rows: rows.clone(), blocks: 0..blocks, place, v };
         simd.vectorize(Step(scheme, job));

@@ -21,9 +21,6 @@ const TASKS: usize = 16;
 
 /// Fewer rows than this lower the operands once for all tasks: part of the summation order.
 const FEW_ROWS: usize = 224;
-/// Sums of one group of input blocks there, in lines: with the modulation of a panel what a second-level
-/// cache of half a mebibyte holds.
-const GROUP_LINES: usize = 36 * 64 * 2;
 
 /// Rows of a slice of the direct path. Part of the summation order.
 const SLICE_ROWS: usize = 1024;
@@ -86,7 +83,7 @@ fn by_panels<S: Simd, W: Scheme>(
     let rows = || Rows { active, per_patch: scheme.rows(), range: 0..count };
     let ([block, columns], blocks) = (scheme.columns(), scheme.blocks());
     let place = Placement::columns(count, scheme.chunks(blocks));
-    let group = (GROUP_LINES / (W::FREQUENCIES * 2 * LANES)).max(1);
+    let group = scheme.group();
     let strides = [2 * count + 2, 2 * count];
     with_shared(W::FREQUENCIES * place.plane + WRITE_AHEAD, |v| {
         let job = InputJob { x: from.x, rows: rows(), blocks: 0..blocks, place, v: &mut *v };

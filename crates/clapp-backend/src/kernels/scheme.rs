@@ -47,6 +47,9 @@ impl<'a> Modulation<'a> {
     }
 }
 
+/// Lines of a group of blocks: see [`Scheme::group`].
+const GROUP_LINES: usize = 36 * 64 * 2;
+
 /// What takes part in a weight update.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Active<'a> {
@@ -295,6 +298,11 @@ pub(super) trait Scheme: Sync {
         Self: Sized,
     {
         None
+    }
+    /// Blocks of input channels whose lowered weights, or sums, of one panel leave half of a second-level cache of
+    /// half a mebibyte to what they are multiplied with.
+    fn group(&self) -> usize {
+        (GROUP_LINES / (Self::FREQUENCIES * 2 * LANES)).max(1)
     }
     /// Chunks of 16 depths in that many blocks.
     fn chunks(&self, blocks: usize) -> usize {

@@ -49,7 +49,8 @@ impl<'a> Preconditioner<'a> {
     pub fn new(x: ArrayView2<'a, f64>, classes: usize, lambda: f64) -> Option<Self> {
         let (samples, dim) = x.dim();
         let wide = dim > MAX_DIM;
-        if if wide { samples > MAX_SAMPLES.min(dim) } else { 4 * samples < dim } {
+        let pays = if wide { samples <= MAX_SAMPLES.min(dim) } else { 4 * samples >= dim };
+        if !pays {
             return None;
         }
         let scale = (samples * classes) as f64;
