@@ -195,6 +195,8 @@ fn maps_of_two_agree_with_the_oracle() {
 fn many_blocks_of_channels_agree_with_the_oracle() {
     check(ConvShape::three_by_three(3, 160, 160, 4, 4), Pool::None);
     check(ConvShape::three_by_three(2, 288, 544, 2, 2), Pool::Max2);
+    // More rows than an update lowers at once, and more blocks than one task has.
+    check(ConvShape::three_by_three(225, 144, 64, 4, 4), Pool::None);
 }
 
 #[test]
