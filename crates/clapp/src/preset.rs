@@ -2,6 +2,10 @@
 
 use clapp_rules::Optimizer;
 
+pub(crate) mod published;
+
+pub use published::Published;
+
 use crate::{Error, Learning, RunConfig, Sense};
 
 /// Names of the presets, for messages.

@@ -218,6 +218,7 @@ fn paper_presets_of_comparisons_have_their_epochs_pairs_and_modules() {
         ("clapp-s-2x3", &[3, 3][..]),
         ("clapp-s-3x2", &[2, 2, 2]),
         ("clapp-s-3-1-1-1", &[3, 1, 1, 1]),
+        ("clapp-pp-3x2", &[2, 2, 2]),
         ("hinge-cpc", &[6]),
         ("greedy-supervised", &[1; 6]),
     ] {

@@ -4,10 +4,15 @@
 
 mod common;
 
+use std::path::Path;
+
 use clapp::{
     Error,
     image::{ImageRule, METHODS, PUBLISHED, SizesConfig, published},
+    preset::Published,
     rules::{Feedback, Timing},
+    sound::{self, FilesConfig},
+    video::{self, ClipsConfig, Place},
 };
 use common::assert_says;
 
@@ -75,6 +80,38 @@ fn a_row_that_changes_a_method_says_so_in_its_configuration() {
         panic!("CLAPP predicts patches")
     };
     assert_eq!((rule.feedback, rule.timing), (Feedback::Blocked, Timing::TimeLocal));
+}
+
+#[test]
+fn rows_of_sound_and_video_are_those_of_table_1() {
+    let files =
+        || FilesConfig::librispeech(Path::new("/data"), "train-clean-100", "train-clean-100", None);
+    let clips = || ClipsConfig::new(Place::Ucf101 { root: "/data".into(), split: 1 });
+    for row in sound::PUBLISHED {
+        match sound::published(row.name, files(), &[2]) {
+            Ok(config) => {
+                assert_eq!((config.method.as_str(), row.data()), (row.method, "librispeech"))
+            }
+            Err(Error::Differentiation { .. }) if !cfg!(feature = "baselines") => {}
+            Err(error) => assert_says(&error.to_string(), "row", "random encoder"),
+        }
+    }
+    for row in video::PUBLISHED {
+        match video::published(row.name, clips(), &[2]) {
+            Ok(config) => assert_eq!((config.method.as_str(), row.data()), (row.method, "ucf101")),
+            Err(Error::Differentiation { .. }) if !cfg!(feature = "baselines") => {}
+            Err(error) => assert_says(&error.to_string(), "row", "random encoder"),
+        }
+    }
+    let accuracies = |rows: &[Published]| rows.iter().map(|row| row.accuracy).collect::<Vec<_>>();
+    assert_eq!(
+        accuracies(sound::PUBLISHED),
+        [27.7, 73.4, 77.7, 64.3, 63.9, 62.8, 61.7, 58.6, 52.4]
+    );
+    assert_eq!(accuracies(video::PUBLISHED), [30.5, 51.5, 35.7, 41.2, 36.1, 41.6]);
+    // No back-propagation: these two are built by every program.
+    assert!(sound::published("text/librispeech/clapp-s-e-prop", files(), &[2]).is_ok());
+    assert!(video::published("table-1/ucf101/clapp-s", clips(), &[2]).is_ok());
 }
 
 #[test]

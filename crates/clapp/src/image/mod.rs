@@ -18,7 +18,7 @@
 //! | `scff` | self-contrastive forward-forward: an image added to itself against two added up, layers one after another |
 //! | `clapp-s-MxN` | M modules of N layers each, a loss at the end of each, back-propagation inside \* |
 //! | `clapp-s-A-B-…` | modules of A, B, … layers, from the input up: any that add up to the layers \* |
-//! | `gim-…` and others | the same splits with the loss of `gim`, `clapp`, `clapp-symmetric`, `clapp-s-retro`, `clapp-s-blocked` \* |
+//! | `gim-…` and others | the same splits with the loss of `gim`, `clapp`, `clapp-symmetric`, `clapp-s-retro`, `clapp-s-blocked`, `clapp-pp` \* |
 //! | `cpc`, `hinge-cpc` | InfoNCE, or the hinge, at the last layer; back-propagation through all \* |
 //! | `hinge-cpc-retro`, `hinge-cpc-blocked` | with W_retro; predicted patches alone pass the loss back \* |
 //! | `hinge-cpc-time-local` | one of its two terms at a time \* |
@@ -75,7 +75,7 @@ pub use data::{DataConfig, Held, SizesConfig};
 pub use network::ImageNetwork;
 pub use order::Order;
 pub use preset::METHODS;
-pub use published::{PUBLISHED, Published, published};
+pub use published::{PUBLISHED, published};
 pub use rule::ImageRule;
 
 /// Images: the sense of runs on them, and the pictures that a preset is made for.

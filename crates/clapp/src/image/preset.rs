@@ -16,13 +16,20 @@ use crate::{
 /// Names of the methods, for messages.
 pub const METHODS: &str = "clapp, clapp-s, gim, clapp-s-retro, clapp-s-blocked, clapp-s-above, clapp-symmetric, softhebb, clapp-pp, dfb, both, lpl, scff, \
     clapp-s-2x3, clapp-s-3x2, clapp-s-3-1-1-1, clapp-s-1-1-1-3, gim-3x2, cpc, hinge-cpc, hinge-cpc-retro, \
-    hinge-cpc-blocked, hinge-cpc-time-local, supervised, greedy-supervised, clapp-pp-backprop";
+    hinge-cpc-blocked, hinge-cpc-time-local, supervised, greedy-supervised, clapp-pp-3x2, clapp-pp-backprop";
 
 impl Presets for Images {
     const METHODS: &'static str = METHODS;
     const ENDINGS: &'static [&'static str] = &[];
-    const SPLIT: &'static [&'static str] =
-        &["clapp-s", "clapp-s-retro", "clapp-s-blocked", "clapp", "clapp-symmetric", "gim"];
+    const SPLIT: &'static [&'static str] = &[
+        "clapp-s",
+        "clapp-s-retro",
+        "clapp-s-blocked",
+        "clapp",
+        "clapp-symmetric",
+        "gim",
+        "clapp-pp",
+    ];
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         if let Images::Hierarchy(config) = self {

@@ -1,31 +1,15 @@
-//! Published accuracies on images, and the runs that would measure them again.
+//! Published accuracies on images.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use clapp_rules::Feedback;
 
 use super::{ImageRule, Images, SizesConfig};
-use crate::{Error, RunConfig, preset};
+use crate::{
+    Error, RunConfig,
+    preset::published::{Published, RANDOM, row},
+};
 
-/// A row of a published table.
-///
-/// # Paper
-/// Illing et al. 2021, Tables 1, 4, 6 and Appendix C (Table 3 has the splits of Table 6); Wu et al. 2026 (CLAPP++),
-/// whose table has SoftHebb, LPL and SCFF beside its own; Journé et al. 2023 (SoftHebb).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Published {
-    /// Name: table, data and method.
-    pub name: &'static str,
-    /// Method, by the names of this library.
-    pub method: &'static str,
-    /// Accuracy in percent, by the read-out of its publication: rows of different tables cannot be compared.
-    pub accuracy: f64,
-    /// How the run differs from what was published, or what is known of it; may be empty.
-    pub note: &'static str,
-}
-
-/// The control that stands in the table of every run.
-const RANDOM: &str = "random encoder";
 /// CLAPP++ with the mean over the map in place of cells.
 const NO_CELLS: &str = "B predicts the mean over every map";
 /// What nobody has published is taken from text and defaults.
@@ -38,16 +22,7 @@ const OWN_SETTINGS: &str =
 /// CLAPP whose predicted neurons alone learn.
 const BLOCKED: &str = "nothing flows back to the context; settings as far as text and defaults say";
 
-const fn row(
-    name: &'static str,
-    method: &'static str,
-    accuracy: f64,
-    note: &'static str,
-) -> Published {
-    Published { name, method, accuracy, note }
-}
-
-/// All rows.
+/// All rows on images.
 pub const PUBLISHED: &[Published] = &[
     row("table-1/stl10/random", RANDOM, 21.8, ""),
     row("table-1/stl10/greedy-supervised", "greedy-supervised", 66.3, INFERRED),
@@ -96,21 +71,6 @@ pub const PUBLISHED: &[Published] = &[
     row("softhebb/stl10/softhebb", "softhebb", 76.2, ""),
 ];
 
-impl Published {
-    /// Name of the data, as a name of the row has it: `stl10` or `cifar10`.
-    #[must_use]
-    pub fn data(&self) -> &'static str {
-        self.name.split('/').nth(1).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Published {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, method, accuracy, note } = self;
-        write!(f, "{name:<40} {accuracy:>6.2} %  {method:<22} {note}")
-    }
-}
-
 /// The run that a published row would come out of: the preset `paper` of its method on its data.
 ///
 /// # Errors
@@ -130,30 +90,17 @@ pub fn published(
     sizes: SizesConfig,
     seeds: &[u64],
 ) -> Result<RunConfig<Images>, Error> {
-    let Some(row) = PUBLISHED.iter().find(|row| row.name == name) else {
-        let names: Vec<&str> = PUBLISHED.iter().map(|row| row.name).collect();
-        return Err(Error::name("row", &names.join(", "), name));
-    };
-    if row.method == RANDOM {
-        let advice = "run another row of the data, its table has both";
-        return Err(Error::misfit_of(
-            "row",
-            "a method that learns",
-            format!("the {RANDOM}"),
-            advice,
-        ));
-    }
+    let row = Published::find(PUBLISHED, name)?;
     let images = match row.data() {
         "cifar10" => Images::Cifar10(root, sizes),
         _ => Images::Stl10(root, sizes),
     };
-    let mut config = preset("paper", row.method, &images, seeds)?;
+    let mut config = row.run(&images, seeds)?;
     match (row.note, &mut config.setup.rule) {
         (NO_CELLS, ImageRule::TwoViews(rule)) => rule.grids.fill(1),
         (BLOCKED, ImageRule::OverTime(rule)) => rule.feedback = Feedback::Blocked,
         _ => {}
     }
-    config.preset = name.replace('/', "-");
     config.validate()?;
     Ok(config)
 }

@@ -25,6 +25,7 @@ mod network;
 #[cfg(feature = "baselines")]
 mod own;
 mod preset;
+mod published;
 mod readout;
 mod setup;
 mod speakers;
@@ -48,6 +49,7 @@ use crate::{
 pub use files::{FilesConfig, LabelsConfig, Place, RatesConfig};
 pub use network::SoundNetwork;
 pub use preset::METHODS;
+pub use published::{PUBLISHED, published};
 pub use readout::{LOG_MEL, MFCC};
 use setup::protocols;
 pub use setup::{DataConfig, ReadoutConfig, Setup};

@@ -18,6 +18,7 @@ mod data;
 mod files;
 mod network;
 mod preset;
+mod published;
 mod readout;
 mod setup;
 
@@ -40,6 +41,7 @@ use crate::{
 pub use files::{ClipsConfig, Place};
 pub use network::{Film, VideoNetwork};
 pub use preset::METHODS;
+pub use published::{PUBLISHED, published};
 pub use setup::{DataConfig, ReadoutConfig, Setup};
 
 /// Clips that several loaders share.
