@@ -4,14 +4,12 @@
 
 mod common;
 
-use std::path::Path;
-
 use clapp::{
     Error,
     image::{ImageRule, METHODS, PUBLISHED, SizesConfig, published},
     preset::Published,
     rules::{Feedback, Timing},
-    sound::{self, FilesConfig},
+    sound::{self, FilesConfig, LabelsConfig},
     video::{self, ClipsConfig, Place},
 };
 use common::assert_says;
@@ -84,8 +82,9 @@ fn a_row_that_changes_a_method_says_so_in_its_configuration() {
 
 #[test]
 fn rows_of_sound_and_video_are_those_of_table_1() {
-    let files =
-        || FilesConfig::librispeech(Path::new("/data"), "train-clean-100", "train-clean-100", None);
+    let labels = LabelsConfig::published("/data/labels".as_ref());
+    let part = "train-clean-100";
+    let files = || FilesConfig::librispeech("/data".as_ref(), part, part, labels.clone());
     let clips = || ClipsConfig::new(Place::Ucf101 { root: "/data".into(), split: 1 });
     for row in sound::PUBLISHED {
         match sound::published(row.name, files(), &[2]) {
