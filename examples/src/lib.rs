@@ -1,8 +1,13 @@
 //! What examples share: the options of runs and the way from them to a table; a quick read-out of a stack.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Args;
+use clapp::console::Ticker;
+use clapp::datasets::download::{Archive, download};
 use clapp::{Error, ProgressBar, Run, RunConfig, RunEnd, Sense, preset::PRESETS};
 
 mod look;
@@ -45,13 +50,16 @@ impl RunOptions {
         &self,
         config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,
     ) -> ExitCode {
-        exit(self.execute(config))
+        end(self.execute(config))
     }
+
+    /// Whether the run was stopped before its end.
 
     fn execute<S: Sense>(
         &self,
         config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
+        use clapp::console::print;
         clapp::set_threads(self.threads)?;
         let device = clapp::device(&self.device)?;
         let config = || match self.config.as_ref().or(self.resume.as_ref()) {
@@ -59,28 +67,60 @@ impl RunOptions {
             None => config(&self.preset),
         };
         if self.dry_run {
-            print!("{}", clapp::estimate::dry_run(&config()?, &device)?);
-            return Ok(());
+            let estimate = clapp::estimate::dry_run(&config()?, &device)?;
+            return print(estimate.trim_end()).map(|()| false);
         }
         let mut run = match &self.resume {
             Some(folder) => Run::resume(folder)?,
             None => Run::create(&self.out, config()?)?,
         };
-        println!("run folder: {}", run.path().display());
+        print(format_args!("run folder: {}", run.path().display()))?;
         let mut progress = ProgressBar::until_interrupted(run.config().batch);
         match run.execute(&device, &mut progress)? {
-            RunEnd::Finished(report) => println!("{report}\n{}", clapp::summary(&report)),
+            RunEnd::Finished(report) => {
+                print(format_args!("{report}\n{}", clapp::summary(&report))).map(|()| false)
+            }
             RunEnd::Stopped { step } => {
-                println!("stopped at step {step}; go on with --resume {}", run.path().display());
+                let folder = run.path().display();
+                let text = format_args!("stopped at step {step}; go on with --resume {folder}");
+                print(text).map(|()| true)
             }
         }
-        Ok(())
     }
 }
 
 /// Says what went wrong, if anything.
 pub fn exit(result: Result<(), Error>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
+    end(result.map(|()| false))
+}
+
+/// Says what went wrong, if anything. What was stopped before its end has the code of the signal that did it.
+pub fn end(result: Result<bool, Error>) -> ExitCode {
+    match result {
+        Ok(false) => ExitCode::SUCCESS,
+        Ok(true) => clapp::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),
+        Err(error) => {
+            clapp::console::note(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Fetches an archive into a folder, and says how far that is.
+pub fn fetch(archive: &Archive, root: &Path) -> Result<(), Error> {
+    let mut ticker = Ticker::new();
+    download(archive, root, &mut |now| {
+        let text = format_args!("{} of {} MB", now.received / 1_000_000, now.total / 1_000_000);
+        ticker.tell(text, now.received == now.total);
+    })?;
+    Ok(())
+}
+
+/// Refuses an option that would have no effect without another.
+pub fn needs(option: (bool, &str), other: (bool, &str)) -> Result<(), Error> {
+    if !option.0 || other.0 {
+        return Ok(());
+    }
+    let expected = format!("{} with {}", other.1, option.1);
+    Err(Error::misfit_of("options", expected, "none", "give both or neither"))
 }
