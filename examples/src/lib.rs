@@ -1,18 +1,15 @@
 //! What examples share: the options of runs and the way from them to a table; a quick read-out of a stack.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use clapp::console::Ticker;
-use clapp::datasets::download::{Archive, download};
 use clapp::{Error, ProgressBar, Run, RunConfig, RunEnd, Sense, preset::PRESETS};
 
 mod look;
+mod shell;
 
 pub use look::{accuracies, tensor};
+pub use shell::{end, exit, fetch, needs, print_or_end};
 
 /// Options of every run. An example has its own in a struct `Options`, with these flattened into it.
 #[derive(Args, Debug)]
@@ -87,40 +84,4 @@ impl RunOptions {
             }
         }
     }
-}
-
-/// Says what went wrong, if anything.
-pub fn exit(result: Result<(), Error>) -> ExitCode {
-    end(result.map(|()| false))
-}
-
-/// Says what went wrong, if anything. What was stopped before its end has the code of the signal that did it.
-pub fn end(result: Result<bool, Error>) -> ExitCode {
-    match result {
-        Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => clapp::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),
-        Err(error) => {
-            clapp::console::note(format_args!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Fetches an archive into a folder, and says how far that is.
-pub fn fetch(archive: &Archive, root: &Path) -> Result<(), Error> {
-    let mut ticker = Ticker::new();
-    download(archive, root, &mut |now| {
-        let text = format_args!("{} of {} MB", now.received / 1_000_000, now.total / 1_000_000);
-        ticker.tell(text, now.received == now.total);
-    })?;
-    Ok(())
-}
-
-/// Refuses an option that would have no effect without another.
-pub fn needs(option: (bool, &str), other: (bool, &str)) -> Result<(), Error> {
-    if !option.0 || other.0 {
-        return Ok(());
-    }
-    let expected = format!("{} with {}", other.1, option.1);
-    Err(Error::misfit_of("options", expected, "none", "give both or neither"))
 }
