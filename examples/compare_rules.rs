@@ -8,7 +8,8 @@ use std::{path::PathBuf, process::Command, process::ExitCode};
 use clap::Parser;
 use clapp::comparison::{Budget, Comparison, Plan, run_member};
 use clapp::image::{Held, METHODS, SizesConfig};
-use clapp::{Error, Images, ProgressBar, RunConfig, preset};
+use clapp::{Error, Images, ProgressBar, RunConfig, RunEnd, preset};
+use clapp_examples::needs;
 
 #[derive(Parser)]
 #[command(about = "Compares rules on images for equal budgets")]
@@ -33,18 +34,13 @@ struct Options {
     /// Minutes of learning of every member and seed, in place of a number of images
     #[arg(long, conflicts_with = "images")]
     minutes: Option<f64>,
-    #[arg(
-        long,
-        default_value_t = 3_200,
-        help = "Images to see without labels, of every member and seed"
-    )]
+    #[arg(long, default_value_t = 3_200, help = "Images to see without labels, of each member")]
     images: u64,
     #[arg(long, default_value = "flex", help = "Device of all tensors")]
     device: String,
     #[arg(long, default_value_t = 0, help = "Threads [default: one per core]")]
     threads: usize,
-    /// Folder of the comparison
-    #[arg(long, value_name = "DIR", default_value = "comparison")]
+    #[arg(long, value_name = "DIR", default_value = "comparison", help = "Folder to write")]
     out: PathBuf,
     /// Run this member of the comparison in the folder: what this program calls itself with
     #[arg(long, hide = true)]
@@ -53,6 +49,8 @@ struct Options {
 
 fn plan(options: &Options) -> Result<Plan<Images>, Error> {
     let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
+    let place = options.data.is_some() || options.cifar10.is_some();
+    needs((options.any_size, "--any-size"), (place, "--data or --cifar10"))?;
     let images = match (options.data.clone(), options.cifar10.clone()) {
         (Some(root), _) => Images::Stl10(root, sizes),
         (_, Some(root)) => Images::Cifar10(root, sizes),
@@ -60,7 +58,7 @@ fn plan(options: &Options) -> Result<Plan<Images>, Error> {
     };
     // All see the same images and are read out in the same way: the mean of every layer, standardised.
     let mut all = preset(&options.preset, "clapp-pp", &images, &options.seeds)?.setup;
-    all.data.test_on(if options.validate { Held::Validation } else { Held::Test });
+    all.data.test_on(if options.validate { Held::Validation } else { Held::Test })?;
     let member = |method: &String| -> Result<RunConfig<Images>, Error> {
         let mut config = preset(&options.preset, method, &images, &options.seeds)?;
         (config.setup.data, config.setup.readout) = (all.data.clone(), all.readout.clone());
@@ -72,29 +70,31 @@ fn plan(options: &Options) -> Result<Plan<Images>, Error> {
     Ok(Plan { budget, program: "cargo run --release --example stl10_clapp --".into(), members })
 }
 
-fn run(options: &Options) -> Result<(), Error> {
+/// Whether it was stopped before its end.
+fn run(options: &Options) -> Result<bool, Error> {
     if let Some(name) = &options.member {
         clapp::set_threads(options.threads)?;
         let batch = Plan::<Images>::load(&options.out)?.member(name)?.batch;
         let mut progress = ProgressBar::until_interrupted(batch);
         let device = clapp::device(&options.device)?;
-        return run_member::<Images>(&options.out, name, &device, &mut progress).map(|_| ());
+        return run_member::<Images>(&options.out, name, &device, &mut progress)
+            .map(|end| matches!(end, RunEnd::Stopped { .. }));
     }
     let comparison = Comparison::open(&options.out, plan(options)?)?;
     let program = std::env::current_exe().unwrap_or_else(|_| "compare_rules".into());
     // The member ends after a checkpoint, and then the comparison.
     let _ = clapp::interrupted();
     let table = comparison.execute_apart(&|name| {
-        eprintln!("{name}");
+        clapp::console::note(name);
         let mut command = Command::new(&program);
         command.args(["--member", name, "--device", &options.device]);
         command.args(["--threads", &options.threads.to_string()]).arg("--out").arg(&options.out);
         command
     })?;
-    println!("{table}\nfolder: {}", comparison.path().display());
-    Ok(())
+    clapp::console::print(format_args!("{table}\nfolder: {}", comparison.path().display()))?;
+    Ok(clapp::exit_code().is_some())
 }
 
 fn main() -> ExitCode {
-    clapp_examples::exit(run(&Options::parse()))
+    clapp_examples::end(run(&Options::parse()))
 }

@@ -12,6 +12,7 @@ use clapp::encoders::{Context, EncoderConfig, Learnt, Stack};
 use clapp::random::{Purpose, stream};
 use clapp::rules::{Draws, Feedback, GridShape, Optimizer, Plasticity, Rule};
 use clapp_baselines::{Oracle, disagreement};
+use clapp_examples::say;
 use rand::RngExt;
 
 const BATCH: usize = 4;
@@ -59,7 +60,7 @@ fn compare(name: &str, rule: &Rule, context: Context, device: &Device) {
     let oracle = Oracle::of(&stack, rule).cast(FloatDType::F64);
     let gradients = oracle.gradients(&images.clone().cast(FloatDType::F64), &draws);
 
-    println!("\n{name}\nlayer     d(W)     d(b)  d(W_pred)  d(W_retro)    loss  open gates");
+    say!("\n{name}\nlayer     d(W)     d(b)  d(W_pred)  d(W_retro)    loss  open gates");
     let mut lateral = Vec::new();
     let mut draw = |l: usize, grid| draws[l].iter().map(|draws| draws.rows(grid)).collect();
     stack.visit(images, rule, &mut draw, &mut |learnt| match learnt {
@@ -75,7 +76,7 @@ fn compare(name: &str, rule: &Rule, context: Context, device: &Device) {
             };
             let (d_pred, d_retro) = (d("w_pred"), d("w_retro"));
             let (l, loss, open) = (l + 1, monitor.loss, 100.0 * monitor.open_gates);
-            println!(
+            say!(
                 "{l:>5}  {d_w:.1e}  {d_b:.1e}  {d_pred:>9}  {d_retro:>10}  {loss:6.3}  {open:>8.0} %"
             );
         }

@@ -15,7 +15,7 @@ use clapp::rules::{
     Shown, State, Update,
 };
 use clapp::{Images, encoders::Stack, preset};
-use clapp_examples::{accuracies, tensor};
+use clapp_examples::{accuracies, say, tensor};
 use rand::RngExt;
 
 type Outcome = Result<(), clapp::Error>;
@@ -88,13 +88,13 @@ fn main() -> Outcome {
     for (name, rule) in rules {
         let start = || Stack::init(&config.encoder, rule, config.context, 2, &Device::flex());
         let (mut first, mut state) = (start()?, State::default());
-        println!("{name:11}  untrained {}", accuracies(&first, &config.pipeline)?);
+        say!("{name:11}  untrained {}", accuracies(&first, &config.pipeline)?);
         (0..2).try_for_each(|epoch| learn(&mut first, rule, &scenes, epoch))?;
         first.save(&mut state);
         let mut resumed = start()?;
         resumed.load(&state)?;
         (2..4).try_for_each(|epoch| learn(&mut resumed, rule, &scenes, epoch))?;
-        println!("{name:11}  learnt    {}", accuracies(&resumed, &config.pipeline)?);
+        say!("{name:11}  learnt    {}", accuracies(&resumed, &config.pipeline)?);
     }
     Ok(())
 }

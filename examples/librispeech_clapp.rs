@@ -6,11 +6,11 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use clapp::datasets::download::{Archive, download};
+use clapp::datasets::download::Archive;
 use clapp::datasets::{OnBad, sound::Framing};
-use clapp::sound::{FilesConfig, LabelsConfig, METHODS};
+use clapp::sound::{FilesConfig, LabelsConfig, METHODS, RatesConfig};
 use clapp::{Error, RunConfig, Sound, preset};
-use clapp_examples::RunOptions;
+use clapp_examples::{RunOptions, fetch, needs};
 
 #[derive(Parser)]
 #[command(about = "Trains CLAPP on speech and reads phones out of every layer")]
@@ -24,16 +24,21 @@ struct Options {
     #[arg(long, value_name = "DIR", requires = "data")]
     labels: Option<PathBuf>,
     /// Part of LibriSpeech to learn from; "folder" takes all sound files below the data folder
-    #[arg(long, default_value = "train-clean-100")]
+    #[arg(long, default_value = "train-clean-100", requires = "data")]
     part: String,
-    #[arg(long, help = "Part of LibriSpeech that the labels are of [default: the same]")]
+    #[arg(long, requires = "labels")]
+    #[arg(help = "Part of LibriSpeech that the labels are of [default: the same]")]
     labelled: Option<String>,
-    #[arg(long, default_value_t = 41, help = "Classes of the labels; class 0 is silence")]
+    #[arg(long, default_value_t = 41, requires = "labels")]
+    #[arg(help = "Classes of the labels; class 0 is silence")]
     classes: usize,
-    #[arg(long, help = "Labels are of 10 ms side by side, not of windows of 25 ms")]
+    #[arg(long, requires = "labels")]
+    #[arg(help = "Labels are of 10 ms side by side, not of windows of 25 ms")]
     hops: bool,
-    #[arg(long, help = "Leave out files, lines and names that cannot be used")]
+    #[arg(long, requires = "data", help = "Leave out files, lines and names that cannot be used")]
     skip_bad: bool,
+    #[arg(long, requires = "data", help = "Resample files of other rates than 16 kHz")]
+    resample: bool,
     #[arg(long, default_value = "clapp-s", help = format!("One of {METHODS}"))]
     method: String,
     /// How far credit of the recurrent layer reaches back in time; none leaves the layer out
@@ -49,19 +54,22 @@ struct Options {
 
 fn sound(options: &Options) -> Result<Sound, Error> {
     let Some(root) = &options.data else { return Ok(Sound::Synthetic) };
-    if options.download {
-        let archive = Archive::librispeech();
-        download(&archive, root, &mut |p| eprint!("\r{} of {}", p.received, p.total))?;
-    }
     let framing = if options.hops { Framing::Hops } else { Framing::Windows };
     let labels = options.labels.as_deref().map(LabelsConfig::published);
     let labels = labels.map(|labels| LabelsConfig { classes: options.classes, framing, ..labels });
+    let tree = options.part != "folder";
+    needs((options.download, "--download"), (tree, "a part of LibriSpeech"))?;
+    needs((options.labelled.is_some(), "--labelled"), (tree, "a part of LibriSpeech"))?;
+    if options.download {
+        fetch(&Archive::librispeech(), root)?;
+    }
     let labelled = options.labelled.as_ref().unwrap_or(&options.part);
     let mut files = match options.part.as_str() {
         "folder" => FilesConfig::folder(root, labels),
         part => FilesConfig::librispeech(root, part, labelled, labels),
     };
     files.on_bad = if options.skip_bad { OnBad::Skip } else { OnBad::Refuse };
+    files.rates = if options.resample { RatesConfig::Resample } else { RatesConfig::Refuse };
     Ok(Sound::Files(files))
 }
 

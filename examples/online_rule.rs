@@ -12,6 +12,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use clapp::random::{Purpose, Stream, stream};
 use clapp::rules::{Feedback, Optimizer, Outcome, online::OnlineLayer};
+use clapp_examples::say;
 use rand::RngExt;
 
 const OBJECTS: usize = 8;
@@ -58,7 +59,7 @@ fn main() {
     let optimizer = Optimizer::Plain { rate: 0.1 };
     let mut world = stream(2, Purpose::Synthesis, [0; 4]);
     let mut objects: Vec<usize> = (0..STREAMS).map(|_| world.random_range(0..OBJECTS)).collect();
-    println!("  step   loss  open gates  scores on the right side  views recognised");
+    say!("  step   loss  open gates  scores on the right side  views recognised");
     let mut sums = [0.0; 3];
     for step in 0..=2000_u32 {
         let outcomes: Vec<Outcome> = objects
@@ -88,7 +89,7 @@ fn main() {
         if step.is_multiple_of(200) {
             let [loss, gates, right] = std::mem::take(&mut sums);
             let views = recognised(&layer, &device, &mut world);
-            println!("{step:6}  {loss:5.2}  {gates:10.2}  {right:22.0} %  {views:14.1} %");
+            say!("{step:6}  {loss:5.2}  {gates:10.2}  {right:22.0} %  {views:14.1} %");
         }
     }
 }

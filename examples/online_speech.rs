@@ -12,8 +12,8 @@ use clapp::datasets::sound::{Scaling, synthetic, whole_utterances};
 use clapp::encoders::{Conv1dSpec, LocalGru, OnlineConv1d, OnlineGru, Recurrence};
 use clapp::eval::sound::LogMel;
 use clapp::random::{Purpose, Stream, stream};
-use clapp::rules::online::{OnlineRule, Signals};
-use clapp::rules::{Feedback, Optimizer, Outcome};
+use clapp::rules::{Feedback, Optimizer, Outcome, online::OnlineRule, online::Signals};
+use clapp_examples::say;
 use rand::RngExt;
 
 const EARS: usize = 16;
@@ -71,7 +71,7 @@ fn main() -> Result<(), clapp::Error> {
     let mut gru = OnlineGru::new(cell);
     let mut rule = OnlineRule::between(CHANNELS, UNITS, feedback, &device, &mut init);
     let (mut ears, mut sums) = (vec![&[][..]; EARS], [[0.0; 2]; 2]);
-    println!("  step   convolution: loss  open gates   recurrent layer: loss  open gates");
+    say!("  step   convolution: loss  open gates   recurrent layer: loss  open gates");
     for step in 1..=STEPS {
         let turn = |ear: &mut _| attend(ear, &speech, &mut world);
         let outcomes: Vec<Outcome> = ears.iter_mut().map(turn).collect();
@@ -93,7 +93,7 @@ fn main() -> Result<(), clapp::Error> {
         }
         if step.is_multiple_of(SHOWN) {
             let [[loss, gates], [gru_loss, gru_gates]] = std::mem::take(&mut sums);
-            println!("{step:6} {loss:18.2} {gates:11.2} {gru_loss:23.2} {gru_gates:11.2}");
+            say!("{step:6} {loss:18.2} {gates:11.2} {gru_loss:23.2} {gru_gates:11.2}");
         }
     }
     Ok(())

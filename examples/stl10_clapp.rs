@@ -8,10 +8,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use clapp::backend::Arithmetic::{Exact, Fast};
-use clapp::datasets::download::{Archive, download};
+use clapp::datasets::download::Archive;
 use clapp::image::{Held, METHODS, Order, PUBLISHED, SizesConfig, published};
 use clapp::{Error, Images, RunConfig, preset};
-use clapp_examples::RunOptions;
+use clapp_examples::{RunOptions, fetch, needs};
 
 #[derive(Parser)]
 #[command(about = "Trains CLAPP on images and reads out every layer")]
@@ -63,8 +63,11 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Images>, Error> {
         _ => (Images::Synthetic, Archive::stl10()),
     };
     let root = options.data.as_ref().or(options.cifar10.as_ref());
+    let place = (root.is_some(), "--data or --cifar10");
+    needs((options.download, "--download"), place)?;
+    needs((options.any_size, "--any-size"), (place.0 || options.row.is_some(), place.1))?;
     if let (true, Some(root)) = (options.download, root) {
-        download(&archive, root, &mut |p| eprint!("\r{} of {}", p.received, p.total))?;
+        fetch(&archive, root)?;
     }
     let mut config = match &options.row {
         Some(row) => {
@@ -79,15 +82,14 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Images>, Error> {
         setup.order = Order::OneAfterAnother(Vec::new());
     }
     setup.encoder.arithmetic = if options.exact { Exact } else { Fast };
-    setup.data.test_on(if options.validate { Held::Validation } else { Held::Test });
+    setup.data.test_on(if options.validate { Held::Validation } else { Held::Test })?;
     Ok(config)
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
     if options.list_rows {
-        PUBLISHED.iter().for_each(|row| println!("{row}"));
-        return ExitCode::SUCCESS;
+        return clapp_examples::exit(PUBLISHED.iter().try_for_each(clapp::console::print));
     }
     options.run.run(|size| config(&options, size))
 }

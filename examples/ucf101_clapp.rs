@@ -3,13 +3,18 @@
 //! Without arguments: embedded moving scenes, a few minutes on two cores. Actions are read out of every
 //! block, beside the same network at random and raw pixels. `--help` lists what else it does.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+};
 
 use clap::Parser;
+use clapp::console::{Ticker, note};
 use clapp::datasets::OnBad;
 use clapp::video::{ClipsConfig, METHODS, Place};
 use clapp::{Error, RunConfig, Video, preset};
-use clapp_examples::RunOptions;
+use clapp_examples::{RunOptions, needs};
 
 #[derive(Parser)]
 #[command(about = "Trains CLAPP on videos and reads actions out of every block")]
@@ -18,16 +23,17 @@ struct Options {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// How the folder is laid out; "folders" holds out three tenths of every class for testing
-    #[arg(long, default_value = "ucf101", value_parser = ["ucf101", "hmdb51", "folders"])]
+    #[arg(long, default_value = "ucf101", requires = "data")]
+    #[arg(value_parser = ["ucf101", "hmdb51", "folders"])]
     layout: String,
     /// Official split, 1, 2 or 3
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, requires = "data")]
     split: u8,
     /// Folder of the prepared clips [default: the data folder's name and .prepared]
     #[arg(long, value_name = "DIR", requires = "data")]
     prepared: Option<PathBuf>,
     /// Leave out videos and lines that cannot be used
-    #[arg(long)]
+    #[arg(long, requires = "data")]
     skip_bad: bool,
     #[arg(long, default_value = "clapp-s", help = format!("One of {METHODS}"))]
     method: String,
@@ -49,6 +55,7 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Video>, Error> {
     let mut video = Video::MovingScenes;
     if let Some(root) = options.data.clone() {
         let split = options.split;
+        needs((split != 1, "--split"), (options.layout != "folders", "lists of splits"))?;
         let mut clips = ClipsConfig::new(match options.layout.as_str() {
             "ucf101" => Place::Ucf101 { root, split },
             "hmdb51" => Place::Hmdb51 { root, split },
@@ -56,11 +63,13 @@ fn config(options: &Options, size: &str) -> Result<RunConfig<Video>, Error> {
         });
         clips.prepared = options.prepared.clone().unwrap_or(clips.prepared);
         clips.on_bad = if options.skip_bad { OnBad::Skip } else { OnBad::Refuse };
+        let ticker = Mutex::new(Ticker::new());
         let parts = clips.prepare(|now| {
-            let end = if now.done == now.of { "\n" } else { "" };
-            eprint!("\rprepared {} of {} clips{end}", now.done, now.of);
+            let mut ticker = ticker.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = format_args!("prepared {} of {} clips", now.done, now.of);
+            ticker.tell(text, now.done == now.of);
         })?;
-        parts.iter().for_each(|part| eprintln!("{}", part.skipped()));
+        parts.iter().for_each(|part| note(part.skipped()));
         video = Video::Clips(clips);
     }
     let mut config = preset(size, &options.method, &video, &options.seed)?;

@@ -6,8 +6,10 @@ use clap::Args;
 use clapp::{Error, ProgressBar, Run, RunConfig, RunEnd, Sense, preset::PRESETS};
 
 mod look;
+mod shell;
 
 pub use look::{accuracies, tensor};
+pub use shell::{end, exit, fetch, needs, print_or_end};
 
 /// Options of every run. An example has its own in a struct `Options`, with these flattened into it.
 #[derive(Args, Debug)]
@@ -45,13 +47,16 @@ impl RunOptions {
         &self,
         config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,
     ) -> ExitCode {
-        exit(self.execute(config))
+        end(self.execute(config))
     }
+
+    /// Whether the run was stopped before its end.
 
     fn execute<S: Sense>(
         &self,
         config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
+        use clapp::console::print;
         clapp::set_threads(self.threads)?;
         let device = clapp::device(&self.device)?;
         let config = || match self.config.as_ref().or(self.resume.as_ref()) {
@@ -59,28 +64,24 @@ impl RunOptions {
             None => config(&self.preset),
         };
         if self.dry_run {
-            print!("{}", clapp::estimate::dry_run(&config()?, &device)?);
-            return Ok(());
+            let estimate = clapp::estimate::dry_run(&config()?, &device)?;
+            return print(estimate.trim_end()).map(|()| false);
         }
         let mut run = match &self.resume {
             Some(folder) => Run::resume(folder)?,
             None => Run::create(&self.out, config()?)?,
         };
-        println!("run folder: {}", run.path().display());
+        print(format_args!("run folder: {}", run.path().display()))?;
         let mut progress = ProgressBar::until_interrupted(run.config().batch);
         match run.execute(&device, &mut progress)? {
-            RunEnd::Finished(report) => println!("{report}\n{}", clapp::summary(&report)),
+            RunEnd::Finished(report) => {
+                print(format_args!("{report}\n{}", clapp::summary(&report))).map(|()| false)
+            }
             RunEnd::Stopped { step } => {
-                println!("stopped at step {step}; go on with --resume {}", run.path().display());
+                let folder = run.path().display();
+                let text = format_args!("stopped at step {step}; go on with --resume {folder}");
+                print(text).map(|()| true)
             }
         }
-        Ok(())
     }
-}
-
-/// Says what went wrong, if anything.
-pub fn exit(result: Result<(), Error>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
 }

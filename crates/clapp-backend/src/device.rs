@@ -34,13 +34,18 @@ pub enum DeviceError {
         /// The part after the colon.
         index: String,
     },
+    /// `CLAPP_ISA` names no instruction set, or one that the processor lacks.
+    #[cfg(feature = "flex")]
+    #[error(transparent)]
+    Instructions(#[from] crate::kernels::InstructionSetError),
 }
 
 /// Opens the device with this name: `flex`, `ndarray`, `wgpu`, `wgpu:1`, `cuda`, `cuda:0`.
 ///
 /// # Errors
 ///
-/// If the name is unknown, its backend is not part of this build, or the index is no number.
+/// If the name is unknown, its backend is not part of this build, or the index is no number; on flex, if the environment
+/// variable `CLAPP_ISA` names no instruction set of this processor.
 ///
 /// # Example
 ///
@@ -64,7 +69,10 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
         .transpose()?;
     match (backend, index) {
         #[cfg(feature = "flex")]
-        ("flex", None) => Ok(Device::flex()),
+        ("flex", None) => {
+            crate::kernels::check_instruction_set()?;
+            Ok(Device::flex())
+        }
         #[cfg(feature = "ndarray")]
         ("ndarray", None) => Ok(Device::ndarray()),
         #[cfg(feature = "wgpu")]

@@ -113,6 +113,6 @@ pub trait Batcher: fmt::Debug + Send + Sync + 'static {
         _: &Skipped,
     ) -> Error {
         let expected = format!("at least {expected} {}", Self::Item::PLURAL);
-        Error::too_few("loader", expected, got, source.name(), "ask for fewer")
+        Error::too_few("loader", expected, got, source.name(), "take smaller batches or add data")
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! Nothing that exists is overwritten. The proxy is taken from the usual environment variables.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +23,9 @@ use ureq::{Body, http::Response};
 use crate::Error;
 pub use crate::archive::{Archive, Contents};
 use crate::unpack::{missing, unpack};
+
+/// How long any part of a server's answer may be waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How far a download is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +63,23 @@ pub fn download(
 /// can. `progress` is called at the start and after every 64 KiB or less.
 ///
 /// # Errors
-/// [`Error::Download`] if the server refuses or is not reached, or the connection breaks;
-/// [`Error::Damaged`] if the file is not the official one; [`Error::Io`] if the disk refuses.
+/// [`Error::Download`] if the server refuses, is not reached or says nothing for as long as [`PATIENCE`], the connection breaks,
+/// or another process fetches the same; [`Error::Damaged`] if the file is not the official one; [`Error::Io`] if the
+/// disk refuses.
 pub fn fetch(
+    archive: &Archive,
+    root: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<PathBuf, Error> {
+    fetch_within(PATIENCE, archive, root, progress)
+}
+
+/// [`fetch`] with another patience.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_within(
+    patience: Duration,
     archive: &Archive,
     root: &Path,
     progress: &mut dyn FnMut(Progress),
@@ -73,8 +90,30 @@ pub fn fetch(
         verify(archive, &whole, "remove the file to download it again")?;
         return Ok(whole);
     }
-    receive(archive, &part, progress)?;
-    if let Err(error) = verify(archive, &part, "it was removed; run again or use a mirror") {
+    let disk = |source| Error::io("write", &part, source);
+    let opened = File::options().create(true).truncate(false).write(true).open(&part);
+    let mut file = opened.map_err(disk)?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        let (expected, advice) = ("nobody else to fetch the archive", "wait for the other process");
+        return Err(Error::download(
+            "download",
+            expected,
+            "another process",
+            part.display(),
+            advice,
+        ));
+    }
+    if whole.exists() {
+        // Another process has completed it since we looked.
+        if file.metadata().map_err(disk)?.len() == 0 {
+            fs::remove_file(&part).map_err(disk)?;
+        }
+        verify(archive, &whole, "remove the file to download it again")?;
+        return Ok(whole);
+    }
+    receive(patience, archive, (&part, &mut file), progress)?;
+    let advice = format!("it was removed; run again, or put {} there yourself", archive.name);
+    if let Err(error) = verify(archive, &part, &advice) {
         fs::remove_file(&part).map_err(|source| Error::io("remove", &part, source))?;
         return Err(error);
     }
@@ -84,13 +123,12 @@ pub fn fetch(
 
 /// Completes `part`, from where it ends.
 fn receive(
+    patience: Duration,
     archive: &Archive,
-    part: &Path,
+    (part, file): (&Path, &mut File),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), Error> {
     let disk = |source| Error::io("write", part, source);
-    let options = File::options().create(true).truncate(false).write(true).open(part);
-    let mut file = options.map_err(disk)?;
     let total = archive.bytes;
     let mut held = file.metadata().map_err(disk)?.len();
     if held == total {
@@ -99,7 +137,13 @@ fn receive(
     if held > total {
         held = 0;
     }
-    let (response, mut received) = request(archive, held)?;
+    let (response, mut received) = request(patience, archive, held)?;
+    if let Some(promised) = promised(&response)
+        && promised != total
+    {
+        let advice = "nothing was kept of it; is this the right address?";
+        return Err(archive_size(total, promised, Path::new(&archive.url), advice));
+    }
     file.set_len(received).and_then(|()| file.seek(SeekFrom::End(0))).map_err(disk)?;
     progress(Progress { received, total });
     let mut body = response.into_body().into_reader();
@@ -126,11 +170,17 @@ fn receive(
 }
 
 /// Asks for the bytes from `held` on; returns the answer and the position at which it begins.
-fn request(archive: &Archive, held: u64) -> Result<(Response<Body>, u64), Error> {
+fn request(
+    patience: Duration,
+    archive: &Archive,
+    held: u64,
+) -> Result<(Response<Body>, u64), Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(30)))
-        .timeout_recv_response(Some(Duration::from_secs(60)))
+        .timeout_resolve(Some(patience))
+        .timeout_connect(Some(patience))
+        .timeout_per_write(Some(patience))
+        .timeout_per_read(Some(patience))
         .user_agent(concat!("clapp-datasets/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
@@ -142,9 +192,9 @@ fn request(archive: &Archive, held: u64) -> Result<(Response<Body>, u64), Error>
     match response.status().as_u16() {
         200 => Ok((response, 0)),
         206 if held > 0 && begins_at(&response, held) => Ok((response, held)),
-        206 | 416 if held > 0 => request(archive, 0), // another part than asked for, or none
+        206 | 416 if held > 0 => request(patience, archive, 0), // another part than asked for, or none
         got => {
-            let advice = "try later or use a mirror";
+            let advice = format!("try later, or put {} there yourself", archive.name);
             Err(Error::download("download", "status 200 or 206", got, &archive.url, advice))
         }
     }
@@ -153,6 +203,15 @@ fn request(archive: &Archive, held: u64) -> Result<(Response<Body>, u64), Error>
 fn begins_at(response: &Response<Body>, position: u64) -> bool {
     let range = response.headers().get("Content-Range").and_then(|value| value.to_str().ok());
     range.is_some_and(|range| range.trim().starts_with(&format!("bytes {position}-")))
+}
+
+/// The size of the whole archive, as far as the server says it.
+fn promised(response: &Response<Body>) -> Option<u64> {
+    let header = |name| response.headers().get(name)?.to_str().ok();
+    match response.status().as_u16() {
+        206 => header("Content-Range")?.rsplit_once('/')?.1.trim().parse().ok(),
+        _ => header("Content-Length")?.trim().parse().ok(),
+    }
 }
 
 fn transport(archive: &Archive, source: std::io::Error) -> Error {

@@ -166,7 +166,7 @@ impl Error {
     }
 
     /// All samples of a sound file are equal.
-    pub(crate) fn silence(samples: usize, path: &Path) -> Self {
+    pub(crate) fn silence(samples: u64, path: &Path) -> Self {
         let got = format!("{samples} samples of silence");
         Self::unfit("sound", "a signal", got, path.display(), "remove the file")
     }

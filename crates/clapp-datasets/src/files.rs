@@ -50,6 +50,11 @@ impl RecordFile {
         &self.path
     }
 
+    /// The size of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The number of records of `record` bytes, after the check that `sizes` asks for.
     pub(crate) fn count(
         &self,
@@ -65,7 +70,7 @@ impl RecordFile {
             } else {
                 "is this the right file?"
             };
-            let advice = format!("{question} (Sizes::Any accepts other sizes)");
+            let advice = format!("{question} (Sizes::Any, or --any-size, accepts other sizes)");
             let expected = format!("{expected} bytes");
             return Err(Error::damaged(what, expected, got, self.path.display(), advice));
         }
@@ -109,19 +114,34 @@ pub(crate) fn locate(
     }
 }
 
-/// What a folder holds, by name; hidden entries are passed over.
+/// Whether a name is of what systems and programs leave in folders: hidden entries such as `._*` and `.DS_Store`, and others.
+pub(crate) fn is_foreign(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "__macosx",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+        "@eadir",
+    ];
+    name.starts_with('.') || NAMES.contains(&name.to_lowercase().as_str())
+}
+
+/// What a folder holds, by name, without what is [foreign](is_foreign).
 pub(crate) fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     };
     let mut paths = read().map_err(|source| Error::io("list", folder, source))?;
-    paths.retain(|path| !name_of(path).starts_with('.'));
+    paths.retain(|path| !is_foreign(&name_of(path)));
     paths.sort();
     Ok(paths)
 }
 
-/// The files at any depth of a folder that are wanted, in the order of their names; hidden ones and those
-/// in hidden folders are passed over.
+/// The files at any depth of a folder that are wanted, in the order of their names, without what is
+/// [foreign](is_foreign).
 pub(crate) fn below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for path in children(folder)? {
@@ -132,6 +152,20 @@ pub(crate) fn below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec
         }
     }
     Ok(found)
+}
+
+/// When a file was changed last, in nanoseconds since 1970. Where systems tell, it is the time of any change: that of the
+/// content can be set, and comes along with a copy.
+pub(crate) fn changed(data: &std::fs::Metadata) -> std::io::Result<u64> {
+    let modified = data.modified()?.duration_since(std::time::UNIX_EPOCH);
+    let modified = modified.map_or(0, |age| age.as_nanos() as u64);
+    #[cfg(unix)]
+    let modified = {
+        use std::os::unix::fs::MetadataExt;
+        let [seconds, nanos] = [data.ctime(), data.ctime_nsec()].map(|part| part.max(0) as u64);
+        modified.max(seconds * 1_000_000_000 + nanos)
+    };
+    Ok(modified)
 }
 
 /// The last name of a path.
@@ -158,11 +192,14 @@ pub(crate) fn optional_text(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// Lines that hold something, with their numbers from 1 and without blanks around; LF and CRLF, with or
-/// without a byte order mark.
+/// Lines that hold something, with their numbers from 1 and without blanks and byte order marks around; they end with LF, CRLF
+/// or CR.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    (1..).zip(lines).filter(|(_, line)| !line.is_empty())
+    let lines = text.lines().flat_map(|line| line.split('\r'));
+    // A mark stands within a text where files with marks were joined.
+    let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
+    let lines = (1..).zip(lines.map(move |line| line.trim_matches(blank)));
+    lines.filter(|(_, line)| !line.is_empty())
 }
 
 /// One class name a line, from `path` if it exists, else `default`.
@@ -205,6 +242,25 @@ mod tests {
         let error = class_names(&path, &["cat", "dog"]).unwrap_err().to_string();
         assert!(error.starts_with("class names: expected 2, got 1 in "), "{error}");
         assert_eq!(class_names(&path, &["dog"]).unwrap(), ["cat"]);
+    }
+
+    #[test]
+    fn lines_are_those_of_every_system_and_editor() {
+        let text = "\u{feff}a b\r\n\r\n\tc\td \n\u{feff}e\rf\r\r\u{a0}g\u{feff}\u{a0}";
+        let found: Vec<_> = lines(text).collect();
+        assert_eq!(found, [(1, "a b"), (3, "c\td"), (4, "e"), (5, "f"), (7, "g")]);
+    }
+
+    #[test]
+    fn what_systems_leave_behind_is_passed_over_at_any_depth() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("anna");
+        std::fs::create_dir_all(inner.join("__MACOSX")).unwrap();
+        for name in ["a.wav", "._a.wav", ".DS_Store", "Thumbs.db", "Desktop.ini", "__MACOSX/b.wav"]
+        {
+            std::fs::write(inner.join(name), "").unwrap();
+        }
+        assert_eq!(below(folder.path(), &|_| true).unwrap(), [inner.join("a.wav")]);
     }
 
     #[test]

@@ -52,6 +52,12 @@ impl Item for Image {
         Ok(Self { dims: info.dims, label: info.label, pixels })
     }
 
+    fn sample(source: &dyn Source<Item = Self>, index: usize) -> Result<Vec<u8>, Error> {
+        let Self { label, mut pixels, .. } = Self::whole(source, index)?;
+        pixels.extend(label.map_or([0xff; 4], u32::to_le_bytes));
+        Ok(pixels)
+    }
+
     fn assert_part(source: &dyn Source<Item = Self>, index: usize, part: &&mut [u8]) {
         assert_index(source, index);
         let (name, bytes, got) = (source.name(), source.info(index).bytes(), part.len());

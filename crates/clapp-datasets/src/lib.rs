@@ -72,6 +72,7 @@ mod blur;
 mod change;
 pub mod cifar;
 mod colour;
+mod digest;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
@@ -102,6 +103,7 @@ pub use blur::blur;
 pub use change::Change;
 pub use cifar::Cifar;
 pub use colour::Colour;
+pub use digest::digest;
 pub use error::{Error, Mismatch};
 pub use files::Sizes;
 pub use image::{Image, ImageInfo};

@@ -33,6 +33,16 @@ pub trait Item: Clone + fmt::Debug + Send + Sync + 'static {
     /// The source fails.
     fn whole(source: &dyn Source<Item = Self>, index: usize) -> Result<Self, Error>;
 
+    /// Label and content of item `index`, or of enough of it to tell it from others: for [`digest`](crate::digest). Nothing unless a
+    /// kind of data says what.
+    ///
+    /// # Errors
+    /// The source fails.
+    fn sample(source: &dyn Source<Item = Self>, index: usize) -> Result<Vec<u8>, Error> {
+        let _ = (source, index);
+        Ok(Vec::new())
+    }
+
     /// Panics, with the numbers, unless item `index` of a source has this part.
     fn assert_part(source: &dyn Source<Item = Self>, index: usize, part: &Self::Part<'_>);
 

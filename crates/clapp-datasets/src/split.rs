@@ -93,7 +93,13 @@ pub fn hold_out(
 }
 
 fn too_few_images(what: &str, expected: usize, got: usize, place: &str) -> Error {
-    Error::too_few(what, format!("at least {expected} images"), got, place, "ask for fewer")
+    Error::too_few(
+        what,
+        format!("at least {expected} images"),
+        got,
+        place,
+        "add images or lower the number",
+    )
 }
 
 /// Some items of a source, in a given order; an item may occur more than once.
@@ -210,7 +216,7 @@ mod tests {
         let error = enough_labels(&forty(), 11).unwrap_err().to_string();
         assert_eq!(
             error,
-            "few labels of class 0: expected at least 11 images, got 10 in forty; ask for fewer"
+            "few labels of class 0: expected at least 11 images, got 10 in forty; add images or lower the number"
         );
     }
 
@@ -226,7 +232,10 @@ mod tests {
     #[test]
     fn a_hold_out_larger_than_the_source_is_refused() {
         let error = hold_out(&forty(), 41, 2).unwrap_err().to_string();
-        assert_eq!(error, "hold-out: expected at least 41 images, got 40 in forty; ask for fewer");
+        assert_eq!(
+            error,
+            "hold-out: expected at least 41 images, got 40 in forty; add images or lower the number"
+        );
     }
 
     #[test]

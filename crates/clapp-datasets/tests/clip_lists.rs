@@ -100,10 +100,13 @@ fn damaged_lines_are_errors_with_their_number() {
         ("../Archery/v.avi", "another way out"),
     ] {
         let root = ucf(&[("trainlist01.txt", &format!("{BOTH}\r\n{line}\r\n"))]);
-        let error = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Skip).unwrap_err();
+        let list = |on_bad| ClipList::ucf101(root.path(), 1, Part::Train, on_bad);
+        let error = list(OnBad::Refuse).unwrap_err();
         assert!(matches!(error, Error::Damaged(_)), "{text}: {error}");
         assert_says(&error, "split list: ", " at line 4 in ");
         assert!(error.to_string().contains(line), "{error}");
+        let rest = list(OnBad::Skip).unwrap();
+        assert_eq!((rest.clips().len(), rest.skipped().len()), (2, 1), "{text}");
     }
     let root = ucf(&[("trainlist01.txt", BOTH)]);
     write(root.path(), "ucfTrainTestlist/classInd.txt", "1 Archery\n3 HandstandPushups\n");
@@ -153,9 +156,54 @@ fn hmdb_marks_choose_the_part() {
     assert_eq!(ids(Part::Train), [("turn/e_0".to_owned(), 0), ("wave/a b_0".to_owned(), 1)]);
     assert_eq!(ids(Part::Test), [("wave/c_1".to_owned(), 1)]);
     write(root.path(), &format!("{lists}/wave_test_split1.txt"), "c_1.avi 3\n");
-    let error = ClipList::hmdb51(root.path(), 1, Part::Test, OnBad::Skip).unwrap_err();
+    let error = ClipList::hmdb51(root.path(), 1, Part::Test, OnBad::Refuse).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
     assert!(error.to_string().contains(" at line 1 in "), "{error}");
+    let rest = ClipList::hmdb51(root.path(), 1, Part::Train, OnBad::Skip).unwrap();
+    assert_eq!((rest.clips().len(), rest.skipped().len()), (1, 1));
+}
+
+#[test]
+fn a_clip_that_is_listed_twice_counts_once() {
+    let root = ucf(&[("trainlist01.txt", &format!("{BOTH}{BOTH}"))]);
+    let list = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Skip).unwrap();
+    assert_eq!((list.clips().len(), list.skipped().len()), (2, 2));
+    let error = ClipList::ucf101(root.path(), 1, Part::Train, OnBad::Refuse).unwrap_err();
+    assert_says(
+        &error,
+        "clip list: expected one clip Archery/v_Archery_g01_c01",
+        "got another of that name",
+    );
+}
+
+#[test]
+fn videos_of_one_stem_are_clips_of_their_own() {
+    let root = tempfile::tempdir().unwrap();
+    for path in [
+        "walk/a.avi",
+        "walk/a.mp4",
+        "walk/b.avi",
+        "walk/b/image_00001.jpg",
+        "walk/c.mkv",
+        "run/a.avi",
+    ] {
+        write(root.path(), path, "");
+    }
+    for path in ["walk/._a.avi", "walk/Thumbs.db", "__MACOSX/walk/._a.avi", ".DS_Store"] {
+        write(root.path(), path, "");
+    }
+    let list = ClipList::folders(root.path(), OnBad::Refuse).unwrap();
+    let ids: Vec<&str> = list.clips().iter().map(|clip| clip.id.as_str()).collect();
+    assert_eq!(ids, ["run/a", "walk/a.avi", "walk/a.mp4", "walk/b", "walk/b.avi", "walk/c"]);
+    assert_eq!(list.classes(), ["run", "walk"]);
+    // A whole name that is the stem of another.
+    write(root.path(), "walk/a.avi.mov", "");
+    let error = ClipList::folders(root.path(), OnBad::Refuse).unwrap_err();
+    assert_says(
+        &error,
+        "clip list: expected one clip walk/a.avi, ",
+        "walk/a.avi.mov; rename one of them",
+    );
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use clapp_datasets::download::{Archive, Contents, Progress, download, fetch};
+use clapp_datasets::download::{Archive, Contents, Progress, download, fetch, fetch_within};
 use clapp_random::{Purpose, stream};
 use clapp_testing::{assert_says, names};
 use md5::{Digest, Md5};
@@ -25,6 +26,10 @@ enum Manner {
     NoRanges,
     /// Sends everything up to this byte, then hangs up.
     CutAt(usize),
+    /// Sends everything up to this byte, then nothing, and does not hang up.
+    StallAt(usize),
+    /// Sends everything and does not say how much that is.
+    NoLength,
     /// Answers any range with a part that begins at 1.
     WrongRange,
     /// Answers with this status only.
@@ -62,7 +67,7 @@ fn answer(
     let (status, from, until) = match (manner, start) {
         (Manner::Ranges, Some(start)) => (206, start, content.len()),
         (Manner::WrongRange, Some(_)) => (206, 1, content.len()),
-        (Manner::CutAt(end), _) => (200, 0, end),
+        (Manner::CutAt(end) | Manner::StallAt(end), _) => (200, 0, end),
         (Manner::Status(status), _) => (status, 0, 0),
         _ => (200, 0, content.len()),
     };
@@ -72,11 +77,17 @@ fn answer(
         206 => format!("Content-Range: bytes {from}-{last}/{}\r\n", content.len()),
         _ => String::new(),
     };
-    let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{range}\r\n"
-    );
+    let length = match manner {
+        Manner::NoLength => String::new(),
+        _ => format!("Content-Length: {length}\r\n"),
+    };
+    let head = format!("HTTP/1.1 {status} X\r\n{length}Connection: close\r\n{range}\r\n");
     let _ = stream.write_all(head.as_bytes()); // the client may have hung up
     let _ = stream.write_all(&content[from..until]);
+    if let Manner::StallAt(_) = manner {
+        // Until the client hangs up.
+        let _ = std::io::Read::read(&mut stream, &mut [0]);
+    }
 }
 
 /// An entry of a tar archive, with a path that `tar` would refuse to write.
@@ -173,6 +184,42 @@ fn an_interrupted_download_is_continued() {
 }
 
 #[test]
+fn a_server_that_falls_silent_is_left_and_the_download_continued() {
+    let root = tempfile::tempdir().unwrap();
+    let patience = Duration::from_millis(300);
+    for (at, held) in [(0, 0), (100_000, 100_000)] {
+        let stalled = served(&good(), Manner::StallAt(at));
+        let begun = Instant::now();
+        let error = fetch_within(patience, &stalled, root.path(), &mut quiet).unwrap_err();
+        assert_says(&error, "download: expected an answer, got ", "a partial download is resumed");
+        // Ten times the patience: a busy machine.
+        assert!(begun.elapsed() < 10 * patience, "{:?}", begun.elapsed());
+        let part = fs::read(root.path().join("set.tar.gz.part")).unwrap();
+        assert_eq!(part, good()[..held]);
+    }
+    // Nor is one waited for that accepts a connection and never answers.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/set.tar.gz", mute.local_addr().unwrap());
+    assert!(fetch_within(patience, &archive(url, &good()), root.path(), &mut quiet).is_err());
+    let whole = fetch(&served(&good(), Manner::Ranges), root.path(), &mut quiet).unwrap();
+    assert_eq!(fs::read(whole).unwrap(), good());
+}
+
+#[test]
+fn the_second_of_two_downloads_at_once_is_told_and_disturbs_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let archive = served(&good(), Manner::Ranges);
+    let mut told = None;
+    let whole = fetch(&archive, root.path(), &mut |_| {
+        told.get_or_insert_with(|| fetch(&archive, root.path(), &mut quiet).unwrap_err());
+    });
+    assert_eq!(fs::read(whole.unwrap()).unwrap(), good());
+    let start = "download: expected nobody else to fetch the archive, got another process in ";
+    assert_says(&told.unwrap(), start, "wait for the other process");
+    assert_eq!(names(root.path()), ["set.tar.gz"]);
+}
+
+#[test]
 fn a_server_without_ranges_sends_everything_again() {
     for manner in [Manner::NoRanges, Manner::WrongRange] {
         let root = tempfile::tempdir().unwrap();
@@ -234,6 +281,7 @@ fn an_existing_file_is_never_overwritten() {
 #[test]
 fn what_a_server_gets_wrong_is_reported() {
     let genuine = served(&good(), Manner::Ranges);
+    let silent = served(&good(), Manner::NoLength);
     let refusing = served(&good(), Manner::Status(404));
     let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{unused}/set.tar.gz");
@@ -241,10 +289,15 @@ fn what_a_server_gets_wrong_is_reported() {
         (
             Archive { bytes: 1_000, ..genuine.clone() },
             "archive: expected 1000 bytes, got ",
-            "set.tar.gz.part; ",
+            "set.tar.gz; nothing was kept of it",
         ),
         (
-            Archive { bytes: 1_000_000, ..genuine.clone() },
+            Archive { bytes: 1_000, ..silent.clone() },
+            "archive: expected 1000 bytes, got ",
+            "set.tar.gz.part; the partial file was emptied",
+        ),
+        (
+            Archive { bytes: 1_000_000, ..silent },
             "archive: expected 1000000 bytes, got ",
             "run again to continue",
         ),

@@ -117,7 +117,7 @@ fn another_rate_is_refused_with_advice() {
         let start = "sample rate: expected 16000 Hz, got 44100 Hz in ";
         assert_refused(&root, &options(), start, &path);
         let text = SpeechFiles::folder(root.path(), &options()).unwrap_err().to_string();
-        assert!(text.ends_with("; resample the file, or open with Rates::Resample"), "{text}");
+        assert!(text.ends_with("(rates: resample, or --resample)"), "{text}");
     }
 }
 
@@ -148,21 +148,20 @@ fn stereo_is_refused() {
 }
 
 #[test]
-fn a_truncated_file_is_found_by_a_thorough_check_or_when_it_is_read() {
-    for (name, bytes, got) in [
-        ("a.flac", flac(&steps(5_000, 0), 16_000, 1), "got 3072 in "), // three whole frames
-        ("a.wav", wav(&steps(5_000, 0), 16_000, 1), "got 3478 in "),   // 44 bytes are the header
-    ] {
-        let (root, path) = one(name, &bytes[..7_000]);
-        let format = &name[2..];
-        let start = format!("{format}: expected 5000 samples, {got}");
-        let files = open(&root, &options());
-        let text = files.get(0).unwrap_err().to_string();
-        assert!(text.starts_with(&start) && text.ends_with("; is the file complete?"), "{text}");
-        // What lies before the end can still be read.
-        files.read(0, (0, &mut [0.0; 3_000])).unwrap();
-        assert_refused(&root, &thorough(), &start, &path);
-    }
+fn a_truncated_file_is_found_at_once_or_by_a_thorough_check_or_when_it_is_read() {
+    let bytes = wav(&steps(5_000, 0), 16_000, 1); // 44 bytes are the header
+    let (root, path) = one("a.wav", &bytes[..7_000]);
+    assert_refused(&root, &options(), "wav: expected 5000 samples, got 3478 in ", &path);
+
+    let bytes = flac(&steps(5_000, 0), 16_000, 1);
+    let (root, path) = one("a.flac", &bytes[..7_000]);
+    let start = "flac: expected 5000 samples, got 3072 in "; // three whole frames
+    let files = open(&root, &options());
+    let text = files.get(0).unwrap_err().to_string();
+    assert!(text.starts_with(start) && text.ends_with("; is the file complete?"), "{text}");
+    // What lies before the end can still be read.
+    files.read(0, (0, &mut [0.0; 3_000])).unwrap();
+    assert_refused(&root, &thorough(), start, &path);
 }
 
 #[test]
@@ -210,7 +209,7 @@ fn a_header_that_announces_far_too_much_is_refused() {
     let mut bytes = flac(&steps(5_000, 0), 16_000, 1);
     bytes[21] |= 0x0f; // the highest of 36 bits
     let (root, path) = one("a.flac", &bytes);
-    let start = "flac: expected sound that decodes, got \"64424514";
+    let start = "flac: expected 64424514440 samples, got 5000 in ";
     assert_refused(&root, &options(), start, &path);
 }
 
@@ -242,4 +241,33 @@ fn nothing_usable_is_an_error_that_counts() {
     let reason = "; add data, or mend what was skipped, 1 in all; \
          the first: sample rate: expected 16000 Hz, got 8000";
     assert!(text.contains(reason), "{text}");
+}
+
+#[test]
+fn flac_without_a_length_or_behind_tags_is_read_as_it_was() {
+    let expected = steps(20_000, 5);
+    let whole = flac(&expected, 16_000, 1);
+    let mut unknown = whole.clone();
+    unknown[21] &= 0xf0;
+    unknown[22..26].fill(0);
+    let tag = |size: usize| {
+        let size_in_sevens = [0, 0, (size >> 7) as u8, (size & 0x7f) as u8];
+        [&b"ID3\x03\0\0"[..], &size_in_sevens, &vec![0x55; size]].concat()
+    };
+    for (what, bytes) in [
+        ("no length", unknown.clone()),
+        ("a tag", [&tag(10)[..], &whole].concat()),
+        ("two tags", [&tag(5_000)[..], &tag(127), &whole].concat()),
+        ("a tag and no length", [&tag(300)[..], &unknown].concat()),
+    ] {
+        let (root, _) = one("a.flac", &bytes);
+        let files = open(&root, &thorough());
+        assert_eq!(files.info(0).samples, 20_000, "{what}");
+        assert_eq!(files.get(0).unwrap().samples, amplitudes(&expected), "{what}");
+        let mut part = vec![0.0; 700];
+        files.read(0, (16_500, &mut part)).unwrap();
+        assert_eq!(part, amplitudes(&expected[16_500..17_200]), "{what}");
+    }
+    let (root, path) = one("a.flac", &[&tag(10)[..], b"no flac behind it"].concat());
+    assert_refused(&root, &options(), "flac: expected sound that decodes, got ", &path);
 }

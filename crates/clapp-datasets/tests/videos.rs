@@ -215,6 +215,117 @@ fn bad_frame_folders_are_named_and_the_rest_is_used() {
 }
 
 #[test]
+fn damage_is_found_in_every_container() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("videos/ramp");
+    let noise = "128+100*sin(X*Y+N)"; // fills the file
+    let codecs: [(&str, &[&str]); 5] = [
+        ("avi", &["-c:v", "mpeg4", "-bf", "2", "-q:v", "2"]),
+        ("mpg", &["-c:v", "mpeg2video", "-q:v", "2"]),
+        ("mkv", &["-c:v", "mpeg4", "-q:v", "2"]),
+        ("mov", &["-c:v", "mjpeg", "-q:v", "2"]),
+        ("wmv", &["-c:v", "wmv2", "-q:v", "2"]),
+    ];
+    for (ending, codec) in codecs {
+        let good = class.join(format!("good_{ending}.{ending}"));
+        make_video(&good, 40, "160x120", noise, codec);
+        let whole = fs::read(&good).unwrap();
+        for tenth in [1, 3, 5, 7, 9] {
+            let cut = format!("cut{tenth}_{ending}.{ending}");
+            fs::write(class.join(cut), &whole[..whole.len() * tenth / 10]).unwrap();
+        }
+        let mut damaged = whole.clone();
+        let middle = whole.len() / 2;
+        (0..600).for_each(|at| damaged[middle + at] = (at * 37 % 251) as u8);
+        fs::write(class.join(format!("damaged_{ending}.{ending}")), damaged).unwrap();
+    }
+    let (clips, _) = run(root.path(), &tiny(24)).unwrap();
+    let used: Vec<&str> = (0..clips.len()).map(|clip| clips.id(clip)).collect();
+    let good = ["avi", "mkv", "mov", "mpg", "wmv"].map(|ending| format!("ramp/good_{ending}"));
+    assert_eq!(used, good, "{}", clips.skipped());
+    assert_eq!(clips.skipped().len(), 6 * codecs.len());
+}
+
+#[test]
+fn frames_that_are_damaged_or_of_another_size_are_refused_where_frames_are_scaled_too() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let root = frames(&["cut", "garbled", "good", "small"].map(|name| (name, 3)));
+    let class = root.path().join("videos/red");
+    let mut command = Command::new("ffmpeg");
+    command.args([
+        "-v",
+        "error",
+        "-nostdin",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=64x48:d=1:r=3",
+    ]);
+    let into = class.join("large_%05d.jpg");
+    assert!(command.args(["-q:v", "2"]).arg(&into).status().unwrap().success());
+    for number in 1..=3 {
+        let large = fs::read(class.join(format!("large_{number:05}.jpg"))).unwrap();
+        fs::remove_file(class.join(format!("large_{number:05}.jpg"))).unwrap();
+        for name in ["cut", "garbled", "good", "small"] {
+            let mut bytes = large.clone();
+            match (name, number) {
+                ("cut", 2) => bytes.truncate(large.len() / 2),
+                ("garbled", 3) => bytes[large.len() - 300..large.len() - 2].fill(0xff),
+                ("small", 2) => bytes = RED.to_vec(),
+                _ => {}
+            }
+            fs::write(class.join(name).join(format!("image_{number:05}.jpg")), bytes).unwrap();
+        }
+    }
+    for side in [24, 48] {
+        let (clips, _) = run(root.path(), &tiny(side)).unwrap();
+        assert_eq!((clips.len(), clips.id(0)), (1, "red/good"), "{}", clips.skipped());
+        let text = clips.skipped().to_string();
+        assert!(text.contains("cut/image_00002.jpg"), "{text}");
+        assert!(text.contains("expected 48×64, got 2×3 in "), "{text}");
+        assert!(text.contains("garbled/image_00003.jpg"), "{text}");
+    }
+}
+
+#[test]
+fn a_source_of_the_same_size_is_another_one() {
+    let root = frames(&[("one", 3), ("two", 3)]);
+    let class = root.path().join("videos/red");
+    let other = |byte: u8| {
+        let mut bytes = RED.to_vec();
+        bytes[15] = byte; // dots an inch
+        bytes
+    };
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 2);
+    // Another frame, and its time set back.
+    let path = class.join("one/image_00002.jpg");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, other(7)).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 1);
+    let prepared = fs::read(root.path().join("prepared/red/one.clip")).unwrap();
+    assert!(prepared.windows(RED.len()).any(|window| window == other(7)));
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 0);
+    // Names that change places.
+    fs::rename(class.join("one"), class.join("three")).unwrap();
+    fs::rename(class.join("two"), class.join("one")).unwrap();
+    fs::rename(class.join("three"), class.join("two")).unwrap();
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 2);
+    // A copy is the same source.
+    for name in ["one", "two"] {
+        let bytes = fs::read(class.join(name).join("image_00001.jpg")).unwrap();
+        fs::write(class.join(name).join("image_00001.jpg"), bytes).unwrap();
+    }
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 0);
+}
+
+#[test]
 fn what_is_prepared_is_not_prepared_again() {
     let root = frames(&[("one", 3), ("two", 4)]);
     assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 2);

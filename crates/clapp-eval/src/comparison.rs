@@ -14,6 +14,9 @@ pub struct Margin {
     /// Whether every seed of the one lies above every seed of the other: more than the spread over
     /// seeds. None if one of them has fewer than two seeds, for then the spread is not known.
     pub exceeds_spread: Option<bool>,
+    /// Whether every seed of the one lies below every seed of the other. None as above.
+    #[serde(default)]
+    pub below_spread: Option<bool>,
 }
 
 impl Margin {
@@ -24,16 +27,18 @@ impl Margin {
         Self {
             points: upper.mean - lower.mean,
             exceeds_spread: known.then_some(upper.min > lower.max),
+            below_spread: known.then_some(upper.max < lower.min),
         }
     }
 }
 
 impl fmt::Display for Margin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spread = match self.exceeds_spread {
-            Some(true) => "more than the spread over seeds",
-            Some(false) => "not more than the spread over seeds",
-            None => "spread unknown: fewer than two seeds",
+        let spread = match (self.exceeds_spread, self.below_spread) {
+            (Some(true), _) => "above, by more than the spread over seeds",
+            (_, Some(true)) => "below, by more than the spread over seeds",
+            (Some(false), _) => "within the spread over seeds",
+            (None, _) => "spread unknown: fewer than two seeds",
         };
         write!(f, "{:+.1} points ({spread})", self.points)
     }
@@ -170,6 +175,22 @@ mod tests {
         let comparison = report.compare("clapp", "raw pixels", SERIES).unwrap();
         assert_eq!(comparison.over_other.exceeds_spread, None);
         assert!(comparison.to_string().contains("+80.0 points (spread unknown"));
+    }
+
+    #[test]
+    fn a_margin_lies_above_within_or_below_the_spread() {
+        let margin = |own: [f64; 2]| {
+            let mut report = Report::new("a", "a", 2);
+            for seed in [1, 2] {
+                report.record("clapp", 1, SERIES, seed, own[seed as usize - 1]).unwrap();
+                report.record("random encoder", 1, SERIES, seed, 50.0 + seed as f64).unwrap();
+            }
+            report.compare("clapp", "random encoder", SERIES).unwrap().over_other.to_string()
+        };
+        assert_eq!(margin([53.0, 54.0]), "+2.0 points (above, by more than the spread over seeds)");
+        assert_eq!(margin([51.0, 54.0]), "+1.0 points (within the spread over seeds)");
+        assert_eq!(margin([52.0, 50.0]), "-0.5 points (within the spread over seeds)");
+        assert_eq!(margin([40.0, 50.0]), "-6.5 points (below, by more than the spread over seeds)");
     }
 
     #[test]

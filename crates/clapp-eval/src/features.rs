@@ -294,7 +294,12 @@ fn few_label_indices(
         if available < per_class {
             let expected = format!("at least {per_class} samples a class");
             let got = format!("{available} in class {class}");
-            return Err(Error::invalid("few labels", expected, got, "ask for fewer"));
+            return Err(Error::invalid(
+                "few labels",
+                expected,
+                got,
+                "add data or lower the number",
+            ));
         }
         shuffle(&mut members, &mut stream(seed, Purpose::Split, [FEW_LABELS, class as u64, 0, 0]));
         chosen.extend_from_slice(&members[..per_class]);
@@ -370,8 +375,7 @@ mod tests {
     #[test]
     fn more_samples_than_a_class_has_is_an_error() {
         let error = few_label_indices(&[0, 0, 1], 2, 2, 1).unwrap_err().to_string();
-        let expected =
-            "few labels: expected at least 2 samples a class, got 1 in class 1; ask for fewer";
+        let expected = "few labels: expected at least 2 samples a class, got 1 in class 1; add data or lower the number";
         assert_eq!(error, expected);
     }
 

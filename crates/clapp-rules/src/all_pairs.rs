@@ -321,6 +321,10 @@ impl Plasticity for AllPairs {
         self.validate(time)
     }
 
+    fn check_batch(&self, samples: usize) -> Result<(), RuleError> {
+        if samples < 2 { Err(RuleError::Alone { samples }) } else { Ok(()) }
+    }
+
     fn lateral(
         &self,
         target: Extent,

@@ -112,6 +112,14 @@ pub enum RuleError {
         "rule: expected at least 2 images (4 samples) in a batch, got 1: there is no other image for a negative; use larger batches, or negatives of the same image"
     )]
     OneImage,
+    /// A batch of one, where every other sample is a saccade target.
+    #[error(
+        "rule: expected at least 2 samples in a batch, got {samples}: there is no other one for a saccade; use larger batches"
+    )]
+    Alone {
+        /// Samples of a batch.
+        samples: usize,
+    },
     /// A batch without a second image, and pairs of two.
     #[error(
         "rule: expected at least 2 images in a batch, got {samples}: there is no other image to add; use larger batches"

@@ -15,6 +15,7 @@ use crate::manifest::{FORMAT_VERSION, FileRecord, MANIFEST, Manifest, TensorReco
 use crate::{Checkpoint, Error, RunFolder, RunLock, TensorFile, names};
 
 const PROGRAM: &str = concat!("clapp ", env!("CARGO_PKG_VERSION"));
+const SAVE: &str = "save checkpoint";
 const EARLIER: &str = "every earlier checkpoint";
 
 /// The checkpoints of a run that this process writes.
@@ -104,9 +105,47 @@ impl Checkpoints {
         if path.is_dir() {
             return self.confirm(&path, tensors, progress, config).map(|()| path);
         }
-        let action = "save checkpoint";
+        let [state, manifest] = Self::files(step, &path, tensors, progress, config)?;
+        let bytes = (state.len() + manifest.len()) as u64;
+        self.write(step, [(STATE, &state), (MANIFEST, &manifest)])
+            .and_then(|partial| {
+                fs::rename(partial.path(), &path)?;
+                partial.keep();
+                atomic::sync_folder(&self.folder)
+            })
+            .map_err(|source| Error::write(SAVE, &path, bytes, EARLIER, source))?;
+        Ok(path)
+    }
+
+    /// Writes what [`save`](Self::save) would and removes it: what hinders a checkpoint is found before hours of work wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StorageFull`] or [`Error::Io`] if it cannot be written.
+    pub fn rehearse(
+        &self,
+        step: u64,
+        tensors: &BTreeMap<String, TensorFile>,
+        progress: &Value,
+        config: &Value,
+    ) -> Result<(), Error> {
+        let path = self.folder.join(names::name_of(step));
+        let [state, manifest] = Self::files(step, &path, tensors, progress, config)?;
+        let bytes = (state.len() + manifest.len()) as u64;
+        let written = self.write(step, [(STATE, &state), (MANIFEST, &manifest)]);
+        written.map(drop).map_err(|source| Error::write(SAVE, &path, bytes, EARLIER, source))
+    }
+
+    /// State and manifest of a checkpoint.
+    fn files(
+        step: u64,
+        path: &Path,
+        tensors: &BTreeMap<String, TensorFile>,
+        progress: &Value,
+        config: &Value,
+    ) -> Result<[Vec<u8>; 2], Error> {
         let state = safetensors::serialize(tensors, None)
-            .map_err(|error| Error::io(action, &path, io::Error::other(error.to_string())))?;
+            .map_err(|error| Error::io(SAVE, path, io::Error::other(error.to_string())))?;
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             step,
@@ -116,11 +155,8 @@ impl Checkpoints {
             progress: progress.clone(),
             config: config.clone(),
         };
-        let manifest = manifest.to_text().map_err(|source| Error::json(action, &path, source))?;
-        let bytes = (state.len() + manifest.len()) as u64;
-        self.write(step, &path, [(STATE, &state), (MANIFEST, manifest.as_bytes())])
-            .map_err(|source| Error::write(action, &path, bytes, EARLIER, source))?;
-        Ok(path)
+        let manifest = manifest.to_text().map_err(|source| Error::json(SAVE, path, source))?;
+        Ok([state, manifest.into_bytes()])
     }
 
     /// The folder of the newest checkpoint by step, `None` if there is none. Not verified.
@@ -188,7 +224,8 @@ impl Checkpoints {
             .map_err(|source| Error::io("save checkpoint", path, source))
     }
 
-    fn write(&self, step: u64, path: &Path, files: [(&str, &[u8]); 2]) -> io::Result<()> {
+    /// A complete checkpoint under a name that does not count, removed unless it is kept.
+    fn write(&self, step: u64, files: [(&str, &[u8]); 2]) -> io::Result<RemoveOnDrop> {
         let partial = self.partial(step);
         fs::create_dir(&partial)?;
         let partial = RemoveOnDrop::new(partial);
@@ -197,9 +234,7 @@ impl Checkpoints {
             atomic::write_and_sync(file, &mut 0, |file| file.write_all(bytes))?;
         }
         atomic::sync_folder(partial.path())?;
-        fs::rename(partial.path(), path)?;
-        partial.keep();
-        atomic::sync_folder(&self.folder)
+        Ok(partial)
     }
 
     fn remove(&self, step: u64, path: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@
 //! | kill a process | [`child`] |
 //! | look at a folder, fill a disk | [`names`], [`TinyDisk`] |
 //! | write recordings | [`wav`], [`make_video`], [`copy_real_videos`], [`count_frames`] |
+//! | damage inputs | [`mutations`] |
 //! | read an error | [`assert_says`] |
 //! | compare numbers, read golden files | [`distance`], `golden` |
 //! | look at a step layer by layer | `steps` |
@@ -18,6 +19,7 @@ mod disk;
 pub mod distance;
 #[cfg(feature = "tensors")]
 pub mod golden;
+mod mutate;
 mod recordings;
 mod says;
 mod skip;
@@ -26,6 +28,7 @@ pub mod steps;
 
 pub use child::child;
 pub use disk::{TinyDisk, names};
+pub use mutate::mutations;
 pub use recordings::{copy_real_videos, count_frames, make_video, wav};
 pub use says::assert_says;
 pub use skip::{folder, skip};

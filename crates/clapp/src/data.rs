@@ -1,6 +1,8 @@
 //! What a run learns from and what it is read out with.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
+
+use clapp_datasets::{Item, Source, digest};
 
 use crate::{Error, RunConfig, Sense};
 
@@ -35,6 +37,15 @@ impl<S: Sense> fmt::Debug for Data<S> {
         let mut shown = f.debug_struct("Data");
         shown.field("names", &self.names).field("classes", &self.classes).finish_non_exhaustive()
     }
+}
+
+/// Digests of what is learnt from and what is read out.
+pub(crate) fn digests<I: Item>(
+    learn: &Arc<dyn Source<Item = I>>,
+    labelled: Option<&[Arc<dyn Source<Item = I>>; 2]>,
+) -> Result<Vec<String>, Error> {
+    let all = std::iter::once(learn).chain(labelled.into_iter().flatten());
+    all.map(|source| Ok(digest(source)?)).collect()
 }
 
 /// Reasons that a note gives; the others are counted.

@@ -40,7 +40,7 @@ pub enum Error {
     },
     /// A loss is no longer a number.
     #[error(
-        "training: expected a finite loss, got {loss} in layer {layer} at step {step}; the last good checkpoint is kept, lower the learning rate or look at the data"
+        "training: expected a finite loss, got {loss} in layer {layer} at step {step}; nothing of it was kept, lower the learning rate or look at the data"
     )]
     NotFinite {
         /// Layer, from 1.
@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// A weight or a moment is no longer a number.
     #[error(
-        "training: expected finite weights, got {value} in {name} after step {step}; the last good checkpoint is kept, lower the learning rate or look at the data"
+        "training: expected finite weights, got {value} in {name} after step {step}; nothing of it was kept, lower the learning rate or look at the data"
     )]
     NotFiniteState {
         /// Name of the tensor, which begins with its layer.
@@ -98,6 +98,11 @@ pub enum Error {
         /// Why not.
         source: rayon::ThreadPoolBuildError,
     },
+    /// Standard output.
+    #[error(
+        "standard output: expected to write a result, got \"{0}\"; make room, or write it elsewhere"
+    )]
+    Output(std::io::Error),
     /// The device.
     #[error(transparent)]
     Device(#[from] clapp_backend::DeviceError),

@@ -1,18 +1,28 @@
-//! A progress bar in the terminal.
+//! Progress of a run: a bar in a terminal, elsewhere a line now and then.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use indicatif::ProgressStyle;
 
-use crate::run::{Observer, StepMetrics};
+use crate::{
+    console::{PLAIN, note},
+    interrupted,
+    run::{Observer, StepMetrics},
+};
 
 /// Shows step, images or crops a second, time left, and the metrics of every layer; stops the run when asked to.
+/// Where standard error is no terminal, it is a plain line every half minute.
 #[derive(Debug)]
 pub struct ProgressBar {
     bar: indicatif::ProgressBar,
+    /// When the last line was written.
+    line: Instant,
     per_step: u64,
     stop: Arc<AtomicBool>,
 }
@@ -26,33 +36,14 @@ impl ProgressBar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, per_step: batch as u64, stop }
+        Self { bar, line: Instant::now(), per_step: batch as u64, stop }
     }
 
-    /// A bar for a run that ends after a checkpoint when the user presses Ctrl-C, see [`interrupted`].
+    /// A bar for a run that ends after a checkpoint when a signal asks for it, see [`interrupted`].
     #[must_use]
     pub fn until_interrupted(batch: usize) -> Self {
         Self::new(batch, interrupted())
     }
-}
-
-/// A flag that is set when the user presses Ctrl-C; when that is pressed again, the program ends at once.
-///
-/// A program has one handler for that; if it has its own already, that one stays.
-#[must_use]
-pub fn interrupted() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    let handler = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            // The first one may have fallen into a long read-out; no moment is a bad one to stop.
-            std::process::exit(130);
-        }
-    });
-    if let Err(error) = handler {
-        eprintln!("Ctrl-C stops at once, without a checkpoint: {error}");
-    }
-    stop
 }
 
 fn row(values: &[f64], digits: usize) -> String {
@@ -79,12 +70,17 @@ impl Observer for ProgressBar {
                 message += &format!("  {name} {}", row(numbers, 2));
             }
         }
+        if self.bar.is_hidden() && (self.line.elapsed() >= PLAIN || metrics.step == steps) {
+            let left = indicatif::HumanDuration(self.bar.eta());
+            note(format_args!("step {} of {steps}  {left} left  {message}", metrics.step));
+            self.line = Instant::now();
+        }
         self.bar.set_message(message);
         !self.stop.load(Ordering::Relaxed)
     }
 
     fn stage(&mut self, what: &str) {
-        self.bar.suspend(|| eprintln!("{what}"));
+        self.bar.suspend(|| note(what));
     }
 }
 

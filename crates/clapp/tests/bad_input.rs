@@ -54,6 +54,48 @@ impl Killed {
     }
 }
 
+/// Counts steps.
+struct Steps(u64);
+
+impl clapp::run::Observer for Steps {
+    fn step(&mut self, _: u64, _: &clapp::run::StepMetrics) -> bool {
+        self.0 += 1;
+        true
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_without_room_for_a_checkpoint_is_found_before_the_first_step() {
+    let root = tempfile::tempdir().unwrap();
+    let mut run = Run::create(root.path(), tiny("clapp", &[2])).unwrap();
+    // A file system that takes nothing, whoever asks.
+    let place = run.path().join("checkpoints");
+    std::os::unix::fs::symlink("/proc/self/fdinfo", &place).unwrap();
+    let mut steps = Steps(0);
+    let text = run.execute(&clapp::device("flex").unwrap(), &mut steps).unwrap_err().to_string();
+    assert_says(&text, "save checkpoint", &place.display().to_string());
+    assert_eq!(steps.0, 0);
+    assert!(!run.path().join("metrics.jsonl").exists());
+}
+
+#[test]
+fn data_that_were_exchanged_for_others_of_equal_size_are_noticed() {
+    let killed = Killed::new();
+    for name in ["unlabeled_X.bin", "train_X.bin", "test_X.bin", "train_y.bin"] {
+        let path = killed.data(name);
+        let sound = fs::read(&path).unwrap();
+        let mut others = sound.clone();
+        let middle = others.len() / 2;
+        others[middle] = if others[middle] == 2 { 3 } else { 2 };
+        fs::write(&path, &others).unwrap();
+        let text = killed.refused(Path::new("images in STL-10's layout"), "resume");
+        assert!(text.contains("expected the data that the run began with"), "{name}: {text}");
+        fs::write(&path, sound).unwrap();
+    }
+    assert!(matches!(common::resume::<Images>(&killed.run).unwrap(), RunEnd::Finished(_)));
+}
+
 #[test]
 fn a_run_on_sound_files_goes_on() {
     let killed = Killed::new();

@@ -65,7 +65,7 @@ fn a_preset_on_photographs_is_the_published_one() {
         config.setup.rule,
         ImageRule::SoftHebb(SoftHebb { temperatures: vec![1.0, 0.65, 0.25] })
     );
-    config.setup.data.test_on(Held::Validation);
+    config.setup.data.test_on(Held::Validation).unwrap();
     let text = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<RunConfig<Images>>(&text).unwrap(), config);
     let stl = Images::Stl10("absent".into(), SizesConfig::Official);

@@ -235,6 +235,6 @@ fn settings_are_chosen_on_validation_images_where_there_are_any() {
         _ => unreachable!(),
     };
     assert_eq!(held(&config), Held::Test, "reports are about test images unless asked otherwise");
-    config.setup.data.test_on(Held::Validation);
+    config.setup.data.test_on(Held::Validation).unwrap();
     assert_eq!(held(&config), Held::Validation);
 }

@@ -71,13 +71,18 @@ instruction_sets! {
 #[non_exhaustive]
 pub enum InstructionSetError {
     /// No set has this name.
-    #[error("instruction set: expected {}, got {name:?}", names())]
+    #[error(
+        "instruction set: expected {}, got {name:?} in {VARIABLE}; choose one of these, or unset it",
+        names()
+    )]
     Unknown {
         /// The name that was given.
         name: String,
     },
     /// This processor does not have it.
-    #[error("instruction set: {set} is not available on this processor")]
+    #[error(
+        "instruction set: expected one that this processor has, got {set} in {VARIABLE}; unset it"
+    )]
     Unavailable {
         /// The set that was asked for.
         set: InstructionSet,
@@ -119,6 +124,14 @@ impl InstructionSet {
     pub(super) fn named(name: Option<&str>) -> Self {
         name.and_then(|name| name.parse().ok()).unwrap_or_else(Self::best)
     }
+}
+
+/// Checks that `CLAPP_ISA`, where it is set, names a set that this processor has.
+///
+/// # Errors
+/// If it does not.
+pub(crate) fn check_instruction_set() -> Result<(), InstructionSetError> {
+    std::env::var(VARIABLE).map_or(Ok(()), |name| name.parse::<InstructionSet>().map(|_| ()))
 }
 
 /// The set that new plans use: that of `CLAPP_ISA`, which is read once, else the best available.

@@ -1,26 +1,28 @@
 //! FLAC and WAV files to amplitudes.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
-use hound::{SampleFormat, WavReader};
 use symphonia_bundle_flac::{FlacDecoder, FlacReader};
 use symphonia_core::audio::{Audio, GenericAudioBufferRef};
 use symphonia_core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia_core::errors::Error as SymphoniaError;
 use symphonia_core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo};
-use symphonia_core::io::MediaSourceStream;
+use symphonia_core::io::{MediaSourceStream, ReadBytes, SeekBuffered};
+use symphonia_core::packet::Packet;
 use symphonia_core::units::Timestamp;
 
+use super::wav::Wav;
 use crate::Error;
 
 /// Samples before a crop from which on it is quicker to look for its frame than to decode what lies
 /// before it: a few frames of the 4,096 samples that encoders of FLAC use.
 const WORTH_SEEKING: u64 = 3 * 4_096;
 
-/// Silence in the largest blocks of FLAC: 65,535 samples in 11 bytes.
-const MOST_SAMPLES_PER_BYTE: u64 = 6_000;
+/// Sound takes more room than a byte for so many samples. A header that says otherwise is near silence, or wrong.
+const SAMPLES_PER_BYTE: u64 = 8;
+/// Samples that are decoded at a time where a file is checked.
+const PIECE: u64 = 1 << 18;
 
 /// What a file says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,47 +48,66 @@ fn format(path: &Path) -> Option<&'static str> {
     [FLAC, WAV].into_iter().find(|format| ending.eq_ignore_ascii_case(format))
 }
 
-/// What the header of a sound file says.
+/// What the header of a sound file says; how many samples there are, if it does not say so, or more than seems possible.
 pub(super) fn header(path: &Path) -> Result<Header, Error> {
     match format(path) {
-        Some(WAV) => {
-            let wav = open_wav(path)?;
-            let (spec, samples) = (wav.spec(), u64::from(wav.duration()));
-            Ok(Header { rate: spec.sample_rate, channels: usize::from(spec.channels), samples })
+        Some(WAV) => Ok(Wav::open(path)?.header),
+        _ => {
+            let mut flac = Flac::open(path, Verify::Nothing)?;
+            let (announced, Header { samples, .. }) = (flac.announced, flac.header);
+            if announced && samples <= flac.bytes.saturating_mul(SAMPLES_PER_BYTE) {
+                return Ok(flac.header);
+            }
+            let mut found = 0;
+            while let Some(packet) = flac.next_packet()? {
+                found += packet.dur.get();
+            }
+            match announced && found != samples {
+                true => Err(truncated(FLAC, samples, found, path)),
+                false => Ok(Header { samples: found, ..flac.header }),
+            }
         }
-        _ => Ok(Flac::open(path, Verify::Nothing)?.header),
     }
 }
 
 /// Fills `into` with amplitudes from sample `start` on, of a mono file.
 pub(super) fn read(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Error> {
     match format(path) {
-        Some(WAV) => read_wav(path, start, into),
+        Some(WAV) => Wav::open(path)?.read(start, into),
         _ => Flac::open(path, Verify::Nothing)?.read(start, into),
     }
 }
 
-/// Decodes a whole mono file and compares it with the checksum that it carries, if it does.
-pub(super) fn read_verified(path: &Path) -> Result<Vec<f32>, Error> {
+/// Decodes a whole mono file of `samples` samples and compares it with the checksum that it carries, if it does; false if all
+/// samples are equal.
+pub(super) fn has_signal(path: &Path, samples: u64) -> Result<bool, Error> {
+    let (mut first, mut differs) = (None, false);
+    let mut look = |part: &[f32]| {
+        let first = *first.get_or_insert(part.first().copied().unwrap_or_default());
+        differs |= part.iter().any(|amplitude| amplitude.to_bits() != first.to_bits());
+    };
     match format(path) {
         Some(WAV) => {
-            let samples = open_wav(path)?.duration() as usize;
-            let mut amplitudes = vec![0.0; samples];
-            read_wav(path, 0, &mut amplitudes)?;
-            Ok(amplitudes)
+            let (wav, mut part) = (Wav::open(path)?, vec![0.0; samples.min(PIECE) as usize]);
+            for start in (0..samples).step_by(PIECE as usize) {
+                let part = &mut part[..(samples - start).min(PIECE) as usize];
+                wav.read(start, part)?;
+                look(part);
+            }
         }
         _ => {
-            let mut flac = Flac::open(path, Verify::Sum)?;
-            let samples = usize::try_from(flac.header.samples)
-                .map_err(|_| flac.broken("more samples than memory has places"))?;
-            let mut amplitudes = vec![0.0; samples];
-            flac.read(0, &mut amplitudes)?;
-            match flac.decoder.finalize().verify_ok {
-                Some(false) => Err(flac.broken("samples that differ from their MD5 sum")),
-                _ => Ok(amplitudes),
+            let (mut flac, mut part) = (Flac::open(path, Verify::Sum)?, Vec::new());
+            flac.each(0, samples, |frame, _| {
+                part.clear();
+                part.extend(frame.iter().map(amplitude));
+                look(&part);
+            })?;
+            if flac.decoder.finalize().verify_ok == Some(false) {
+                return Err(flac.broken("samples that differ from their MD5 sum"));
             }
         }
     }
+    Ok(differs)
 }
 
 /// Whether the samples are compared with the sum in the header.
@@ -102,51 +123,53 @@ struct Flac<'a> {
     reader: FlacReader<'static>,
     decoder: FlacDecoder,
     header: Header,
+    /// Whether the header says how many samples there are.
+    announced: bool,
+    /// Of the file.
+    bytes: u64,
 }
 
 impl<'a> Flac<'a> {
     fn open(path: &'a Path, verify: Verify) -> Result<Self, Error> {
         let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
         let bytes = file.metadata().map_err(|source| Error::io("open", path, source))?.len();
-        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        let mut stream = MediaSourceStream::new(Box::new(file), Default::default());
+        skip_tags(&mut stream).map_err(|error| failed(FLAC, path, &error))?;
         let reader = FlacReader::try_new(stream, FormatOptions::default())
             .map_err(|error| failed(FLAC, path, &error))?;
         let missing = || failed(FLAC, path, &"no description of the samples");
         let track = reader.tracks().first().ok_or_else(missing)?;
         let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(missing)?;
-        let (Some(rate), Some(channels), Some(samples)) =
-            (parameters.sample_rate, &parameters.channels, track.num_frames)
-        else {
+        let (Some(rate), Some(channels)) = (parameters.sample_rate, &parameters.channels) else {
             return Err(missing());
         };
+        let announced = track.num_frames.is_some_and(|samples| samples > 0);
+        let samples = track.num_frames.unwrap_or(0);
         let header = Header { rate, channels: channels.count(), samples };
-        // A damaged header must not decide how much memory is asked for.
-        if samples > bytes.saturating_mul(MOST_SAMPLES_PER_BYTE) {
-            return Err(failed(FLAC, path, &format!("{samples} samples in {bytes} bytes")));
-        }
         let options = AudioDecoderOptions::default().verify(verify == Verify::Sum);
         let decoder = FlacDecoder::try_new(parameters, &options)
             .map_err(|error| failed(FLAC, path, &error))?;
-        Ok(Self { path, reader, decoder, header })
+        Ok(Self { path, reader, decoder, header, announced, bytes })
     }
 
-    /// Decodes frame by frame from the one that holds `start`, until `into` is full.
     fn read(&mut self, start: u64, into: &mut [f32]) -> Result<(), Error> {
         let end = start + into.len() as u64;
+        self.each(start, end, |frame, position| copy_overlap(frame, position, start, into))
+    }
+
+    /// Decodes frame by frame from the one that holds `start` to the one that holds what lies before `end`.
+    fn each(
+        &mut self,
+        start: u64,
+        end: u64,
+        mut each: impl FnMut(&[i32], u64),
+    ) -> Result<(), Error> {
         // The position of the first sample of the next frame; a gap is a damaged frame.
         let mut position = self.seek(start)?;
         while position < end {
-            let packet = match self.reader.next_packet() {
-                Ok(packet) => packet,
-                Err(SymphoniaError::IoError(error))
-                    if error.kind() == std::io::ErrorKind::UnexpectedEof =>
-                {
-                    None
-                }
-                Err(error) => return Err(failed(FLAC, self.path, &error)),
-            };
-            let Some(packet) = packet else {
-                return Err(truncated(FLAC, self.header.samples, position, self.path));
+            let Some(packet) = self.next_packet()? else {
+                let expected = if self.announced { self.header.samples } else { end };
+                return Err(truncated(FLAC, expected, position, self.path));
             };
             if packet.pts.get() != position as i64 {
                 return Err(self.broken("a frame that is missing or damaged"));
@@ -158,10 +181,22 @@ impl<'a> Flac<'a> {
             let Some(frame) = buffer.plane(0) else {
                 return Err(self.broken("a frame without a channel"));
             };
-            copy_overlap(frame, position, start, into);
+            each(frame, position);
             position += frame.len() as u64;
         }
         Ok(())
+    }
+
+    /// The next frame, not yet decoded; none at the end of the file.
+    fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
+        match self.reader.next_packet() {
+            Err(SymphoniaError::IoError(error))
+                if error.kind() == std::io::ErrorKind::UnexpectedEof =>
+            {
+                Ok(None)
+            }
+            packet => packet.map_err(|error| failed(FLAC, self.path, &error)),
+        }
     }
 
     /// Goes to the frame that holds `start` if that saves time; returns where it begins.
@@ -188,58 +223,29 @@ impl<'a> Flac<'a> {
 fn copy_overlap(frame: &[i32], position: u64, start: u64, into: &mut [f32]) {
     let skip = start.saturating_sub(position).min(frame.len() as u64) as usize;
     let offset = position.saturating_sub(start) as usize;
-    // Symphonia's samples fill 32 bits. 16 and 24 bits are exact as f32.
-    let amplitudes = frame[skip..].iter().map(|&s| s as f32 / 2_147_483_648.0);
+    let amplitudes = frame[skip..].iter().map(amplitude);
     into[offset..].iter_mut().zip(amplitudes).for_each(|(to, amplitude)| *to = amplitude);
 }
 
-fn open_wav(path: &Path) -> Result<WavReader<BufReader<File>>, Error> {
-    let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-    WavReader::new(BufReader::new(file)).map_err(|error| failed(WAV, path, &error))
+/// Symphonia's samples fill 32 bits. 16 and 24 bits are exact as f32.
+fn amplitude(sample: &i32) -> f32 {
+    *sample as f32 / 2_147_483_648.0
 }
 
-fn read_wav(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Error> {
-    let mut wav = open_wav(path)?;
-    let (spec, expected) = (wav.spec(), u64::from(wav.duration()));
-    wav.seek(start as u32).map_err(|source| Error::io("seek", path, source))?;
-    let filled = match spec.sample_format {
-        SampleFormat::Float => fill(into, wav.samples::<f32>()),
-        SampleFormat::Int => {
-            let scale = 1.0 / (1_u64 << (spec.bits_per_sample - 1)) as f32;
-            fill(into, wav.samples::<i32>().map(|sample| Ok(sample? as f32 * scale)))
+/// Passes over the tags that some programs put in front of the stream (ID3, version 2).
+fn skip_tags(stream: &mut MediaSourceStream<'_>) -> std::io::Result<()> {
+    loop {
+        let mut head = [0; 10];
+        let read = stream.read_buf(&mut head)?;
+        if read < head.len() || !head.starts_with(b"ID3") {
+            stream.seek_buffered_rev(read);
+            return Ok(());
         }
-    };
-    match filled {
-        Ok(count) if count == into.len() => Ok(()),
-        Ok(count) => Err(truncated(WAV, expected, start + count as u64, path)),
-        Err(error) => Err(failed(WAV, path, &error)),
+        // Seven bits of a byte count.
+        stream.ignore_bytes(
+            head[6..].iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte & 0x7f)),
+        )?;
     }
-}
-
-/// Fills `into` as far as there are samples; returns how far.
-fn fill(
-    into: &mut [f32],
-    samples: impl Iterator<Item = hound::Result<f32>>,
-) -> hound::Result<usize> {
-    let mut filled = 0;
-    for (to, sample) in into.iter_mut().zip(samples) {
-        match sample {
-            Ok(sample) => *to = sample,
-            // What hound says when the file ends within the data that its header announces.
-            Err(hound::Error::FormatError(_)) => break,
-            Err(hound::Error::IoError(error))
-                if matches!(
-                    error.kind(),
-                    std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::Other
-                ) =>
-            {
-                break;
-            }
-            Err(error) => return Err(error),
-        }
-        filled += 1;
-    }
-    Ok(filled)
 }
 
 /// A sound file cannot be decoded, or its checksum is not that of its samples.
@@ -249,7 +255,7 @@ pub(super) fn failed(format: &str, path: &Path, message: &dyn std::fmt::Display)
 }
 
 /// A sound file ends before the number of samples that its header announces.
-fn truncated(format: &str, expected: u64, got: u64, path: &Path) -> Error {
+pub(super) fn truncated(format: &str, expected: u64, got: u64, path: &Path) -> Error {
     let expected = format!("{expected} samples");
     Error::damaged(format, expected, got, path.display(), "is the file complete?")
 }

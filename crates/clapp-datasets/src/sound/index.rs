@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -16,9 +15,10 @@ use sha2::{Digest, Sha256};
 
 use super::decode::{self, Header};
 use crate::Error;
+use crate::files::changed;
 
 /// Changes with the meaning of an entry: older indices are then built anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The name of the index in the folder that it describes.
 const NAME: &str = ".clapp-sound-index.json";
 
@@ -64,7 +64,8 @@ pub(super) struct Entry {
     /// Below the folder, with `/` between names.
     path: String,
     bytes: u64,
-    /// Nanoseconds since 1970.
+    /// Nanoseconds since 1970, of the content or, where systems tell, of anything else about the file: the time of the content
+    /// alone can be set.
     modified: u64,
     rate: u32,
     channels: usize,
@@ -140,21 +141,19 @@ fn look(root: &Path, file: &Path, check: Check) -> Result<Entry, Error> {
     let Header { rate, channels, samples } = decode::header(file)?;
     let checked = check == Check::Samples && channels == 1;
     if checked {
-        let amplitudes = decode::read_verified(file)?;
         // One constant value is silence as well: there is nothing to hear in it.
-        if amplitudes.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits()) {
-            return Err(Error::silence(amplitudes.len(), file));
+        if !decode::has_signal(file, samples)? {
+            return Err(Error::silence(samples, file));
         }
     }
     let path = name(root, file);
     Ok(Entry { path, bytes, modified, rate, channels, samples, checked })
 }
 
-/// Size and time of modification.
+/// Size and time of the last change.
 fn stamp(file: &Path) -> std::io::Result<(u64, u64)> {
     let data = std::fs::metadata(file)?;
-    let modified = data.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
-    Ok((data.len(), modified as u64))
+    Ok((data.len(), changed(&data)?))
 }
 
 /// Path below `root`, with `/` between names on every system.

@@ -22,7 +22,8 @@ pub(super) fn librispeech_utterance(root: &Path, path: &Path) -> Result<Utteranc
         })
     };
     let expected = "a file <speaker>/<chapter>/<speaker>-<chapter>-<number>";
-    let advice = "open other folders with SpeechFiles::folder";
+    let advice =
+        "take other trees as folders of sound files (--part folder, or SpeechFiles::folder)";
     named().ok_or_else(|| Error::unfit("librispeech", expected, path.display(), "", advice))
 }
 

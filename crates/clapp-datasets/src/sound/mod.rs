@@ -45,6 +45,7 @@ mod scaling;
 mod speech;
 pub mod synthetic;
 mod voice;
+mod wav;
 mod whole;
 
 pub use crop::{SpeechPipeline, crop_labels};

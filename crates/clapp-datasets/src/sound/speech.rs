@@ -115,6 +115,19 @@ impl Item for Recording {
         Ok(Self { utterance, samples })
     }
 
+    fn sample(source: &dyn Source<Item = Self>, index: usize) -> Result<Vec<u8>, Error> {
+        let Self { utterance, samples } = Self::whole(source, index)?;
+        let mut bytes: Vec<u8> = samples.into_iter().flat_map(f32::to_le_bytes).collect();
+        bytes.extend(
+            utterance
+                .labels
+                .iter()
+                .flat_map(|labels| labels.iter())
+                .flat_map(|label| label.to_le_bytes()),
+        );
+        Ok(bytes)
+    }
+
     fn assert_part(
         source: &dyn Source<Item = Self>,
         index: usize,

@@ -55,6 +55,15 @@ impl Item for Clip {
         Ok(Self { frames, label: info.label })
     }
 
+    /// Two of its frames.
+    fn sample(source: &dyn Source<Item = Self>, index: usize) -> Result<Vec<u8>, Error> {
+        let ClipInfo { frames, label, .. } = source.info(index);
+        let mut bytes = (frames as u64).to_le_bytes().to_vec();
+        bytes.extend(label.map_or([0xff; 4], u32::to_le_bytes));
+        source.read(index, (&[0, frames / 2], &mut |_, frame| bytes.extend(frame.pixels())))?;
+        Ok(bytes)
+    }
+
     fn assert_part(
         source: &dyn Source<Item = Self>,
         index: usize,

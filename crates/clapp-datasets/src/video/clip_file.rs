@@ -3,11 +3,11 @@
 //! | offset | bytes | content, little endian |
 //! |---|---|---|
 //! | 0 | 8 | `CLAPPCLP` |
-//! | 8 | 4 | version: 1 |
+//! | 8 | 4 | version: 2 |
 //! | 12 | 4 | frames n |
 //! | 16 | 4 | rows |
 //! | 20 | 4 | columns |
-//! | 24 | 8 | size of the source: bytes of the video, or number of frame files |
+//! | 24 | 8 | digest of the source: the beginning of its SHA-256 |
 //! | 32 | 8·n | length and CRC-32 of every frame |
 //! | 32 + 8·n | 4 | CRC-32 of everything before |
 //! | 36 + 8·n | | the JPEG files one after another |
@@ -24,7 +24,7 @@ use crate::Error;
 use crate::video::{Frame, jpeg};
 
 const MAGIC: &[u8; 8] = b"CLAPPCLP";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FIXED: usize = 32;
 
 /// The beginning of a prepared clip.

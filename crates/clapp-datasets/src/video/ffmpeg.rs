@@ -19,6 +19,8 @@ const QUALITY: &str = "3";
 const LARGEST_FRAME: usize = 1 << 28;
 /// Bytes of ffmpeg's complaints that are kept.
 const COMPLAINT: usize = 4_096;
+/// Who complains of what is in no picture: the writer of the stream to us, decoders of sound.
+const OTHERS: [&str; 8] = ["mpjpeg", "mp2", "mp3", "aac", "ac3", "vorbis", "opus", "pcm"];
 
 /// The programs `ffmpeg` and `ffprobe`.
 ///
@@ -99,8 +101,9 @@ impl Ffmpeg {
     /// No frame is dropped or doubled to keep a rate. The size is changed bilinearly.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if no frame can be decoded, ffmpeg fails or there are fewer frames than
-    /// expected, and what `each` returns.
+    /// [`Error::Damaged`] if no frame can be decoded, ffmpeg fails or complains of pictures or container, or there are fewer
+    /// frames than expected, and what `each` returns. A complaint counts although ffmpeg shows something where it could not
+    /// decode: what it makes up is no frame of the video.
     pub fn frames(
         &self,
         media: &Media,
@@ -122,14 +125,15 @@ impl Ffmpeg {
             return Err(undecodable(media, "frames", &complaint));
         }
         // Videos with packed B-frames count one that is never shown.
-        match info.frames {
-            Some(expected) if got + 1 < expected => {
-                let expected = format!("the {expected} frames of its header");
-                let place = format!("{} ({complaint})", media.path().display());
-                Err(Error::damaged("video", expected, got, place, "was the file cut short?"))
-            }
-            _ => Ok(got),
+        if let Some(expected) = info.frames.filter(|expected| got + 1 < *expected) {
+            let expected = format!("the {expected} frames of its header");
+            let place = format!("{} ({complaint})", media.path().display());
+            return Err(Error::damaged("video", expected, got, place, "was the file cut short?"));
         }
+        if !complaint.is_empty() {
+            return Err(undecodable(media, "frames that decode without a complaint", &complaint));
+        }
+        Ok(got)
     }
 
     fn start(&self, media: &Media, info: VideoInfo, dims: [usize; 2]) -> Result<Running, Error> {
@@ -241,10 +245,13 @@ pub(crate) fn bad_video(expected: &str, got: &str, path: &Path) -> Error {
     Error::damaged("video", expected, got, path.display(), "is the file complete?")
 }
 
-/// The first line of a complaint without the decoder's address, which differs from run to run.
+/// The first line of a complaint of pictures without the decoder's address, which differs from run to run.
 fn first_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let line = text.lines().next().unwrap_or_default();
+    let of_others = |line: &str| {
+        line.strip_prefix('[').is_some_and(|line| OTHERS.iter().any(|name| line.starts_with(name)))
+    };
+    let line = text.lines().find(|line| !of_others(line)).unwrap_or_default();
     match (line.starts_with('['), line.split_once("] ")) {
         (true, Some((_, rest))) => rest.to_owned(),
         _ => line.to_owned(),
@@ -281,6 +288,12 @@ mod tests {
         assert_eq!(first_line(line), "ac-tex damaged at 8 12");
         assert_eq!(first_line(b"z.avi: Invalid data"), "z.avi: Invalid data");
         assert_eq!(first_line(b""), "");
+        let sound = b"[mp3float @ 0x55d] Header missing\n[mpjpeg @ 0x55e] non monotonic\n";
+        assert_eq!(first_line(sound), "");
+        assert_eq!(
+            first_line(&[&sound[..], b"[h264 @ 0x1] cbp too large"].concat()),
+            "cbp too large"
+        );
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::Error;
 use crate::files::{children, name_of};
-use crate::video::jpeg;
+use crate::video::{Frame, jpeg};
 
 /// The number of frames of a folder, which must count from 1 without a hole.
 pub(crate) fn count(folder: &Path) -> Result<usize, Error> {
@@ -35,19 +37,25 @@ fn file(folder: &Path, number: usize) -> PathBuf {
 
 /// Rows and columns of the first frame.
 pub(crate) fn dims(folder: &Path) -> Result<[usize; 2], Error> {
-    Ok(read(&file(folder, 1))?.1)
+    let path = file(folder, 1);
+    jpeg::dims(&read(&path)?).map_err(|got| bad_frame("a complete JPEG", got, &path))
 }
 
-/// Hands over the files of all frames, unless one of them is no JPEG or of another size.
-pub(crate) fn copy(
+/// Hands over the files of all frames, unless one of them is no JPEG that decodes, or of another size.
+pub(crate) fn each(
     folder: &Path,
     [height, width]: [usize; 2],
     frames: usize,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), Error> {
+    let mut decoded = Frame::default();
     for number in 1..=frames {
         let path = file(folder, number);
-        let (bytes, dims) = read(&path)?;
+        let bytes = read(&path)?;
+        // ffmpeg would make up what is missing, and scale what is of another size.
+        jpeg::decode(&bytes, &mut decoded)
+            .map_err(|got| bad_frame("a complete JPEG", got, &path))?;
+        let dims = decoded.dims();
         if dims != [height, width] {
             let (expected, got) = (format!("{height}×{width}"), format!("{}×{}", dims[0], dims[1]));
             return Err(bad_frame(&expected, got, &path));
@@ -57,12 +65,19 @@ pub(crate) fn copy(
     Ok(())
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, [usize; 2]), Error> {
-    let bytes = fs::read(path).map_err(|source| Error::io("read", path, source))?;
-    match jpeg::dims(&bytes) {
-        Ok(dims) => Ok((bytes, dims)),
-        Err(got) => Err(bad_frame("a complete JPEG", got, path)),
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::io("read", path, source))
+}
+
+/// A digest of all files of frames.
+pub(crate) fn digest(folder: &Path) -> Result<Sha256, Error> {
+    let mut sum = Sha256::new();
+    for number in 1..=count(folder)? {
+        let bytes = read(&file(folder, number))?;
+        sum.update((bytes.len() as u64).to_le_bytes());
+        sum.update(&bytes);
     }
+    Ok(sum)
 }
 
 /// A frame is no complete JPEG, or of another size than its clip.

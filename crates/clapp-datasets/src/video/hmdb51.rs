@@ -41,10 +41,9 @@ impl ClipList {
                 let (video, mark) = words.rsplit_once(char::is_whitespace).unwrap_or((words, ""));
                 let video = video.trim();
                 if !is_plain(video) || !["0", "1", "2"].contains(&mark) {
-                    let expected = "`video.avi` and 0, 1 or 2";
-                    return Err(bad_line(expected, words, line, &path));
-                }
-                if mark == wanted {
+                    let reason = bad_line("`video.avi` and 0, 1 or 2", words, line, &path);
+                    list.skipped.add("", reason, on_bad)?;
+                } else if mark == wanted {
                     list.push(&roots, &class, video, label, on_bad)?;
                 }
             }

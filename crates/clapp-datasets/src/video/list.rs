@@ -1,6 +1,6 @@
 //! Which videos belong to a data set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use clapp_random::{Purpose, stream};
@@ -37,7 +37,7 @@ impl Media {
 /// One video of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedClip {
-    /// `class/name` without an ending: unique within its list.
+    /// `class/name` without an ending, or with it where videos differ in nothing else: unique within its list.
     pub id: String,
     /// Its class, counted from 0.
     pub label: u32,
@@ -77,6 +77,8 @@ pub struct ClipList {
     pub(crate) clips: Vec<ListedClip>,
     pub(crate) classes: Vec<String>,
     pub(crate) skipped: Skipped,
+    /// Ids of `clips`.
+    names: HashSet<String>,
 }
 
 impl ClipList {
@@ -85,7 +87,7 @@ impl ClipList {
     /// # Errors
     /// [`Error::Io`] if a folder cannot be read, [`Error::TooFew`] if there is no video at all; with
     /// [`OnBad::Refuse`] also [`Error::Unfit`] for a class folder without videos, which is else listed as
-    /// skipped and keeps its label.
+    /// skipped and keeps its label, and for a clip of the name of another.
     pub fn folders(root: impl AsRef<Path>, on_bad: OnBad) -> Result<Self, Error> {
         let root = root.as_ref();
         let mut list =
@@ -102,17 +104,34 @@ impl ClipList {
                     Error::unfit("class folder", expected, "none", folder.display(), advice);
                 list.skipped.add(&class_name, reason, on_bad)?;
             }
+            let mut stems: BTreeMap<String, usize> = BTreeMap::new();
+            media.iter().for_each(|media| *stems.entry(stem_of(media)).or_default() += 1);
             for media in media {
                 let stem = stem_of(&media);
-                let id = format!("{class_name}/{stem}");
-                list.clips.push(ListedClip { id, label: class as u32, media });
+                // Of one stem, `a.avi` and `a.mp4`: each is called by its whole name.
+                let name = if stems[&stem] == 1 { stem } else { name_of(media.path()) };
+                let id = format!("{class_name}/{name}");
+                list.add(ListedClip { id, label: class as u32, media }, on_bad)?;
             }
         }
         list.checked(root)
     }
 
     pub(crate) fn empty(name: impl Into<String>) -> Self {
-        Self { name: name.into(), clips: vec![], classes: vec![], skipped: Skipped::default() }
+        let (skipped, names) = (Skipped::default(), HashSet::new());
+        Self { name: name.into(), clips: vec![], classes: vec![], skipped, names }
+    }
+
+    /// Adds a clip, unless another has its name: prepared clips are told apart by that.
+    pub(crate) fn add(&mut self, clip: ListedClip, on_bad: OnBad) -> Result<(), Error> {
+        if self.names.insert(clip.id.clone()) {
+            self.clips.push(clip);
+            return Ok(());
+        }
+        let (expected, got) = (format!("one clip {}", clip.id), "another of that name");
+        let advice = "rename one of them, or list it once";
+        let place = clip.media.path().display();
+        self.skipped.add(&clip.id, Error::unfit("clip list", expected, got, place, advice), on_bad)
     }
 
     /// The list, unless it is of no use.
@@ -153,9 +172,9 @@ impl ClipList {
     /// An index is not below the number of clips.
     #[must_use]
     pub fn subset(&self, name: impl Into<String>, indices: &[usize]) -> Self {
-        let clips = indices.iter().map(|index| self.clips[*index].clone()).collect();
-        let classes = self.classes.clone();
-        Self { name: name.into(), clips, classes, skipped: Skipped::default() }
+        let clips: Vec<ListedClip> =
+            indices.iter().map(|index| self.clips[*index].clone()).collect();
+        Self { clips, classes: self.classes.clone(), ..Self::empty(name) }
     }
 
     /// Divides the list at random into `(training, test)`, for trees without lists of their own: of

@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use clapp_store::{RunLock, write_atomically};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
+use crate::files::changed;
 use crate::video::clip_file::{ClipFile, Packer};
 use crate::video::ffmpeg::bad_video;
 use crate::video::{ClipList, Ffmpeg, Frame, ListedClip, Media, PreparedClips, frame_folder, jpeg};
@@ -109,11 +112,22 @@ pub(crate) fn path_of(folder: &Path, id: &str) -> PathBuf {
 
 /// Whether there is a complete file of the right size, made of what the source is now.
 fn is_good(clip: &ListedClip, folder: &Path, preparation: &Preparation) -> bool {
-    let Ok(Some(mut file)) = ClipFile::open(&path_of(folder, &clip.id)) else { return false };
+    let path = path_of(folder, &clip.id);
+    let Ok(Some(mut file)) = ClipFile::open(&path) else { return false };
     let [height, width] = file.header.dims;
-    let of_source = source_size(&clip.media).is_ok_and(|size| size == file.header.source);
-    if !of_source || height.min(width) != preparation.short_side {
+    if height.min(width) != preparation.short_side {
         return false;
+    }
+    // A source that nobody has touched since is the same one. Others are read, and then count as of now.
+    let untouched =
+        || Ok::<_, std::io::Error>(changed(&fs::metadata(&path)?)? > newest(&clip.media)?);
+    if !untouched().unwrap_or(false) {
+        let now = SystemTime::now();
+        if !source_digest(&clip.media).is_ok_and(|digest| digest == file.header.source) {
+            return false;
+        }
+        let _ =
+            fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(now));
     }
     let mut bytes = Vec::new();
     preparation.check == Check::Index
@@ -173,15 +187,35 @@ fn remove_leftovers(clips: &[&ListedClip], folder: &Path) {
     }
 }
 
-/// Bytes of a video, or the number of frame files: what tells that a source has changed.
-fn source_size(media: &Media) -> Result<u64, Error> {
-    match media {
-        Media::Video(path) => {
-            let metadata = fs::metadata(path).map_err(|source| Error::io("open", path, source))?;
-            Ok(metadata.len())
-        }
-        Media::Frames(folder) => Ok(frame_folder::count(folder)? as u64),
+/// When a source was changed last, in nanoseconds since 1970, or the two folders around it: another may have taken their place.
+fn newest(media: &Media) -> std::io::Result<u64> {
+    let of = |path: &Path| changed(&fs::metadata(path)?);
+    let mut newest = 0;
+    for path in media.path().ancestors().take(3).filter(|path| *path != Path::new("")) {
+        newest = newest.max(of(path)?);
     }
+    if let Media::Frames(folder) = media {
+        for entry in fs::read_dir(folder)? {
+            newest = newest.max(of(&entry?.path())?);
+        }
+    }
+    Ok(newest)
+}
+
+/// The beginning of the SHA-256 of a video, or of the files of its frames: what tells one source from another.
+fn source_digest(media: &Media) -> Result<u64, Error> {
+    let sum = match media {
+        Media::Video(path) => {
+            let failed = |source| Error::io("read", path, source);
+            let mut sum = Sha256::new();
+            let mut file = fs::File::open(path).map_err(failed)?;
+            std::io::copy(&mut file, &mut sum).map_err(failed)?;
+            sum
+        }
+        Media::Frames(folder) => frame_folder::digest(folder)?,
+    };
+    let digest = sum.finalize();
+    Ok(digest.iter().take(8).fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
 }
 
 /// The whole file of a clip.
@@ -190,24 +224,28 @@ fn pack(
     short_side: usize,
     ffmpeg: impl Fn() -> Result<Ffmpeg, Error>,
 ) -> Result<Vec<u8>, Error> {
-    let source = source_size(&clip.media)?;
-    let mut packer = Packer::default();
-    if let Media::Frames(folder) = &clip.media {
-        let dims = frame_folder::dims(folder)?;
-        if scaled(dims, short_side) == dims {
-            frame_folder::copy(folder, dims, source as usize, |jpeg| packer.push(jpeg))?;
-            return Ok(packer.finish(dims, source));
-        }
-    }
     let path = clip.media.path();
-    if source == 0 {
+    let mut packer = Packer::default();
+    let mut frames = None;
+    if let Media::Frames(folder) = &clip.media {
+        let (dims, count) = (frame_folder::dims(folder)?, frame_folder::count(folder)?);
+        let as_it_is = scaled(dims, short_side) == dims;
+        frame_folder::each(folder, dims, count, |jpeg| {
+            if as_it_is {
+                packer.push(jpeg);
+            }
+        })?;
+        if as_it_is {
+            return Ok(packer.finish(dims, source_digest(&clip.media)?));
+        }
+        frames = Some(count);
+    } else if fs::metadata(path).map_err(|source| Error::io("open", path, source))?.len() == 0 {
         return Err(bad_video("a video", "an empty file", path));
     }
+    let source = source_digest(&clip.media)?;
     let ffmpeg = ffmpeg()?;
     let mut info = ffmpeg.probe(&clip.media)?;
-    if let Media::Frames(_) = clip.media {
-        info.frames = Some(source as usize);
-    }
+    info.frames = frames.or(info.frames);
     let dims = scaled(info.dims, short_side);
     let mut first = Frame::default();
     ffmpeg.frames(&clip.media, info, dims, |jpeg| {

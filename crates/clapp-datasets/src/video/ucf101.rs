@@ -39,9 +39,10 @@ impl ClipList {
     /// | 3 | 9 624 | 3 696 |
     ///
     /// # Errors
-    /// [`Error::Config`] for another split, [`Error::Missing`] without the lists, [`Error::Damaged`] if a
-    /// line is, [`Error::TooFew`] if none of the videos is there; with [`OnBad::Refuse`] also
-    /// [`Error::Missing`] for the first video that is not.
+    /// [`Error::Config`] for another split, [`Error::Missing`] without the lists, [`Error::Damaged`] if
+    /// `classInd.txt` is, [`Error::TooFew`] if none of the videos is there; with [`OnBad::Refuse`] also
+    /// [`Error::Damaged`] for the first line that is, [`Error::Missing`] for the first video that is not there, and
+    /// [`Error::Unfit`] for the first that is listed again.
     ///
     /// # Example
     ///
@@ -80,11 +81,14 @@ impl ClipList {
         let path = folder.join(&file);
         for (line, words) in lines(&read_text(&path)?) {
             let expected = "Class/video.avi of a class in classInd.txt, and a label or none";
-            let damaged = || bad_line(expected, words, line, &path);
-            let video = words.split_whitespace().next().ok_or_else(damaged)?;
-            let (class, name) = split_name(video).ok_or_else(damaged)?;
-            let label = list.classes.iter().position(|known| known == class).ok_or_else(damaged)?;
-            list.push(&roots, class, name, label, on_bad)?;
+            let video = words.split_whitespace().next().and_then(split_name);
+            let labelled = video.and_then(|(class, name)| {
+                Some((class, name, list.classes.iter().position(|known| known == class)?))
+            });
+            let labelled = labelled.ok_or_else(|| bad_line(expected, words, line, &path));
+            if let Some((class, name, label)) = list.skipped.sift(labelled, on_bad)? {
+                list.push(&roots, class, name, label, on_bad)?;
+            }
         }
         list.checked(root)
     }
@@ -101,13 +105,12 @@ impl ClipList {
         let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         let id = format!("{class}/{stem}");
         match find(roots, class, file) {
-            Some(media) => self.clips.push(ListedClip { id, label: label as u32, media }),
+            Some(media) => self.add(ListedClip { id, label: label as u32, media }, on_bad),
             None => {
                 let reason = Error::missing_file(&self.name, format!("{class}/{file}"), roots);
-                self.skipped.add(&id, reason, on_bad)?;
+                self.skipped.add(&id, reason, on_bad)
             }
         }
-        Ok(())
     }
 }
 
@@ -121,7 +124,7 @@ pub(crate) fn check_split(split: u8) -> Result<(), Error> {
 /// A line of a list of videos has another form than it should.
 pub(crate) fn bad_line(expected: &str, words: &str, line: usize, path: &Path) -> Error {
     let got = format!("{words:?} at line {line}");
-    Error::damaged("split list", expected, got, path.display(), "restore the file")
+    Error::damaged("split list", expected, got, path.display(), "mend the line or restore the file")
 }
 
 /// `Class/video.avi`: exactly two plain names, so that a list cannot lead out of its folder.

@@ -52,7 +52,8 @@ fn evaluation_is_in_order_and_never_changes() {
 fn a_source_without_a_batch_is_refused() {
     let nothing = Subset::new(Images::source(), Vec::new()).unwrap();
     let error = Loader::new(nothing, Images::batcher(), Images::config(0)).unwrap_err();
-    let text = "loader: expected at least 1 images, got 0 in images; ask for fewer";
+    let text =
+        "loader: expected at least 1 images, got 0 in images; take smaller batches or add data";
     assert_eq!(error.to_string(), text);
     let config = LoaderConfig { batch_size: 24, last_batch: LastBatch::Drop, ..Images::config(0) };
     let error = Loader::new(Images::source(), Images::batcher(), config).unwrap_err();

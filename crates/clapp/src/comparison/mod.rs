@@ -255,7 +255,7 @@ impl<S: Sense> Comparison<S> {
             };
             let mut account = Account::load(&place)?;
             // What the member says itself is more than what can be seen from outside.
-            if account.error.is_none() {
+            if account.error.is_none() && account.ended != Ended::Stopped {
                 (account.ended, account.error) = (Ended::Failed, Some(failed));
                 account.save(&place)?;
             }
@@ -274,7 +274,8 @@ impl<S: Sense> Comparison<S> {
             Account::begin(&place)?;
             run(&name)?;
             self.write()?;
-            if matches!(Account::load(&place)?.ended, Ended::Stopped | Ended::Not) {
+            let stopped = matches!(Account::load(&place)?.ended, Ended::Stopped | Ended::Not);
+            if stopped || crate::exit_code().is_some() {
                 break;
             }
         }

@@ -206,7 +206,7 @@ impl fmt::Display for Readout {
             None => write!(f, "– | ")?,
         }
         match difference {
-            Some(Margin { points, exceeds_spread: Some(true) }) => write!(f, "{points:+.1}\\*"),
+            Some(Margin { points, exceeds_spread: Some(true), .. }) => write!(f, "{points:+.1}\\*"),
             Some(Margin { points, .. }) => write!(f, "{points:+.1}"),
             None => write!(f, "–"),
         }

@@ -83,11 +83,23 @@ pub enum Held {
 }
 
 impl DataConfig {
-    /// Chooses what read-outs are tested on, where the data have a part for choosing settings.
-    pub fn test_on(&mut self, held: Held) {
-        if let Self::Cifar10 { tested_on, .. } = self {
-            *tested_on = held;
+    /// Chooses what read-outs are tested on.
+    ///
+    /// # Errors
+    ///
+    /// If a part for choosing settings is asked for where the data have none: who takes one for the other tunes on the
+    /// test set.
+    pub fn test_on(&mut self, held: Held) -> Result<(), Error> {
+        match self {
+            Self::Cifar10 { tested_on, .. } => *tested_on = held,
+            _ if held == Held::Test => {}
+            _ => {
+                let expected = "data with a part for choosing settings (CIFAR-10)";
+                let advice = "leave the validation out, and choose settings on other data";
+                return Err(Error::misfit_of("validation", expected, self.name(), advice));
+            }
         }
+        Ok(())
     }
 
     /// Name of the data, as it stands in every report.

@@ -235,6 +235,13 @@ impl Sense for Images {
         data::check(config)
     }
 
+    fn digests(config: &RunConfig<Self>, data: &Data<Self>) -> Result<Vec<String>, Error> {
+        match matches!(config.setup.data, DataConfig::Stl10 { .. } | DataConfig::Cifar10 { .. }) {
+            true => crate::data::digests(&data.learn, data.labelled.as_ref()),
+            false => Ok(Vec::new()),
+        }
+    }
+
     fn network(trial: &Trial<Self>, data: &Data<Self>) -> Result<Self::Network, Error> {
         ImageNetwork::open(trial, data)
     }

@@ -13,7 +13,7 @@ use std::{
 use burn::tensor::Device;
 use clapp_eval::{Report, figure};
 use clapp_rules::{Plasticity, State};
-use clapp_store::{Checkpoint, Checkpoints, MetricsLog, RunFolder};
+use clapp_store::{Checkpoint, Checkpoints, MetricsLog, RunFolder, TensorFile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -86,7 +86,12 @@ pub type Extra = BTreeMap<String, String>;
 pub struct Run<S: Sense> {
     folder: RunFolder,
     config: RunConfig<S>,
+    /// Digests of the data, as far as they are open.
+    data: Vec<String>,
 }
+
+/// Step, tensors, and progress with configuration.
+type Saved = (u64, BTreeMap<String, TensorFile>, [Value; 2]);
 
 /// What a checkpoint remembers beside weights.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -97,6 +102,9 @@ struct Position {
     seed_step: u64,
     /// Table of the seeds that are finished.
     report: Option<Report>,
+    /// Digests of the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    data: Vec<String>,
 }
 
 pub(crate) const CONFIG: &str = "config.json";
@@ -114,7 +122,7 @@ impl<S: Sense> Run<S> {
         S::check(&config)?;
         let folder = RunFolder::create(parent, &config.name())?;
         folder.write_json(CONFIG, &config)?;
-        Ok(Self { folder, config })
+        Ok(Self { folder, config, data: Vec::new() })
     }
 
     /// Goes on with the run that is this folder, or starts one there.
@@ -134,7 +142,7 @@ impl<S: Sense> Run<S> {
         S::check(&config)?;
         let folder = exactly(folder)?;
         folder.write_json(CONFIG, &config)?;
-        Ok(Self { folder, config })
+        Ok(Self { folder, config, data: Vec::new() })
     }
 
     /// Opens a run that was stopped.
@@ -174,7 +182,7 @@ impl<S: Sense> Run<S> {
             })?);
         }
         config.validate()?;
-        Ok(Self { folder, config })
+        Ok(Self { folder, config, data: Vec::new() })
     }
 
     /// The configuration.
@@ -213,12 +221,23 @@ impl<S: Sense> Run<S> {
         for (index, &seed) in self.config.seeds.iter().enumerate().skip(position.seed_index) {
             observer.stage(&format!("seed {seed}: opening {}", report.trained_on));
             let mut trainer = self.config.open(seed, device)?.with_folder(self.path());
+            if self.data.is_empty() {
+                self.data = S::digests(&self.config, trainer.data())?;
+                self.check_data(&position.data, trainer.data())?;
+            }
             describe(trainer.data(), &mut report, observer);
             if let Some(state) = state.take() {
                 trainer.restore(&state, position.seed_step)?;
             }
             let log = match &mut log {
                 Some(log) => log,
+                // Nothing has been written yet: better now than after hours if nothing can be.
+                none if trainer.step() < trainer.steps() => {
+                    let (step, tensors, [progress, config]) =
+                        self.state(index, &trainer, &report)?;
+                    checkpoints.rehearse(step, &tensors, &progress, &config)?;
+                    none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?)
+                }
                 none => none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?),
             };
             let save = |trainer: &Trainer<S>| self.save(&checkpoints, index, trainer, &report);
@@ -234,6 +253,16 @@ impl<S: Sense> Run<S> {
             }
         }
         Ok(RunEnd::Finished(Box::new(report)))
+    }
+
+    /// Checks that the data are those of the checkpoint, if there is one that knows.
+    fn check_data(&self, known: &[String], data: &Data<S>) -> Result<(), Error> {
+        if known.is_empty() || known == self.data {
+            return Ok(());
+        }
+        let got = format!("others of {}, though of a size that fits", data.names[0]);
+        let advice = "restore the data, or start a new run";
+        Err(Error::misfit_of("resume", "the data that the run began with", got, advice))
     }
 
     /// Where a checkpoint was taken.
@@ -295,18 +324,25 @@ impl<S: Sense> Run<S> {
         trainer: &Trainer<S>,
         report: &Report,
     ) -> Result<(), Error> {
+        let (step, tensors, [progress, config]) = self.state(index, trainer, report)?;
+        checkpoints.save(step, &tensors, &progress, &config)?;
+        let kept = NonZeroUsize::new(self.config.checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
+        checkpoints.prune(kept, &[])?;
+        Ok(())
+    }
+
+    /// What a checkpoint holds: the step of the run, tensors, progress and configuration.
+    fn state(&self, index: usize, trainer: &Trainer<S>, report: &Report) -> Result<Saved, Error> {
         let mut state = State::default();
         trainer.save(&mut state);
         let step = index as u64 * trainer.steps() + trainer.step();
         check_finite(&state, step)?;
         let report = (index > 0).then(|| report.clone());
-        let position = Position { seed_index: index, seed_step: trainer.step(), report };
+        let (seed_step, data) = (trainer.step(), self.data.clone());
+        let position = Position { seed_index: index, seed_step, report, data };
         let progress = self.json(&position, "progress")?;
         let config = self.json(&self.config, "configuration")?;
-        checkpoints.save(step, &from_state(state), &progress, &config)?;
-        let kept = NonZeroUsize::new(self.config.checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
-        checkpoints.prune(kept, &[])?;
-        Ok(())
+        Ok((step, from_state(state), [progress, config]))
     }
 
     fn write_tables(&self, report: &Report) -> Result<(), Error> {

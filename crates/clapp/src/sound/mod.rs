@@ -83,6 +83,7 @@ impl Sense for Sound {
     fn validate(config: &RunConfig<Self>) -> Result<(), Error> {
         let Setup { data, pipeline, encoder, rule, readout, .. } = &config.setup;
         encoder.validate(config.rule(rule))?;
+        config.rule(rule).check_batch(config.batch).map_err(EncoderError::from)?;
         let (samples, crop) = (encoder.samples, pipeline.crop);
         if samples != crop {
             return Err(Error::misfit(
@@ -156,6 +157,13 @@ impl Sense for Sound {
 
     fn check(config: &RunConfig<Self>) -> Result<(), Error> {
         data::check(config)
+    }
+
+    fn digests(config: &RunConfig<Self>, data: &Data<Self>) -> Result<Vec<String>, Error> {
+        match matches!(config.setup.data, DataConfig::Files(_)) {
+            true => crate::data::digests(&data.learn, data.labelled.as_ref()),
+            false => Ok(Vec::new()),
+        }
     }
 
     fn network(trial: &Trial<Self>, _: &Data<Self>) -> Result<SoundNetwork, Error> {

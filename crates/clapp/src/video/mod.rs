@@ -81,7 +81,11 @@ impl Sense for Video {
                 "choose another method",
             ));
         }
-        setup.encoder.validate(config.rule(&setup.rule))?;
+        let rule = config.rule(&setup.rule);
+        setup.encoder.validate(rule)?;
+        if !learning.needs_labels() {
+            rule.check_batch(config.batch).map_err(EncoderError::from)?;
+        }
         setup.sampling.validate()?;
         let (frames, length) = (setup.encoder.frames, setup.sampling.length);
         if frames != length {
@@ -128,6 +132,13 @@ impl Sense for Video {
     fn check(config: &RunConfig<Self>) -> Result<(), Error> {
         data::check(config)?;
         config.setup.start.as_ref().map_or(Ok(()), |folder| network::saved(folder).map(|_| ()))
+    }
+
+    fn digests(config: &RunConfig<Self>, data: &Data<Self>) -> Result<Vec<String>, Error> {
+        match matches!(config.setup.data, DataConfig::Clips(_)) {
+            true => crate::data::digests(&data.learn, data.labelled.as_ref()),
+            false => Ok(Vec::new()),
+        }
     }
 
     fn network(trial: &Trial<Self>, data: &Data<Self>) -> Result<VideoNetwork, Error> {

@@ -1,0 +1,84 @@
+//! Signals that ask a program to end: Ctrl-C, termination, hang-up.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI32, Ordering},
+};
+
+/// Number of the signal that came first; 0 is none.
+static FIRST: AtomicI32 = AtomicI32::new(0);
+
+/// A flag that is set when the program is asked to end: by Ctrl-C, by termination (`kill`, a queue's time limit) or, where a
+/// terminal that goes away should end it, by hang-up. A second Ctrl-C, later than a second, ends it at once.
+///
+/// A hang-up that is ignored where the program was started, as `nohup` does, stays ignored.
+#[must_use]
+pub fn interrupted() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Err(error) = listen(stop.clone()) {
+        crate::console::note(format_args!("signals stop at once, without a checkpoint: {error}"));
+    }
+    stop
+}
+
+/// Exit code of a program that ended because a signal asked it to: 130 after Ctrl-C, 143 after termination, 129 after
+/// hang-up. None if there was no signal.
+#[must_use]
+pub fn exit_code() -> Option<u8> {
+    match FIRST.load(Ordering::Relaxed) {
+        0 => None,
+        signal => u8::try_from(128 + signal).ok(),
+    }
+}
+
+#[cfg(unix)]
+fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGTERM},
+        iterator::Signals,
+    };
+    use std::time::{Duration, Instant};
+
+    let all: &[i32] =
+        if hang_up_is_ignored() { &[SIGINT, SIGTERM] } else { &[SIGINT, SIGTERM, SIGHUP] };
+    let mut signals = Signals::new(all)?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut first: Option<Instant> = None;
+        for signal in &mut signals {
+            let Some(first) = first else {
+                first = Some(Instant::now());
+                FIRST.store(signal, Ordering::Relaxed);
+                stop.store(true, Ordering::Relaxed);
+                continue;
+            };
+            // The first one may have fallen into a long read-out; no moment is a bad one to stop. `timeout`, shells and
+            // queues send one signal twice, to the process and to its group: that is not a second wish.
+            if signal == SIGINT && first.elapsed() > Duration::from_secs(1) {
+                std::process::exit(128 + signal);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Whether whoever started this program had hang-ups ignored.
+#[cfg(unix)]
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    match mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
+        Some(mask) => mask & (1 << (signal_hook::consts::SIGHUP - 1)) != 0,
+        // Not Linux: output that outlives the terminal says the same of the program.
+        None => !std::io::IsTerminal::is_terminal(&std::io::stderr()),
+    }
+}
+
+#[cfg(not(unix))]
+fn listen(stop: Arc<AtomicBool>) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(move || {
+        FIRST.store(2, Ordering::Relaxed);
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+}
