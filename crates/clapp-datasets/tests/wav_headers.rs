@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
 mod common;
-mod sound_files;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +10,6 @@ use std::process::Command;
 use clapp_datasets::Source;
 use clapp_datasets::sound::{Check, IndexCache, OpenOptions, SpeechFiles};
 use common::ffmpeg;
-use sound_files::write;
 
 /// An odd number, so that 8 bits need a byte of padding.
 const SAMPLES: usize = 601;
@@ -51,6 +49,11 @@ const LENGTHS: [&str; 10] = [
     "LIST behind",
     "partial sample",
 ];
+
+fn write(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
 
 fn chunk(name: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = name.as_bytes().to_vec();

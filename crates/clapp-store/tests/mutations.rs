@@ -24,7 +24,7 @@ fn a_manifest_or_a_state_that_is_damaged_is_read_or_refused() {
     let refused = |error: clapp_store::Error| {
         assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
     };
-    mutations("manifest", &[manifest.clone()], |_, bytes| {
+    mutations("manifest", std::slice::from_ref(&manifest), |_, bytes| {
         fs::write(&files[0], bytes).unwrap();
         let _ = Checkpoint::load(&path).map_err(refused);
     });

@@ -8,10 +8,11 @@ use symphonia_core::audio::{Audio, GenericAudioBufferRef};
 use symphonia_core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia_core::errors::Error as SymphoniaError;
 use symphonia_core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo};
-use symphonia_core::io::{MediaSourceStream, ReadBytes, SeekBuffered};
+use symphonia_core::io::MediaSourceStream;
 use symphonia_core::packet::Packet;
 use symphonia_core::units::Timestamp;
 
+use super::bare::Bare;
 use super::wav::Wav;
 use crate::Error;
 
@@ -132,9 +133,9 @@ struct Flac<'a> {
 impl<'a> Flac<'a> {
     fn open(path: &'a Path, verify: Verify) -> Result<Self, Error> {
         let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-        let bytes = file.metadata().map_err(|source| Error::io("open", path, source))?.len();
-        let mut stream = MediaSourceStream::new(Box::new(file), Default::default());
-        skip_tags(&mut stream).map_err(|error| failed(FLAC, path, &error))?;
+        let bare = Bare::new(file).map_err(|error| failed(FLAC, path, &error))?;
+        let bytes = bare.len();
+        let stream = MediaSourceStream::new(Box::new(bare), Default::default());
         let reader = FlacReader::try_new(stream, FormatOptions::default())
             .map_err(|error| failed(FLAC, path, &error))?;
         let missing = || failed(FLAC, path, &"no description of the samples");
@@ -230,22 +231,6 @@ fn copy_overlap(frame: &[i32], position: u64, start: u64, into: &mut [f32]) {
 /// Symphonia's samples fill 32 bits. 16 and 24 bits are exact as f32.
 fn amplitude(sample: &i32) -> f32 {
     *sample as f32 / 2_147_483_648.0
-}
-
-/// Passes over the tags that some programs put in front of the stream (ID3, version 2).
-fn skip_tags(stream: &mut MediaSourceStream<'_>) -> std::io::Result<()> {
-    loop {
-        let mut head = [0; 10];
-        let read = stream.read_buf(&mut head)?;
-        if read < head.len() || !head.starts_with(b"ID3") {
-            stream.seek_buffered_rev(read);
-            return Ok(());
-        }
-        // Seven bits of a byte count.
-        stream.ignore_bytes(
-            head[6..].iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte & 0x7f)),
-        )?;
-    }
 }
 
 /// A sound file cannot be decoded, or its checksum is not that of its samples.

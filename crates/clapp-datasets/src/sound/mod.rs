@@ -31,6 +31,7 @@
 //! # Ok::<(), clapp_datasets::Error>(())
 //! ```
 
+mod bare;
 mod crop;
 mod decode;
 mod files;

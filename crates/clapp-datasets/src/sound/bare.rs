@@ -1,0 +1,109 @@
+//! A FLAC file without what stands around its sound.
+//!
+//! Tags, pictures and cue sheets have lengths of their own, up to 4 GB, and symphonia asks for as much memory as they say before it
+//! reads them. They are of no use here, so it does not meet them; nor tags of ID3 in front of the file, which it refuses.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom};
+
+use symphonia_core::io::MediaSource;
+
+/// Marker, the head of a last block of 34 bytes, the description of the stream.
+const FRONT: usize = 42;
+
+/// Front and frames of a file.
+#[derive(Debug)]
+pub(super) struct Bare {
+    file: File,
+    front: [u8; FRONT],
+    /// Where the frames begin in the file.
+    frames: u64,
+    /// Of the file.
+    bytes: u64,
+    /// Place in what is shown.
+    at: u64,
+}
+
+impl Bare {
+    pub fn new(mut file: File) -> Result<Self> {
+        let bytes = file.metadata()?.len();
+        let wrong = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
+        let (mut at, mut head) = (0, [0; 4]);
+        loop {
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut head)?;
+            if !head.starts_with(b"ID3") {
+                break;
+            }
+            let mut rest = [0; 6];
+            file.read_exact(&mut rest)?;
+            // Seven bits of a byte count.
+            at += 10 + rest[2..].iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte & 0x7f));
+        }
+        if head != *b"fLaC" {
+            return Err(wrong("a file that does not begin as FLAC does"));
+        }
+        at += 4;
+        let mut front = [0; FRONT];
+        front[..8].copy_from_slice(b"fLaC\x80\0\0\x22");
+        let (mut described, mut last) = (false, false);
+        while !last {
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut head)?;
+            let [kind, a, b, c] = head;
+            let size = u64::from(u32::from_be_bytes([0, a, b, c]));
+            if kind & 0x7f == 0 && size == 34 {
+                file.read_exact(&mut front[8..])?;
+                described = true;
+            }
+            (last, at) = (kind & 0x80 != 0, at + 4 + size);
+        }
+        if !described {
+            return Err(wrong("no description of the samples"));
+        }
+        if at >= bytes {
+            return Err(wrong("no frame of sound"));
+        }
+        Ok(Self { file, front, frames: at, bytes, at: 0 })
+    }
+
+    /// Bytes that are shown.
+    pub fn len(&self) -> u64 {
+        self.bytes - self.frames + FRONT as u64
+    }
+}
+
+impl Read for Bare {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize> {
+        let read = if self.at < FRONT as u64 {
+            (&self.front[self.at as usize..]).read(into)?
+        } else {
+            self.file.seek(SeekFrom::Start(self.frames + self.at - FRONT as u64))?;
+            self.file.read(into)?
+        };
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Bare {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        let place = match to {
+            SeekFrom::Start(place) => Some(place),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.len().checked_add_signed(by),
+        };
+        self.at = place.ok_or(ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+impl MediaSource for Bare {
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        Some(self.len())
+    }
+}
