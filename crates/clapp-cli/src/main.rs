@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod list;
+mod report;
 
 /// Deep networks that learn without labels and without back-propagation.
 #[derive(Parser)]
@@ -17,11 +18,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     List(list::Options),
+    Report(report::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::List(options) => list::run(&options),
+        Command::Report(options) => report::run(&options),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");

@@ -42,6 +42,7 @@ mod compared;
 mod data;
 mod estimate;
 mod hierarchy;
+mod look;
 mod network;
 mod order;
 mod preset;
@@ -72,6 +73,7 @@ use crate::{
 pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
+pub use look::{Look, receptive_fields};
 pub use network::ImageNetwork;
 pub use order::Order;
 pub use preset::METHODS;
