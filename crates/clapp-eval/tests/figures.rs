@@ -83,10 +83,11 @@ fn an_empty_report_still_has_a_figure() {
 
 /// The size of the smallest letters in points, if the figure is 8.5 cm wide.
 fn smallest_letters(svg: &str) -> f64 {
-    let document = roxmltree::Document::parse(svg).unwrap();
-    let width: f64 = document.root_element().attribute("width").unwrap().parse().unwrap();
+    let document = roxmltree::Document::parse(svg).expect("well-formed");
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    let width = number(document.root_element().attribute("width").expect("a figure has one"));
     let sizes = document.descendants().filter_map(|node| node.attribute("font-size"));
-    let smallest = sizes.map(|size| size.parse().unwrap()).fold(f64::INFINITY, f64::min);
+    let smallest = sizes.map(number).fold(f64::INFINITY, f64::min);
     smallest * 8.5 / 2.54 * 72.0 / width
 }
 

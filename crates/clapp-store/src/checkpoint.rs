@@ -49,6 +49,8 @@ pub struct Checkpoint {
     pub config: Value,
     /// Name and version of the program that saved it.
     pub program: String,
+    /// SHA-256 of the manifest, which vouches for every other byte.
+    pub digest: String,
     /// The folder it was loaded from.
     pub path: PathBuf,
 }
@@ -64,7 +66,8 @@ impl Checkpoint {
     /// [`Error::Io`] if the system refuses to read it.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let manifest = Manifest::parse(&read(path, MANIFEST)?, path)?;
+        let bytes = read(path, MANIFEST)?;
+        let (manifest, digest) = (Manifest::parse(&bytes, path)?, manifest::sha256(&bytes));
         check_step(&manifest, path)?;
         let Some(record) = manifest.files.get(STATE) else {
             let got = format!("{:?}", manifest.files.keys());
@@ -77,7 +80,7 @@ impl Checkpoint {
             return Err(Error::damaged(&path.join(MANIFEST), expected, format!("{got:?}")));
         }
         let Manifest { step, program, progress, config, .. } = manifest;
-        Ok(Self { step, tensors, progress, config, program, path: path.to_owned() })
+        Ok(Self { step, tensors, progress, config, program, digest, path: path.to_owned() })
     }
 
     /// Loads the newest checkpoint of a run, `None` if there is none.

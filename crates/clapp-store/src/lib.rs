@@ -5,7 +5,7 @@
 //! | run folder | never reuses an old one, one writer at a time | [`RunFolder`], [`RunLock`] |
 //! | checkpoint | exists complete or not at all; every byte is under a SHA-256 | [`Checkpoints`], [`Checkpoint`] |
 //! | metrics | a resumed file equals the uninterrupted one, byte for byte | [`MetricsLog`], [`read_metrics`] |
-//! | any file | the old content or the new, never half of each | [`write_atomically`] |
+//! | any file, any folder | the old content or the new, never half of each | [`write_atomically`], [`write_folder`] |
 //!
 //! These hold when the process is killed at any moment, and when the power fails as far as the
 //! disk keeps its word on fsync. Damage is never passed over: the newest checkpoint is loaded, or
@@ -83,6 +83,7 @@ mod metrics;
 mod names;
 mod run_folder;
 mod tensor;
+mod whole_folder;
 
 pub use atomic::write_atomically;
 pub use checkpoint::Checkpoint;
@@ -92,3 +93,4 @@ pub use lock::RunLock;
 pub use metrics::{MetricsLog, read_metrics};
 pub use run_folder::RunFolder;
 pub use tensor::{Dtype, Element, TensorFile};
+pub use whole_folder::write_folder;

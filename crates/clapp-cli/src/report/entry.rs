@@ -16,6 +16,9 @@ use serde_json::Value;
 
 use super::figures::Figure;
 
+/// A metric over time: how many samples were seen, values of layers, and the first of these layers from 1.
+pub(super) type Quantity<'a> = Vec<(f64, &'a [f64], usize)>;
+
 /// A run, as far as it has come.
 pub(super) struct Entry {
     /// Its folder.
@@ -30,6 +33,8 @@ pub(super) struct Entry {
     pub step: u64,
     /// Steps of the whole run; none of a sense that this program does not know.
     pub steps: Option<u64>,
+    /// Whether there is a checkpoint; one of step 0 holds weights from elsewhere.
+    pub saved: bool,
     /// Accuracies.
     pub report: Option<Report>,
     /// Metrics.
@@ -55,7 +60,7 @@ impl Entry {
             path if path.is_file() => read_metrics(&path)?,
             _ => Vec::new(),
         };
-        let saved = Checkpoint::list(folder)?.last().map_or(0, |(step, _)| *step);
+        let saved = Checkpoint::list(folder)?.last().map(|(step, _)| *step);
         let table = folder.join("table.json");
         let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_owned()));
         let mut entry = Self {
@@ -63,7 +68,8 @@ impl Entry {
             name: name.unwrap_or_default().to_string_lossy().into_owned(),
             config,
             settings,
-            step: metrics.last().map_or(0, |last| last.step).max(saved),
+            step: metrics.last().map_or(0, |last| last.step).max(saved.unwrap_or(0)),
+            saved: saved.is_some(),
             steps: steps(folder),
             report: table.is_file().then(|| Report::load(&table)).transpose()?,
             metrics,
@@ -162,9 +168,9 @@ impl Entry {
         )
     }
 
-    /// Metrics by name: loss, open gates, accuracy and what else the rule says.
-    pub fn quantities(&self) -> BTreeMap<(usize, String), Vec<(f64, &[f64], usize)>> {
-        let mut all: BTreeMap<(usize, String), Vec<_>> = BTreeMap::new();
+    /// Metrics of the first seed, by place and name: loss, open gates, accuracy and what else the rule says.
+    pub fn quantities(&self) -> BTreeMap<(usize, String), Quantity<'_>> {
+        let mut all: BTreeMap<(usize, String), Quantity<'_>> = BTreeMap::new();
         let first = self.metrics.first().map(|metrics| metrics.seed);
         for metrics in self.metrics.iter().filter(|metrics| Some(metrics.seed) == first) {
             let seen =

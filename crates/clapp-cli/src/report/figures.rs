@@ -11,7 +11,7 @@ use clapp::{
     readout::{RANDOM_ENCODER, RAW_PIXELS},
 };
 
-use super::entry::Entry;
+use super::entry::{Entry, Quantity};
 
 /// A figure with its caption.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ fn learning(entries: &[Entry]) -> Vec<Figure> {
             entries.iter().zip(&quantities).filter_map(|(e, q)| Some((e, q.get(key)?))).collect();
         let layers = of.iter().flat_map(|(_, lines)| lines.iter());
         let layers = layers.map(|(_, values, from)| from + values.len() - 1).max().unwrap_or(0);
-        let curve = |lines: &Vec<(f64, &[f64], usize)>, layer: usize| {
+        let curve = |lines: &Quantity<'_>, layer: usize| {
             let value = |&(seen, values, from): &(f64, &[f64], usize)| {
                 Some((seen, *values.get(layer.checked_sub(from)?)?))
             };

@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     for entry in &entries {
         all.extend(entry.confusions.iter().cloned());
         // Runs on sound and video, and runs without a checkpoint, have no pictures.
-        if entry.step > 0 && clapp::RunConfig::<Images>::load(&entry.folder).is_ok() {
+        if entry.saved && clapp::RunConfig::<Images>::load(&entry.folder).is_ok() {
             match Encoder::load(&entry.folder, &device) {
                 Ok(encoder) => all.extend(looks(entry, &encoder, options.images)),
                 Err(error) => all.push(Figure::missing(entry, "Pictures", &error)),

@@ -40,7 +40,9 @@
 #[cfg(feature = "baselines")]
 mod compared;
 mod data;
+mod encoder;
 mod estimate;
+mod export;
 mod hierarchy;
 mod look;
 mod network;
@@ -73,6 +75,7 @@ use crate::{
 pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
+pub use encoder::Encoder;
 pub use look::{Look, receptive_fields};
 pub use network::ImageNetwork;
 pub use order::Order;

@@ -1,17 +1,15 @@
 //! Classes read out of frozen layers, with their controls.
 
-use burn::tensor::Tensor;
-use clapp_datasets::{Augment, Batch, Loader, LoaderConfig, Views};
-use clapp_encoders::{Layer, Signal, Stack};
+use clapp_datasets::{Augment, Batch, ImagePipeline, Loader, LoaderConfig};
 use clapp_eval::{
     ALL_LAYERS, Features, Keep, Labels, LinearProbe, Probe, Protocol, Report, Series,
 };
 use ndarray::{Array2, Axis, concatenate};
 
-use super::{Images, Setup, Source, tensor};
+use super::{Encoder, Images, Source, tensor};
 use crate::{
     Error, Sense, Trainer,
-    readout::{self, Layers, RANDOM_ENCODER, RAW_PIXELS, rows},
+    readout::{self, Layers, RANDOM_ENCODER, RAW_PIXELS},
     run::Extra,
     sense::Trial,
 };
@@ -33,20 +31,15 @@ const OBSERVED: usize = 200;
 pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result<Extra, Error> {
     let (trial, mut data) = (trainer.trial(), trainer.data().clone());
     let Some(parts) = data.labelled.clone() else { return Ok(Extra::new()) };
-    let learnt = trainer.network().encoder().frozen();
-    let Setup { encoder, readout, .. } = &trial.config.setup;
+    let learnt = Encoder::of(trial, trainer.network().encoder());
+    let (pipeline, readout) = (learnt.pipeline(), &trial.config.setup.readout);
     let keep = &Keep { most: readout.memory << 20, folder: trainer.folder().to_owned() };
-    let mut cells = readout.cells.clone();
-    if cells.is_empty() && encoder.keeps_statistics() {
-        // Channels that compete show every pixel; the mean is over what they hand up.
-        cells = vec![1; encoder.layers.len()];
-    }
-    let encode = |encoder: &Stack<Box<dyn Layer>>, batch: &Batch| {
-        features(encoder, tensor(batch.clone(), &trial.device), &cells)
+    let record = |encoder: (&str, usize), encode: &Encode<'_>, report: &mut Report| {
+        record(trial, &pipeline, keep, &parts, encoder, encode, report)
     };
-    let name = &trial.config.method;
-    record(trial, keep, &parts, (name, 1), &|batch| encode(&learnt, batch), report)?;
-    drop(learnt);
+    let layers = record((&trial.config.method, 1), &|batch| learnt.features(batch), report)?;
+    let extra = confusion(trial, &layers, &data.names[1])?;
+    drop((learnt, layers));
     #[cfg(feature = "baselines")]
     super::compared::read_out(trainer, report)?;
     let mut random = Images::network(trial, &data)?.encoder;
@@ -56,28 +49,14 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
             random.observe(tensor(batch?, &trial.device));
         }
     }
-    let random = random.frozen();
-    record(trial, keep, &parts, (RANDOM_ENCODER, 1), &|batch| encode(&random, batch), report)?;
-    record(trial, keep, &parts, (RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
-    Ok(Extra::new())
+    let random = Encoder::of(trial, &random);
+    record((RANDOM_ENCODER, 1), &|batch| random.features(batch), report)?;
+    record((RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
+    Ok(extra)
 }
 
-/// Features of every layer, `[image, dim]`: means over map and patches, or over cells of the map.
-fn features(
-    encoder: &Stack<Box<dyn Layer>>,
-    images: Tensor<4>,
-    cells: &[usize],
-) -> Vec<Array2<f32>> {
-    if cells.is_empty() {
-        return encoder.features(images).into_iter().map(rows).collect();
-    }
-    let mut all = Vec::with_capacity(cells.len());
-    encoder.hand_up(images, &mut |layer, signal| match signal {
-        Signal::Patches(patches) => all.push(rows(patches.cells(cells[layer]))),
-        other => panic!("read-out of images: expected patches, got {other:?}"),
-    });
-    all
-}
+/// From a batch to features of every layer, `[image, dim]`.
+type Encode<'a> = dyn Fn(&Batch) -> Vec<Array2<f32>> + 'a;
 
 fn flat(batch: &Batch) -> Array2<f32> {
     let [count, ..] = batch.shape;
@@ -88,12 +67,13 @@ fn flat(batch: &Batch) -> Array2<f32> {
 /// All protocols, all and few labels, for every layer of one encoder.
 fn record(
     trial: &Trial<Images>,
+    pipeline: &ImagePipeline,
     keep: &Keep,
     [train, test]: &[Source; 2],
     encoder: (&str, usize),
-    encode: &dyn Fn(&Batch) -> Vec<Array2<f32>>,
+    encode: &Encode<'_>,
     report: &mut Report,
-) -> Result<(), Error> {
+) -> Result<Layers, Error> {
     let settings = &trial.config.setup.readout;
     let together = |batch: &Batch| {
         let mut layers = encode(batch);
@@ -107,10 +87,7 @@ fn record(
         let (batch_size, seed) = (CHUNK, trial.seed);
         let config =
             LoaderConfig { batch_size, seed, augment, workers: 1, ..LoaderConfig::evaluation() };
-        let mut pipeline = trial.config.setup.pipeline.clone();
-        // Read-outs learn from cuts, not from what an encoder has to be indifferent to.
-        pipeline.views = pipeline.views.map(Views::cuts_only);
-        let loader = Loader::new(source.clone(), pipeline, config)?;
+        let loader = Loader::new(source.clone(), pipeline.clone(), config)?;
         readout::features(&loader, view, &together, keep)
     };
     // The paper's read-out learns from random views of the training images.
@@ -128,7 +105,27 @@ fn record(
     if settings.concatenated && layers.test.len() > 1 {
         score(trial, &layers.split_last(), (encoder.0, ALL_LAYERS), report)?;
     }
-    score(trial, &layers, encoder, report)
+    score(trial, &layers, encoder, report)?;
+    Ok(layers)
+}
+
+/// Which classes the last layer takes for which, where the standardised protocol is asked for.
+fn confusion(trial: &Trial<Images>, layers: &Layers, data: &str) -> Result<Extra, Error> {
+    let (settings, protocol) = (&trial.config.setup.readout, Protocol::Standardised);
+    let mut extra = Extra::new();
+    let Some(probe) = protocol.probe().filter(|_| settings.protocols.contains(&protocol)) else {
+        return Ok(extra);
+    };
+    let (last, fit) = (layers.test.len() - 1, &layers.fit[0]);
+    let part = settings.at_once.filter(|&most| most < fit.len());
+    let part = part.map(|most| Labels::PerClass(most / fit.classes().max(1)));
+    let labels = part.unwrap_or(Labels::All(fit.len()));
+    let confusion = layers.confusion(&*probe, last, labels, trial.seed)?;
+    let series = Series { protocol, labels };
+    let about =
+        format!("{}, layer {}, seed {}: {series}", trial.config.method, last + 1, trial.seed);
+    readout::draw(&confusion, data, &about, trial.seed, &mut extra);
+    Ok(extra)
 }
 
 /// All protocols, all and few labels, for features of several layers; `encoder` says the first one's number.

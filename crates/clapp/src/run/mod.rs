@@ -1,5 +1,6 @@
 //! A run from its first batch to its table, in a folder that survives a crash.
 
+mod again;
 mod environment;
 mod metrics;
 mod saved;
@@ -21,11 +22,11 @@ use serde_json::Value;
 
 use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer};
 use environment::Recorder;
-use saved::{check_finite, from_state};
+use saved::check_finite;
 
 pub use environment::Environment;
 pub use metrics::{LayerMetrics, StepMetrics};
-pub(crate) use saved::to_state;
+pub(crate) use saved::{from_state, to_state};
 
 /// Follows a run, and says whether it goes on.
 pub trait Observer {
@@ -95,11 +96,11 @@ pub struct Run<S: Sense> {
 
 /// What a checkpoint remembers beside weights.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Position {
+pub(crate) struct Position {
     /// Which of the seeds is being trained.
-    seed_index: usize,
+    pub(crate) seed_index: usize,
     /// Steps taken with it.
-    seed_step: u64,
+    pub(crate) seed_step: u64,
     /// Table of the seeds that are finished.
     report: Option<Report>,
 }
@@ -209,7 +210,10 @@ impl<S: Sense> Run<S> {
         let newest_step = newest.as_ref().map(|checkpoint| checkpoint.step);
         let (mut position, mut state) = match newest {
             None => (Position::default(), None),
-            Some(checkpoint) => (self.position(&checkpoint)?, Some(to_state(checkpoint.tensors))),
+            Some(checkpoint) => {
+                let position = position(self.path(), &self.config, &checkpoint)?;
+                (position, Some(to_state(checkpoint.tensors)))
+            }
         };
         let mut report = position.report.take().unwrap_or_else(|| self.config.report());
         let mut recorder = Recorder::new(self.path(), device, S::UNIT)?;
@@ -244,21 +248,6 @@ impl<S: Sense> Run<S> {
             recorder.save(&self.folder)?;
         }
         Ok(RunEnd::Finished(Box::new(report)))
-    }
-
-    /// Where a checkpoint was taken.
-    fn position(&self, checkpoint: &Checkpoint) -> Result<Position, Error> {
-        let Checkpoint { config, progress, path, .. } = checkpoint;
-        // Compared as this version reads them: a setting that a later version added has its default.
-        match serde_json::from_value::<RunConfig<S>>(config.clone()) {
-            Ok(config) if config == self.config => {}
-            _ => return Err(Error::Resume { folder: self.path().to_owned() }),
-        }
-        serde_json::from_value(progress.clone()).map_err(|source| Error::Json {
-            what: "progress",
-            path: path.clone(),
-            source,
-        })
     }
 
     /// Trains one seed; `false` if the observer stopped it.
@@ -337,6 +326,53 @@ impl<S: Sense> Run<S> {
         let path: PathBuf = self.path().to_owned();
         serde_json::to_value(value).map_err(|source| Error::Json { what, path, source })
     }
+}
+
+/// Where a checkpoint was taken.
+fn position<S: Sense>(
+    folder: &Path,
+    config: &RunConfig<S>,
+    checkpoint: &Checkpoint,
+) -> Result<Position, Error> {
+    let Checkpoint { config: saved, progress, path, .. } = checkpoint;
+    // Compared as this version reads them: a setting that a later version added has its default.
+    match serde_json::from_value::<RunConfig<S>>(saved.clone()) {
+        Ok(saved) if saved == *config => {}
+        _ => return Err(Error::Resume { folder: folder.to_owned() }),
+    }
+    serde_json::from_value(progress.clone()).map_err(|source| Error::Json {
+        what: "progress",
+        path: path.clone(),
+        source,
+    })
+}
+
+/// The newest checkpoint of a run, or of one of its seeds, and where it was taken. Needs no lock.
+pub(crate) fn newest<S: Sense>(
+    folder: &Path,
+    config: &RunConfig<S>,
+    seed: Option<u64>,
+) -> Result<(Checkpoint, Position), Error> {
+    let checkpoint = match seed {
+        None => Checkpoint::load_newest(folder)?,
+        Some(seed) => {
+            // The last step of a seed is its own, and step 0 is before the first one.
+            let of_seed = |step: u64| {
+                let index = step.saturating_sub(1) / config.steps();
+                config.seeds.get(index as usize) == Some(&seed)
+            };
+            let all = Checkpoint::list(folder)?.into_iter().rev();
+            let own = all.into_iter().find(|(step, _)| of_seed(*step));
+            own.map(|(_, path)| Checkpoint::load(path)).transpose()?
+        }
+    };
+    let checkpoint = checkpoint.ok_or_else(|| {
+        let of = seed.map_or(String::new(), |seed| format!(" of seed {seed}"));
+        let got = format!("none in {}", folder.display());
+        Error::misfit_of("checkpoint", format!("at least one{of}"), got, "train it first")
+    })?;
+    let position = position(folder, config, &checkpoint)?;
+    Ok((checkpoint, position))
 }
 
 /// A folder of this name and no other, made if it is not there.
