@@ -15,6 +15,7 @@
 //! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`](run::Observer), [`ProgressBar`] |
 //! | train | batches in, local updates, metrics | [`Trainer`], [`Data`] |
 //! | read out | layers × protocols × labels, with controls | [`eval::Report`], [`summary()`] |
+//! | take away | features and weights of a trained run on images | [`Encoder`](image::Encoder) |
 //! | compare | methods for equal budgets, in one table that resumes | [`Comparison`](comparison::Comparison) |
 //! | foresee | weights, multiply-adds, memory, days on this machine | [`Estimate`](estimate::Estimate) |
 //! | repeat | the rows of published tables on images | [`image::published`](fn@image::published) |
