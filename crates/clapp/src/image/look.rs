@@ -11,7 +11,7 @@ use super::{Encoder, Images, Source};
 use crate::{Data, Error};
 
 /// Pixels a side of the pictures that are shown, at most.
-const SIDE: usize = 96;
+const SIDE: usize = 64;
 
 /// Features of every layer for some images of a run's data.
 ///
