@@ -9,6 +9,7 @@ mod export;
 mod import;
 mod list;
 mod probe;
+mod report;
 
 /// Deep networks that learn without labels and without back-propagation.
 #[derive(Parser)]
@@ -24,6 +25,7 @@ enum Command {
     Export(export::Options),
     Import(import::Options),
     List(list::Options),
+    Report(report::Options),
     Probe(probe::Options),
 }
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Export(options) => export::run(&options),
         Command::Import(options) => import::run(&options),
         Command::List(options) => list::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Probe(options) => probe::run(&options),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };

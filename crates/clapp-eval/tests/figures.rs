@@ -1,6 +1,7 @@
 //! Figures are well-formed XML and show all that is in the report.
 
-use clapp_eval::{Labels, Protocol, Report, Series, figure};
+use clapp_eval::figure::{Curves, Picture, Row};
+use clapp_eval::{Confusion, Labels, Protocol, Report, Series, figure};
 
 /// Numbers like those of the paper's Figure 4, made up.
 fn report() -> Report {
@@ -78,4 +79,58 @@ fn an_empty_report_still_has_a_figure() {
     ];
     let shown: Vec<&str> = texts.iter().map(|text| text.trim()).filter(|t| !t.is_empty()).collect();
     assert_eq!(shown, expected);
+}
+
+/// The size of the smallest letters in points, if the figure is 8.5 cm wide.
+fn smallest_letters(svg: &str) -> f64 {
+    let document = roxmltree::Document::parse(svg).expect("well-formed");
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    let width = number(document.root_element().attribute("width").expect("a figure has one"));
+    let sizes = document.descendants().filter_map(|node| node.attribute("font-size"));
+    let smallest = sizes.map(number).fold(f64::INFINITY, f64::min);
+    smallest * 8.5 / 2.54 * 72.0 / width
+}
+
+#[test]
+fn letters_are_legible_in_a_column() {
+    let run: Vec<(f64, f64)> = (1..300).map(|x| (f64::from(x), 2.0 / f64::from(x))).collect();
+    let panel = |layer: usize| Curves {
+        title: format!("layer {layer}"),
+        quantity: "loss".into(),
+        runs: vec![run.clone(), run.iter().map(|&(x, y)| (x, y + 0.5)).collect()],
+    };
+    let panels: Vec<Curves> = (1..=3).map(panel).collect();
+    let long = "made up, and with so much to say about it that no column is wide enough for all of it at once";
+    let curves = figure::curves("Learning", long, "images", &["one", "another"], &panels);
+    let edge = Picture::of_planes(3, [2, 2], |place| (20 * place) as u8);
+    let row = Row { name: "layer 1, unit 7".into(), pictures: vec![edge; 12] };
+    let pictures = figure::pictures("What units prefer", long, &[row.clone(), row], 8);
+    let scores = ndarray::Array2::from_shape_fn((40, 10), |(i, j)| ((3 * i + j) % 7) as f64);
+    let labels: Vec<u32> = (0..40).map(|i| i % 10).collect();
+    let confusion = figure::confusion(&Confusion::of(scores.view(), &labels), "Classes", long);
+    let accuracy = figure::report(&report());
+    for (name, svg) in [
+        ("curves", curves),
+        ("pictures", pictures),
+        ("confusion", confusion),
+        ("accuracy", accuracy),
+    ] {
+        keep(&format!("{name}.svg"), &svg);
+        let letters = smallest_letters(&svg);
+        assert!(letters >= 5.0, "{name}: {letters} points");
+    }
+}
+
+#[test]
+fn curves_of_one_quantity_share_their_axis_and_pictures_are_inside() {
+    let panel = |title: &str, most| Curves {
+        title: title.into(),
+        quantity: "loss".into(),
+        runs: vec![vec![(1.0, 0.0), (2.0, most)]],
+    };
+    let svg = figure::curves("Learning", "", "images", &["a"], &[panel("1", 1.0), panel("2", 4.0)]);
+    assert_eq!(svg.matches(">\n4\n<").count() + svg.matches(">4<").count(), 2, "{svg}");
+    let picture = Picture::of_planes(1, [4, 2], |place| [0, 8, 100, 100, 16, 24, 100, 100][place]);
+    assert_eq!(picture.clone().shrunk(2).rgb, [12, 12, 12, 100, 100, 100]);
+    assert!(picture.data_uri().starts_with("data:image/png;base64,iVBORw0KGgo"));
 }

@@ -77,7 +77,8 @@
 //!   metrics.jsonl                loss, open gates, accuracy of every layer
 //!   checkpoints/step-000000250/  weights, moments, progress, under SHA-256
 //!   table.{json,txt,svg}         read-outs; rewritten after every seed
-//!   confusion-seed-2.{csv,svg}   of runs on sound: which phones are taken for which
+//!   confusion-seed-2.{csv,svg}   which classes, or phones, the last layer takes for which
+//!   environment.json             where it was computed, and how fast; an entry for every start
 //! ```
 //!
 //! A run may be stopped or killed at any moment. [`Run::resume`] then leads to the same files as if it

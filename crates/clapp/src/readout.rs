@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use burn::tensor::Tensor;
 use clapp_datasets::{BatchOf, Batcher, Item, Loader};
-use clapp_eval::{Features, Gather, Keep, Labels, Probe, Protocol, Report, Series, probe};
+use clapp_eval::{
+    Confusion, Features, Gather, Keep, Labels, Probe, Protocol, Report, Series, figure, probe,
+};
 use ndarray::Array2;
 
-use crate::{Error, config::at_least_one};
+use crate::{Error, config::at_least_one, run::Extra};
 
 /// Name of the trained encoder's control: the same weights before any learning.
 pub const RANDOM_ENCODER: &str = "random encoder";
@@ -76,6 +78,23 @@ impl Layers {
         Ok(accuracies.iter().sum::<f64>() / accuracies.len() as f64)
     }
 
+    /// What a read-out by a probe, of one layer, takes for what.
+    ///
+    /// # Errors
+    ///
+    /// As [`accuracy`](Self::accuracy).
+    pub fn confusion(
+        &self,
+        probe: &dyn Probe,
+        layer: usize,
+        labels: Labels,
+        seed: u64,
+    ) -> Result<Confusion, Error> {
+        let test = &self.test[layer];
+        let readout = probe.fit(&*chosen(&self.fit[layer], labels, 0)?, seed)?;
+        Ok(Confusion::of(test.scored_by(&*readout).view(), test.labels()))
+    }
+
     /// Records the accuracies of every probe on every layer, the first of which is number `first` of the
     /// encoder; `labels` say of how many classes' labels, and of how many draws.
     ///
@@ -109,6 +128,13 @@ fn chosen(features: &Features, labels: Labels, draw: u64) -> Result<Cow<'_, Feat
         Labels::PerClass(count) => Cow::Owned(features.few_labels(count, draw)?),
         _ => Cow::Borrowed(features),
     })
+}
+
+/// Draws what the last layer takes for what, and adds it to the files of a run.
+pub(crate) fn draw(last: &Confusion, data: &str, about: &str, seed: u64, extra: &mut Extra) {
+    let svg = figure::confusion(last, data, about);
+    extra.insert(format!("confusion-seed-{seed}.svg"), svg);
+    extra.insert(format!("confusion-seed-{seed}.csv"), last.to_csv());
 }
 
 /// Features of all samples of a loader in one epoch, by layer; `encode` makes those of a batch, `keep` says

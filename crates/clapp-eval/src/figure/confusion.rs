@@ -3,13 +3,13 @@
 use svg::Node;
 use svg::node::element::Group;
 
-use super::shape::{MARGIN, page, page_width, rectangle, stroke, text, text_width};
+use super::shape::{COLUMN, MARGIN, heading, page, rectangle, stroke, text, text_width};
 use crate::Confusion;
 
 /// The darkest shade: all samples of a class. The first of the colours of lines.
 const FULL: [f64; 3] = [0.0, 114.0, 178.0];
 /// Side of the map for few classes; cells are then as large as they can be.
-const SIDE: f64 = 420.0;
+const SIDE: f64 = 400.0;
 /// Sides of cells, smallest and largest.
 const CELLS: (f64, f64) = (13.0, 48.0);
 /// Above this share, numbers are written in white.
@@ -37,13 +37,13 @@ const ROOM: f64 = 30.0;
 pub fn confusion(confusion: &Confusion, title: &str, about: &str) -> String {
     let classes = confusion.classes();
     let cell = (SIDE / classes as f64).clamp(CELLS.0, CELLS.1).floor();
-    let size = (0.8 * cell).clamp(9.0, 13.0);
+    let size = (0.8 * cell).clamp(9.0, 14.0);
     let names = confusion.names().iter().map(|name| text_width(name, size));
     let room = names.fold(0.0, f64::max) + 8.0;
     // The map begins right of the labels and below the title.
-    let (left, top) = (MARGIN + 22.0 + room, 82.0);
-    let side = cell * classes as f64;
-    let width = (left + side + 110.0).max(page_width(title, about));
+    let (left, side) = (MARGIN + 22.0 + room, cell * classes as f64);
+    let width = (left + side + 90.0).max(COLUMN);
+    let (heading, top) = heading(title, about, width);
     let height = top + side + room + 34.0 + MARGIN;
     let mut map = Group::new().set("transform", format!("translate({left:.1} {top:.1})"));
     draw_cells(confusion, cell, &mut map);
@@ -53,7 +53,7 @@ pub fn confusion(confusion: &Confusion, title: &str, about: &str) -> String {
     let turn = format!("translate({:.1} {middle:.1}) rotate(-90)", -room - 8.0);
     let beside = text("label", 0.0, 0.0, 14.0).set("text-anchor", "middle").set("transform", turn);
     let map = map.add(below).add(beside).add(scale(side));
-    page(title, about, width, height).add(map).to_string()
+    page(width, height).add(heading).add(map).to_string()
 }
 
 /// Cells that are not white, then the frame.
@@ -67,7 +67,7 @@ fn draw_cells(confusion: &Confusion, cell: f64, map: &mut Group) {
         }
         if share >= 0.005 && cell >= ROOM {
             let number = format!("{:.0}", 100.0 * share);
-            let number = text(&number, x + cell / 2.0, y + cell / 2.0 + 4.5, 12.0);
+            let number = text(&number, x + cell / 2.0, y + cell / 2.0 + 4.5, 13.0);
             let number = number.set("text-anchor", "middle");
             map.append(if share > DARK { number.set("fill", "#ffffff") } else { number });
         }
@@ -101,7 +101,7 @@ fn scale(side: f64) -> Group {
     for (share, name) in [(1.0, "100 %"), (0.5, "50 %"), (0.0, "0 %")] {
         let y = (1.0 - share) * height;
         group.append(stroke((14.0, y), (18.0, y), "#333333", 1.0));
-        group.append(text(name, 22.0, y + 4.5, 12.0));
+        group.append(text(name, 22.0, y + 4.5, 13.0));
     }
     group
 }

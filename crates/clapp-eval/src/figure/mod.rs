@@ -1,8 +1,13 @@
-//! Figures as SVG: accuracy against layer, and confusion matrices.
+//! Figures as SVG: accuracy against layer, learning curves, confusion matrices, pictures.
+//!
+//! All fit a column of 8.5 cm, where their smallest letters are 5 points high; of confusion matrices those of
+//! up to twelve classes do.
 
 mod axis;
 mod confusion;
+mod curves;
 mod panel;
+mod pictures;
 mod shape;
 
 use svg::Node;
@@ -10,10 +15,12 @@ use svg::node::element::{Group, Text};
 
 use crate::Report;
 pub use confusion::confusion;
+pub use curves::{Curves, curves};
+pub use pictures::{Picture, Row, pictures};
 
 use axis::Axis;
 use panel::{HEIGHT, Level, Line, Panel, WIDTH};
-use shape::{MARGIN, Sample, page, page_width, text, text_width};
+use shape::{COLUMN, MARGIN, Sample, heading, page, text, text_width};
 
 /// Panels side by side.
 const COLUMNS: usize = 2;
@@ -59,11 +66,11 @@ pub fn report(report: &Report) -> String {
                     [(0, summary)] => levels.push(Level::encoder(style, *summary)),
                     layers => {
                         let points = layers.iter().map(|&(l, s)| (l as f64, s)).collect();
-                        lines.push(Line { style, points });
+                        lines.push(Line { style, points, marked: 1 });
                     }
                 }
             }
-            Panel::new(series.to_string(), lines, levels, highest)
+            Panel::layers(series.to_string(), lines, levels, highest)
         })
         .collect();
     let title = format!("Read-out accuracy on {}", report.evaluated_on);
@@ -82,14 +89,13 @@ pub fn report(report: &Report) -> String {
 /// Title, legend and a grid of panels.
 fn compose(title: &str, about: &str, legend: &[(Sample, &str)], panels: &[Panel]) -> String {
     let columns = panels.len().clamp(1, COLUMNS);
-    // A single panel still has room for the title.
-    let width = (columns as f64 * WIDTH + MARGIN).max(page_width(title, about));
-    let inset = (width - columns as f64 * WIDTH - MARGIN) / 2.0;
-    let (legend, legend_height) = draw_legend(legend, width - 2.0 * MARGIN);
-    let top = 74.0 + legend_height;
+    let inset = (COLUMN - columns as f64 * WIDTH - MARGIN).max(0.0) / 2.0;
+    let (heading, below) = heading(title, about, COLUMN);
+    let (legend, legend_height) = draw_legend(legend, COLUMN - 2.0 * MARGIN);
+    let top = below + legend_height;
     let height = top + panels.len().div_ceil(columns) as f64 * HEIGHT + 8.0;
-    let mut document = page(title, about, width, height)
-        .add(legend.set("transform", format!("translate({MARGIN} 74)")));
+    let legend = legend.set("transform", format!("translate({MARGIN} {below:.1})"));
+    let mut document = page(COLUMN, height).add(heading).add(legend);
     for (place, panel) in panels.iter().enumerate() {
         let x = inset + (place % columns) as f64 * WIDTH;
         let y = top + (place / columns) as f64 * HEIGHT;

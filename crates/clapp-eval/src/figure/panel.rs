@@ -5,19 +5,19 @@ use svg::node::element::{Group, Path};
 
 use super::Axis;
 use super::axis::label;
-use super::shape::{colour, dashes, marker, rectangle, stroke, text};
+use super::shape::{colour, dashes, lines, marker, rectangle, stroke, text};
 use crate::Summary;
 
 /// Outer size of a panel, in pixels.
-pub(super) const WIDTH: f64 = 470.0;
-pub(super) const HEIGHT: f64 = 348.0;
+pub(super) const WIDTH: f64 = 298.0;
+pub(super) const HEIGHT: f64 = 262.0;
 /// The plotted area within a panel.
-const LEFT: f64 = 84.0;
-const RIGHT: f64 = WIDTH - 6.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = HEIGHT - 62.0;
+const LEFT: f64 = 68.0;
+const RIGHT: f64 = WIDTH - 10.0;
+const TOP: f64 = 44.0;
+const BOTTOM: f64 = HEIGHT - 56.0;
 /// Sideways distance between the error bars of neighbouring lines.
-const DODGE: f64 = 6.0;
+const DODGE: f64 = 4.0;
 /// Half the width of the end of an error bar: wider than a marker, so that a short one shows too.
 const CAP: f64 = 6.5;
 
@@ -26,6 +26,8 @@ const CAP: f64 = 6.5;
 pub(super) struct Line {
     pub style: usize,
     pub points: Vec<(f64, Summary)>,
+    /// Every so many points there is a marker, with the range.
+    pub marked: usize,
 }
 
 /// A value that holds for the whole panel.
@@ -47,12 +49,16 @@ impl Level {
     }
 }
 
-/// Accuracies against layers: lines and levels with their axes.
+/// Lines and levels with their axes.
 #[derive(Clone, Debug)]
 pub(super) struct Panel {
     title: String,
     x: Axis,
     y: Axis,
+    /// What is along x and y.
+    names: [String; 2],
+    /// Sideways distance of neighbouring lines.
+    dodge: f64,
     /// What stands below the first tick of x in place of its number.
     first_tick: Option<&'static str>,
     lines: Vec<Line>,
@@ -60,15 +66,21 @@ pub(super) struct Panel {
 }
 
 impl Panel {
-    /// The y axis goes from 0 to at least `highest`, so that panels can be compared; layer 0 is the
+    /// Accuracies against layers. The y axis goes from 0 to at least `highest`, so that panels can be compared; layer 0 is the
     /// input.
-    pub fn new(title: String, lines: Vec<Line>, levels: Vec<Level>, highest: f64) -> Self {
+    pub fn layers(title: String, lines: Vec<Line>, levels: Vec<Level>, highest: f64) -> Self {
         let layers = || lines.iter().flat_map(|l| l.points.iter()).map(|&(x, _)| x as usize);
         let first = layers().min().unwrap_or(1);
         let x = Axis::layers(first, layers().max().unwrap_or(first));
         let y = Axis::round([0.0, highest].into_iter(), 6);
         let first_tick = (first == 0).then_some("input");
-        Self { title, x, y, first_tick, lines, levels }
+        let names = ["layer", "top-1 accuracy (%)"].map(str::to_owned);
+        Self { title, x, y, names, dodge: DODGE, first_tick, lines, levels }
+    }
+
+    /// Curves between axes that other panels may share.
+    pub fn curves(title: String, [x, y]: [Axis; 2], names: [String; 2], lines: Vec<Line>) -> Self {
+        Self { title, x, y, names, dodge: 0.0, first_tick: None, lines, levels: Vec::new() }
     }
 
     pub fn draw(&self) -> Group {
@@ -79,7 +91,7 @@ impl Panel {
         }
         for (place, line) in self.lines.iter().enumerate() {
             let centre = (self.lines.len() as f64 - 1.0) / 2.0;
-            self.draw_line(&mut group, line, (place as f64 - centre) * DODGE);
+            self.draw_line(&mut group, line, (place as f64 - centre) * self.dodge);
         }
         group
     }
@@ -113,12 +125,16 @@ impl Panel {
             group.append(text(&name, x, BOTTOM + 21.0, 13.0).set("text-anchor", "middle"));
         }
         let (middle_x, middle_y) = ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0);
-        let below = text("layer", middle_x, BOTTOM + 42.0, 14.0);
+        let below = text(&self.names[0], middle_x, BOTTOM + 42.0, 14.0);
         group.append(below.set("text-anchor", "middle"));
-        let beside = text("top-1 accuracy (%)", 0.0, 0.0, 14.0).set("text-anchor", "middle");
-        let turn = format!("translate({:.1} {middle_y:.1}) rotate(-90)", LEFT - 52.0);
+        let beside = text(&self.names[1], 0.0, 0.0, 14.0).set("text-anchor", "middle");
+        let turn = format!("translate({:.1} {middle_y:.1}) rotate(-90)", LEFT - 48.0);
         group.append(beside.set("transform", turn));
-        group.append(text(&self.title, LEFT, TOP - 16.0, 15.0).set("font-weight", "bold"));
+        let title = lines(&self.title, WIDTH - 16.0, 14.0);
+        for (place, line) in title.iter().rev().enumerate() {
+            let y = TOP - 14.0 - 16.0 * place as f64;
+            group.append(text(line, 14.0, y, 14.0).set("font-weight", "bold"));
+        }
     }
 
     fn draw_level(&self, group: &mut Group, level: &Level) {
@@ -145,7 +161,7 @@ impl Panel {
         let path = Path::new().set("d", data).set("fill", "none").set("stroke", colour);
         let path = path.set("stroke-dasharray", dashes(Some(line.style)));
         group.append(path.set("stroke-width", 2.2).set("stroke-linejoin", "round"));
-        for point in &line.points {
+        for point in line.points.iter().skip(line.marked / 2).step_by(line.marked.max(1)) {
             let (x, y) = place(point);
             self.draw_bar(group, x, &point.1, colour);
             group.append(marker(line.style, x, y));

@@ -6,7 +6,7 @@ use svg::node::element::{Circle, Group, Line as Stroke, Path, Rectangle, Text};
 /// The margin of a figure, in pixels.
 pub(super) const MARGIN: f64 = 24.0;
 /// Mean width of a character of sans-serif text, in parts of its size; generous.
-const CHARACTER: f64 = 0.56;
+const CHARACTER: f64 = 0.54;
 
 /// Okabe & Ito's palette without its yellow, which is too faint for lines on white.
 const COLOURS: [&str; 7] =
@@ -25,21 +25,47 @@ pub(super) enum Sample {
     Chance,
 }
 
-/// An empty figure with its title; at least [`page_width`] wide.
-pub(super) fn page(title: &str, about: &str, width: f64, height: f64) -> Document {
+/// The widest a figure for a column is: at 8.5 cm its smallest letters, of 13, are 5 points high.
+pub(super) const COLUMN: f64 = 620.0;
+
+/// An empty figure.
+pub(super) fn page(width: f64, height: f64) -> Document {
     Document::new()
         .set("viewBox", (0.0, 0.0, width.ceil(), height.ceil()))
         .set("width", width.ceil())
         .set("height", height.ceil())
         .set("font-family", "Helvetica, Arial, 'DejaVu Sans', sans-serif")
         .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
-        .add(text(title, MARGIN, 34.0, 20.0).set("font-weight", "bold"))
-        .add(text(about, MARGIN, 56.0, 13.0).set("fill", "#555555"))
 }
 
-/// What a title needs.
-pub(super) fn page_width(title: &str, about: &str) -> f64 {
-    text_width(title, 20.0).max(text_width(about, 13.0)) + 2.0 * MARGIN
+/// Title and explanation in as many lines as they need, and where they end.
+pub(super) fn heading(title: &str, about: &str, width: f64) -> (Group, f64) {
+    let (mut group, mut y) = (Group::new(), 14.0);
+    for (content, size, fill, weight) in
+        [(title, 20.0, "#222222", "bold"), (about, 13.0, "#555555", "normal")]
+    {
+        for line in lines(content, width - 2.0 * MARGIN, size) {
+            y += 1.3 * size;
+            group = group
+                .add(text(&line, MARGIN, y, size).set("fill", fill).set("font-weight", weight));
+        }
+    }
+    (group, y + 12.0)
+}
+
+/// A text in lines no wider than `width`, as long as its words are not.
+pub(super) fn lines(content: &str, width: f64, size: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in content.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A piece of a line, as the legend shows it.

@@ -156,7 +156,7 @@ fn reset_peak() -> bool {
 }
 
 /// Most resident memory since then, in bytes.
-fn peak() -> Option<u64> {
+pub(crate) fn peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)

@@ -20,6 +20,7 @@ use crate::{
 };
 use account::Meter;
 
+pub(crate) use account::peak;
 pub use account::{Account, Ended};
 pub use table::{Place, Readout, Row, Table};
 

@@ -44,6 +44,7 @@ mod encoder;
 mod estimate;
 mod export;
 mod hierarchy;
+mod look;
 mod network;
 mod order;
 mod preset;
@@ -75,6 +76,7 @@ pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
 pub use encoder::Encoder;
+pub use look::{Look, receptive_fields};
 pub use network::ImageNetwork;
 pub use order::Order;
 pub use preset::METHODS;

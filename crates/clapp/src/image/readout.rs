@@ -37,8 +37,9 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     let record = |encoder: (&str, usize), encode: &Encode<'_>, report: &mut Report| {
         record(trial, &pipeline, keep, &parts, encoder, encode, report)
     };
-    record((&trial.config.method, 1), &|batch| learnt.features(batch), report)?;
-    drop(learnt);
+    let layers = record((&trial.config.method, 1), &|batch| learnt.features(batch), report)?;
+    let extra = confusion(trial, &layers, &data.names[1])?;
+    drop((learnt, layers));
     #[cfg(feature = "baselines")]
     super::compared::read_out(trainer, report)?;
     let mut random = Images::network(trial, &data)?.encoder;
@@ -51,7 +52,7 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     let random = Encoder::of(trial, &random);
     record((RANDOM_ENCODER, 1), &|batch| random.features(batch), report)?;
     record((RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
-    Ok(Extra::new())
+    Ok(extra)
 }
 
 /// From a batch to features of every layer, `[image, dim]`.
@@ -72,7 +73,7 @@ fn record(
     encoder: (&str, usize),
     encode: &Encode<'_>,
     report: &mut Report,
-) -> Result<(), Error> {
+) -> Result<Layers, Error> {
     let settings = &trial.config.setup.readout;
     let together = |batch: &Batch| {
         let mut layers = encode(batch);
@@ -104,7 +105,27 @@ fn record(
     if settings.concatenated && layers.test.len() > 1 {
         score(trial, &layers.split_last(), (encoder.0, ALL_LAYERS), report)?;
     }
-    score(trial, &layers, encoder, report)
+    score(trial, &layers, encoder, report)?;
+    Ok(layers)
+}
+
+/// Which classes the last layer takes for which, where the standardised protocol is asked for.
+fn confusion(trial: &Trial<Images>, layers: &Layers, data: &str) -> Result<Extra, Error> {
+    let (settings, protocol) = (&trial.config.setup.readout, Protocol::Standardised);
+    let mut extra = Extra::new();
+    let Some(probe) = protocol.probe().filter(|_| settings.protocols.contains(&protocol)) else {
+        return Ok(extra);
+    };
+    let (last, fit) = (layers.test.len() - 1, &layers.fit[0]);
+    let part = settings.at_once.filter(|&most| most < fit.len());
+    let part = part.map(|most| Labels::PerClass(most / fit.classes().max(1)));
+    let labels = part.unwrap_or(Labels::All(fit.len()));
+    let confusion = layers.confusion(&*probe, last, labels, trial.seed)?;
+    let series = Series { protocol, labels };
+    let about =
+        format!("{}, layer {}, seed {}: {series}", trial.config.method, last + 1, trial.seed);
+    readout::draw(&confusion, data, &about, trial.seed, &mut extra);
+    Ok(extra)
 }
 
 /// All protocols, all and few labels, for features of several layers; `encoder` says the first one's number.

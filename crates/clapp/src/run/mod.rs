@@ -1,6 +1,7 @@
 //! A run from its first batch to its table, in a folder that survives a crash.
 
 mod again;
+mod environment;
 mod metrics;
 mod saved;
 
@@ -9,6 +10,7 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use burn::tensor::Device;
@@ -19,8 +21,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer};
+use environment::Recorder;
 use saved::check_finite;
 
+pub use environment::Environment;
 pub use metrics::{LayerMetrics, StepMetrics};
 pub(crate) use saved::{from_state, to_state};
 
@@ -67,10 +71,11 @@ pub type Extra = BTreeMap<String, String>;
 /// <folder>/metrics.jsonl              one line every few steps
 /// <folder>/checkpoints/step-…/        weights, moments, progress; checksummed, written atomically
 /// <folder>/table.{json,txt,svg}       read-outs of every layer, with their controls
+/// <folder>/environment.json           where it was computed, and how fast
 /// ```
 ///
 /// Stopping at any moment, even by kill, and resuming gives the same files as never stopping, byte for
-/// byte on the CPU.
+/// byte on the CPU; all but the last one, which has an entry for every start.
 ///
 /// # Example
 ///
@@ -219,6 +224,7 @@ impl<S: Sense> Run<S> {
             }
         };
         let mut report = position.report.take().unwrap_or_else(|| self.config.report());
+        let mut recorder = Recorder::new(self.path(), device, S::UNIT)?;
         // Opened when everything else is known to be sound, because opening it cuts off what lies
         // after the checkpoint.
         let mut log = None;
@@ -245,16 +251,20 @@ impl<S: Sense> Run<S> {
                 none => none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?),
             };
             let save = |trainer: &Trainer<S>| self.save(&checkpoints, index, trainer, &report);
-            if !self.train(&mut trainer, index, log, &save, observer)? {
+            recorder.save(&self.folder)?;
+            if !self.train(&mut trainer, index, log, &save, &mut recorder, observer)? {
                 let step = index as u64 * trainer.steps() + trainer.step();
                 return Ok(RunEnd::Stopped { step });
             }
             observer.stage(&format!("seed {seed}: reading out"));
+            let began = Instant::now();
             let extra = trainer.read_out(&mut report)?;
             self.write_tables(&report)?;
             for (name, text) in extra {
                 self.folder.write_text(&name, &text)?;
             }
+            recorder.read_out(began);
+            recorder.save(&self.folder)?;
         }
         Ok(RunEnd::Finished(Box::new(report)))
     }
@@ -276,8 +286,10 @@ impl<S: Sense> Run<S> {
         index: usize,
         log: &mut MetricsLog,
         save: &dyn Fn(&Trainer<S>) -> Result<(), Error>,
+        recorder: &mut Recorder,
         observer: &mut dyn Observer,
     ) -> Result<bool, Error> {
+        let mut since = Instant::now();
         let (steps, config) = (trainer.steps(), &self.config);
         let before = index as u64 * steps;
         let total = steps * config.seeds.len() as u64;
@@ -290,9 +302,14 @@ impl<S: Sense> Run<S> {
                 log.append(&metrics)?;
             }
             go_on = observer.step(total, &metrics);
-            if last || !go_on || step.is_multiple_of(config.checkpoint_every) {
+            let saves = last || !go_on || step.is_multiple_of(config.checkpoint_every);
+            if saves {
                 log.sync()?;
                 save(trainer)?;
+            }
+            recorder.learnt(config.batch, &mut since);
+            if saves {
+                recorder.save(&self.folder)?;
             }
             Ok(go_on)
         };

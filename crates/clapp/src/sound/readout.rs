@@ -2,7 +2,7 @@
 
 use clapp_datasets::Source as _;
 use clapp_eval::{
-    Confusion, Labels, LinearProbe, PhoneFrames, Protocol, Readout, Report, Series, figure,
+    Confusion, Labels, LinearProbe, PhoneFrames, Protocol, Readout, Report, Series,
     probe::LinearTraining,
 };
 
@@ -11,7 +11,12 @@ use super::{
     features::{self, Encode, Part},
     speakers::{SpeakerCrops, SpeakerParts},
 };
-use crate::{Data, Error, RunConfig, Trainer, readout::RANDOM_ENCODER, run::Extra, sense::Trial};
+use crate::{
+    Data, Error, RunConfig, Trainer,
+    readout::{RANDOM_ENCODER, draw},
+    run::Extra,
+    sense::Trial,
+};
 
 /// Name of the control of logarithmic spectra in mel bands.
 pub const LOG_MEL: &str = "log-mel";
@@ -64,13 +69,6 @@ fn speakers(
     let speakers = SpeakerParts::of(config.setup.pipeline.crop, parts);
     report.note(speakers.as_ref().map_or_else(String::clone, |speakers| speakers.note(data)));
     speakers.ok()
-}
-
-/// Which phones the last layer takes for which.
-fn draw(last: &Confusion, data: &str, about: &str, seed: u64, extra: &mut Extra) {
-    let svg = figure::confusion(last, data, about);
-    extra.insert(format!("confusion-seed-{seed}.svg"), svg);
-    extra.insert(format!("confusion-seed-{seed}.csv"), last.to_csv());
 }
 
 /// What all read-outs of one seed have in common.

@@ -156,7 +156,8 @@ pub fn assert_images_are_refused_by<S: Sense>() {
     assert!(fs::read_to_string(folder.join("config.json")).unwrap().contains("smoke"));
 }
 
-/// All files of a folder by their path in it, except the lock, which holds a process number.
+/// All files of a folder by their path in it, except the lock, which holds a process number, and what says
+/// where a run was computed.
 pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
@@ -165,7 +166,10 @@ pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.file_name().unwrap() != ".lock" {
+            } else if ![".lock", "environment.json"]
+                .map(Some)
+                .contains(&path.file_name().unwrap().to_str())
+            {
                 let name = path.strip_prefix(folder).unwrap().to_owned();
                 files.insert(name, fs::read(&path).unwrap());
             }

@@ -1,0 +1,208 @@
+//! All that the folder of a run says.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clapp::{
+    Error, Images, RunConfig, Sense, Sound, Video,
+    eval::Report,
+    run::{Environment, StepMetrics},
+    store::{Checkpoint, read_metrics},
+};
+use serde_json::Value;
+
+use super::figures::Figure;
+
+/// A metric over time: how many samples were seen, values of layers, and the first of these layers from 1.
+pub(super) type Quantity<'a> = Vec<(f64, &'a [f64], usize)>;
+
+/// A run, as far as it has come.
+pub(super) struct Entry {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it is called on the page: unlike all others.
+    pub name: String,
+    /// Its configuration, as it stands in the folder.
+    pub config: String,
+    /// The same as values.
+    pub settings: Value,
+    /// Step of the newest checkpoint, or of the last line of metrics.
+    pub step: u64,
+    /// Steps of the whole run; none of a sense that this program does not know.
+    pub steps: Option<u64>,
+    /// Whether there is a checkpoint; one of step 0 holds weights from elsewhere.
+    pub saved: bool,
+    /// Accuracies.
+    pub report: Option<Report>,
+    /// Metrics.
+    pub metrics: Vec<StepMetrics>,
+    /// Where it was computed.
+    pub starts: Vec<Environment>,
+    /// Which classes are taken for which, drawn by the run itself.
+    pub confusions: Vec<Figure>,
+}
+
+impl Entry {
+    /// Reads a folder, without a lock: the run may go on.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("config.json");
+        let config = fs::read_to_string(&path)
+            .map_err(|_| Error::NoRun { folder: folder.to_owned(), what: "config.json" })?;
+        let settings = serde_json::from_str(&config).map_err(|source| Error::Json {
+            what: "configuration",
+            path,
+            source,
+        })?;
+        let metrics: Vec<StepMetrics> = match folder.join("metrics.jsonl") {
+            path if path.is_file() => read_metrics(&path)?,
+            _ => Vec::new(),
+        };
+        let saved = Checkpoint::list(folder)?.last().map(|(step, _)| *step);
+        let table = folder.join("table.json");
+        let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_owned()));
+        let mut entry = Self {
+            folder: folder.to_owned(),
+            name: name.unwrap_or_default().to_string_lossy().into_owned(),
+            config,
+            settings,
+            step: metrics.last().map_or(0, |last| last.step).max(saved.unwrap_or(0)),
+            saved: saved.is_some(),
+            steps: steps(folder),
+            report: table.is_file().then(|| Report::load(&table)).transpose()?,
+            metrics,
+            starts: Environment::load(folder)?,
+            confusions: Vec::new(),
+        };
+        entry.confusions = entry.confusions()?;
+        Ok(entry)
+    }
+
+    fn confusions(&self) -> Result<Vec<Figure>, Error> {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
+        files.sort();
+        let mut figures = Vec::new();
+        for path in files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let seed = name.strip_prefix("confusion-seed-").and_then(|n| n.strip_suffix(".svg"));
+            let (Some(seed), Ok(svg)) = (seed, fs::read_to_string(&path)) else { continue };
+            let what = format!(
+                "Confusion matrix of seed {seed}: what the read-out of the last layer takes for what; rows are labels, columns guesses."
+            );
+            figures.push(Figure { svg, caption: self.caption(&what) });
+        }
+        Ok(figures)
+    }
+
+    /// A setting that every run has, as text.
+    pub fn setting(&self, name: &str) -> String {
+        match &self.settings[name] {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Name of the data.
+    pub fn data(&self) -> String {
+        match &self.report {
+            Some(report) => report.trained_on.clone(),
+            None => self.settings["data"]["kind"].as_str().unwrap_or("unnamed data").to_owned(),
+        }
+    }
+
+    /// Whether every seed is read out.
+    pub fn finished(&self) -> bool {
+        let seeds = self.settings["seeds"].as_array().map_or(0, Vec::len);
+        let cells = self.report.iter().flat_map(|report| &report.cells);
+        self.report.is_some()
+            && self.steps.is_none_or(|steps| self.step >= steps)
+            && cells.map(|cell| cell.measurements.len()).max().is_none_or(|most| most >= seeds)
+    }
+
+    /// How far it is, in a sentence.
+    pub fn state(&self) -> String {
+        match self.steps {
+            _ if self.finished() => {
+                format!("Finished: {} steps, seeds {}.", self.step, self.setting("seeds"))
+            }
+            _ if self.step == 0 => "Begun; no step is saved yet.".to_owned(),
+            Some(steps) if self.step >= steps => {
+                format!("All {steps} steps are taken; the read-outs are not finished.")
+            }
+            Some(steps) => {
+                let share = 100.0 * self.step as f64 / steps as f64;
+                format!("Stopped or still at work: step {} of {steps} ({share:.0} %).", self.step)
+            }
+            None => format!("After step {}.", self.step),
+        }
+    }
+
+    /// The command that began it, where that is known.
+    pub fn command(&self) -> Option<String> {
+        let quoted = |word: &String| match word.contains([' ', '\'', '"', '$', '*', '\\']) {
+            true => format!("'{}'", word.replace('\'', "'\\''")),
+            false => word.clone(),
+        };
+        let words: Vec<String> = self.starts.first()?.command.iter().map(quoted).collect();
+        Some(words.join(" "))
+    }
+
+    /// A caption with all that a figure needs to be understood and repeated.
+    pub fn caption(&self, what: &str) -> String {
+        let version = match self.starts.last() {
+            Some(Environment { version, commit: Some(commit), .. }) => {
+                format!("clapp {version} ({})", &commit[..commit.len().min(10)])
+            }
+            Some(Environment { version, .. }) => format!("clapp {version}"),
+            None => "a version that was not recorded".to_owned(),
+        };
+        let command = self.command().unwrap_or_else(|| "not recorded".to_owned());
+        let (data, seeds) = (self.data(), self.setting("seeds"));
+        format!(
+            "{what} Run {}, data: {data}, seeds {seeds}; command: {command}; {version}.",
+            self.name
+        )
+    }
+
+    /// Metrics of the first seed, by place and name: loss, open gates, accuracy and what else the rule says.
+    pub fn quantities(&self) -> BTreeMap<(usize, String), Quantity<'_>> {
+        let mut all: BTreeMap<(usize, String), Quantity<'_>> = BTreeMap::new();
+        let first = self.metrics.first().map(|metrics| metrics.seed);
+        for metrics in self.metrics.iter().filter(|metrics| Some(metrics.seed) == first) {
+            let seen =
+                metrics.seen.values().next().map_or(metrics.step as f64, |&seen| seen as f64);
+            let from = metrics.only.unwrap_or(1);
+            let StepMetrics { loss, open_gates, accuracy, other, .. } = metrics;
+            let known = [("loss", loss), ("open gates", open_gates), ("accuracy", accuracy)];
+            let known = known.into_iter().enumerate().map(|(place, (name, of))| (place, name, of));
+            let other = other.iter().map(|(name, of)| (3, name.as_str(), of));
+            for (place, name, values) in known.chain(other).filter(|(.., of)| !of.is_empty()) {
+                all.entry((place, name.to_owned())).or_default().push((seen, &values[..], from));
+            }
+        }
+        all
+    }
+}
+
+/// Steps of all seeds.
+fn steps(folder: &Path) -> Option<u64> {
+    fn of<S: Sense>(folder: &Path) -> Option<u64> {
+        let config = RunConfig::<S>::load(folder).ok()?;
+        Some(config.steps() * config.seeds.len() as u64)
+    }
+    of::<Images>(folder).or_else(|| of::<Sound>(folder)).or_else(|| of::<Video>(folder))
+}
+
+/// Gives runs of one name their folders' paths as names.
+pub(super) fn tell_apart(entries: &mut [Entry]) {
+    let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    for entry in entries {
+        if names.iter().filter(|name| **name == entry.name).count() > 1 {
+            entry.name = entry.folder.display().to_string();
+        }
+    }
+}

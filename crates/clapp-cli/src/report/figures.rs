@@ -1,0 +1,161 @@
+//! The figures of a page.
+
+use std::{collections::BTreeSet, fmt::Display};
+
+use clapp::{
+    eval::{
+        Report,
+        figure::{self, Curves, Row},
+    },
+    image::{Encoder, Look, receptive_fields},
+    readout::{RANDOM_ENCODER, RAW_PIXELS},
+};
+
+use super::entry::{Entry, Quantity};
+
+/// A figure with its caption.
+#[derive(Clone)]
+pub(super) struct Figure {
+    /// The drawing; empty where there is a reason in its place.
+    pub svg: String,
+    /// What it shows, of what, and how it was made.
+    pub caption: String,
+}
+
+impl Figure {
+    /// The reason why there is no figure.
+    pub fn missing(entry: &Entry, what: &str, why: &dyn Display) -> Self {
+        Self {
+            svg: String::new(),
+            caption: format!("{what} of {} could not be made: {why}.", entry.name),
+        }
+    }
+}
+
+/// Figures of all runs together: accuracy of the layers, and how they learnt.
+pub(super) fn figures(entries: &[Entry]) -> Vec<Figure> {
+    let mut figures: Vec<Figure> = Vec::new();
+    let mut drawn: Vec<&str> = Vec::new();
+    for entry in entries {
+        let Some(report) = entry.report.as_ref().filter(|report| !report.cells.is_empty()) else {
+            continue;
+        };
+        if drawn.contains(&report.evaluated_on.as_str()) {
+            continue;
+        }
+        drawn.push(&report.evaluated_on);
+        let alike = entries.iter().filter(|other| {
+            let of = other.report.as_ref();
+            of.is_some_and(|of| {
+                of.evaluated_on == report.evaluated_on && of.classes == report.classes
+            })
+        });
+        let alike: Vec<&Entry> = alike.collect();
+        let what = "Accuracy per layer, with its controls: the same network before its first step, and the input itself; dotted grey is chance.";
+        let caption = alike.iter().map(|entry| entry.caption("")).collect::<String>();
+        figures.push(Figure {
+            svg: figure::report(&together(&alike)),
+            caption: format!("{what}{caption}"),
+        });
+    }
+    figures.extend(learning(entries));
+    figures
+}
+
+/// The reports of runs that were read out on the same data, in one.
+fn together(entries: &[&Entry]) -> Report {
+    let reports = || entries.iter().filter_map(|entry| Some((entry, entry.report.as_ref()?)));
+    let mut reports_of = reports();
+    let (_, first) = reports_of.next().expect("runs with reports are asked for");
+    let mut all = Report { cells: Vec::new(), notes: Vec::new(), ..first.clone() };
+    for (entry, report) in reports() {
+        for cell in &report.cells {
+            let mut cell = cell.clone();
+            match cell.encoder.as_str() {
+                _ if entries.len() == 1 => {}
+                RAW_PIXELS
+                    if all
+                        .cells
+                        .iter()
+                        .any(|c| (&c.encoder, c.series) == (&cell.encoder, cell.series)) =>
+                {
+                    continue;
+                }
+                RAW_PIXELS => {}
+                RANDOM_ENCODER => cell.encoder = format!("{}, random", entry.name),
+                _ => cell.encoder.clone_from(&entry.name),
+            }
+            all.cells.push(cell);
+        }
+    }
+    all
+}
+
+/// Curves of all that the layers say while they learn; a figure for each quantity.
+fn learning(entries: &[Entry]) -> Vec<Figure> {
+    let quantities: Vec<_> = entries.iter().map(Entry::quantities).collect();
+    let names: BTreeSet<_> = quantities.iter().flat_map(|of| of.keys().cloned()).collect();
+    let unit = |entry: &Entry| entry.metrics.iter().flat_map(|m| m.seen.keys()).next().cloned();
+    let along = entries.iter().find_map(unit).unwrap_or_else(|| "steps".to_owned());
+    let mut figures = Vec::new();
+    for key @ (_, name) in &names {
+        let of: Vec<_> =
+            entries.iter().zip(&quantities).filter_map(|(e, q)| Some((e, q.get(key)?))).collect();
+        let layers = of.iter().flat_map(|(_, lines)| lines.iter());
+        let layers = layers.map(|(_, values, from)| from + values.len() - 1).max().unwrap_or(0);
+        let curve = |lines: &Quantity<'_>, layer: usize| {
+            let value = |&(seen, values, from): &(f64, &[f64], usize)| {
+                Some((seen, *values.get(layer.checked_sub(from)?)?))
+            };
+            lines.iter().filter_map(value).collect()
+        };
+        let panel = |layer| Curves {
+            title: format!("layer {layer}"),
+            quantity: name.clone(),
+            runs: of.iter().map(|(_, lines)| curve(lines, layer)).collect(),
+        };
+        let panels: Vec<Curves> = (1..=layers).map(panel).collect();
+        let title = format!("Learning: {name}");
+        let runs: Vec<&str> = of.iter().map(|(entry, _)| entry.name.as_str()).collect();
+        let about = format!(
+            "first seed of each run; at most 60 means of neighbouring steps, over the {along} seen"
+        );
+        let svg = figure::curves(&title, &about, &along, &runs, &panels);
+        let what = format!("Learning curves: {name} of every layer, smoothed, of the first seed.");
+        let caption = of.iter().map(|(entry, _)| entry.caption("")).collect::<String>();
+        figures.push(Figure { svg, caption: format!("{what}{caption}") });
+    }
+    figures
+}
+
+/// Pictures of what the units of a run on images respond to.
+pub(super) fn looks(entry: &Entry, encoder: &Encoder, images: usize) -> Vec<Figure> {
+    const FIELDS: usize = 96;
+    const UNITS: usize = 3;
+    const BEST: usize = 8;
+    let mut figures = Vec::new();
+    let mut fields = receptive_fields(encoder);
+    let about = format!("{}, step {}, seed {}", entry.name, encoder.step(), encoder.seed());
+    if !fields.is_empty() {
+        let all = fields.len();
+        fields.truncate(FIELDS);
+        let rows = [Row { name: String::new(), pictures: fields }];
+        let of = format!("{about}: weights of {} of {all} units", rows[0].pictures.len());
+        let svg = figure::pictures("Receptive fields of layer 1", &of, &rows, 16);
+        let what = "Receptive fields: the weights of the first layer's units, each scaled to its largest; grey is 0.";
+        figures.push(Figure { svg, caption: entry.caption(what) });
+    }
+    let look = Look::at(encoder, images);
+    match look.and_then(|look| Ok((look.preferred(UNITS, BEST)?, look))) {
+        Ok((rows, look)) => {
+            let of = format!("{about}: {} images of {}", look.labels.len(), look.name);
+            let svg = figure::pictures("What units prefer", &of, &rows, BEST);
+            let what = format!(
+                "Preferred images: for {UNITS} units of each layer, evenly spaced, the {BEST} images with the largest mean activity, the largest first."
+            );
+            figures.push(Figure { svg, caption: entry.caption(&what) });
+        }
+        Err(error) => figures.push(Figure::missing(entry, "Preferred images", &error)),
+    }
+    figures
+}

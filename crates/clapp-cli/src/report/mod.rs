@@ -1,0 +1,98 @@
+//! `clapp report`: what runs have learnt, as one page that needs nothing else.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use clapp::{Error, Images, comparison::Table, image::Encoder, store};
+
+use entry::Entry;
+use figures::{Figure, figures, looks};
+
+mod entry;
+mod figures;
+mod page;
+
+/// One HTML page about a run, or about several side by side, with all figures inside.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Folders of runs or of comparisons; finished, stopped or still at work.
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// File for the page. A page that is there is replaced, another file is not.
+    #[arg(long, short, default_value = "report.html")]
+    out: PathBuf,
+    /// Images of the run's data that units are shown.
+    #[arg(long, default_value_t = 500)]
+    images: usize,
+    /// Where to compute.
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+/// What says that a file is a page of ours.
+const MARK: &str = concat!("<meta name=\"generator\" content=\"clapp ", env!("CARGO_PKG_VERSION"));
+
+pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    let out = &options.out;
+    if fs::read_to_string(out).map_or_else(|_| out.exists(), |text| !text.contains(&MARK[..37])) {
+        return Err(Error::misfit_of(
+            "report",
+            "a new file, or a page to replace",
+            format!("something else at {}", out.display()),
+            "choose another name by --out",
+        ));
+    }
+    let (mut entries, mut tables) = (Vec::new(), Vec::new());
+    for folder in &options.runs {
+        if let Some(table) = comparison(folder)? {
+            for row in members(folder, &table) {
+                entries.push(Entry::load(&row)?);
+            }
+            tables.push(table);
+        } else {
+            entries.push(Entry::load(folder)?);
+        }
+    }
+    entry::tell_apart(&mut entries);
+    let device = clapp::device(&options.device)?;
+    let mut all = figures(&entries);
+    for entry in &entries {
+        all.extend(entry.confusions.iter().cloned());
+        // Runs on sound and video, and runs without a checkpoint, have no pictures.
+        if entry.saved && clapp::RunConfig::<Images>::load(&entry.folder).is_ok() {
+            match Encoder::load(&entry.folder, &device) {
+                Ok(encoder) => all.extend(looks(entry, &encoder, options.images)),
+                Err(error) => all.push(Figure::missing(entry, "Pictures", &error)),
+            }
+        }
+    }
+    let html = page::page(&entries, &tables, &all).into_string();
+    store::write_atomically(out, |file| file.write_all(html.as_bytes()))?;
+    println!("{}: {} figures of {} runs", out.display(), all.len(), entries.len());
+    Ok(())
+}
+
+/// The table of a comparison, if the folder holds one.
+fn comparison(folder: &Path) -> Result<Option<Table>, Error> {
+    let path = folder.join("comparison.json");
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+    let table = serde_json::from_str(&text);
+    table.map(Some).map_err(|source| Error::Json { what: "comparison", path, source })
+}
+
+/// The folders of the members that have begun, in the order of the table.
+fn members(folder: &Path, table: &Table) -> Vec<PathBuf> {
+    let begun = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut begun: Vec<_> = begun.filter(|path| path.join("config.json").is_file()).collect();
+    let place = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let rows = table.rows.iter().enumerate();
+        let of = rows.filter(|(_, row)| name.ends_with(&row.method));
+        (of.max_by_key(|(_, row)| row.method.len()).map(|(place, _)| place), name.clone())
+    };
+    begun.sort_by_cached_key(place);
+    begun
+}
