@@ -1,18 +1,28 @@
 //! A progress bar in the terminal.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use indicatif::ProgressStyle;
+use indicatif::{HumanDuration, ProgressStyle};
 
 use crate::run::{Observer, StepMetrics};
 
+/// Between lines where no bar can be drawn.
+const PLAIN: Duration = Duration::from_secs(30);
+
 /// Shows step, images or crops a second, time left, and the metrics of every layer; stops the run when asked to.
+///
+/// Where the standard error is no terminal, it writes a plain line every half a minute.
 #[derive(Debug)]
 pub struct ProgressBar {
     bar: indicatif::ProgressBar,
+    said: Instant,
     per_step: u64,
     stop: Arc<AtomicBool>,
 }
@@ -26,7 +36,7 @@ impl ProgressBar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, per_step: batch as u64, stop }
+        Self { bar, said: Instant::now(), per_step: batch as u64, stop }
     }
 
     /// A bar for a run that ends after a checkpoint when the user presses Ctrl-C, see [`interrupted`].
@@ -79,13 +89,23 @@ impl Observer for ProgressBar {
                 message += &format!("  {name} {}", row(numbers, 2));
             }
         }
+        if self.bar.is_hidden() && self.said.elapsed() >= PLAIN {
+            self.said = Instant::now();
+            let left = HumanDuration(self.bar.eta());
+            say(&format!("step {} of {steps}, {left} left  {message}", metrics.step));
+        }
         self.bar.set_message(message);
         !self.stop.load(Ordering::Relaxed)
     }
 
     fn stage(&mut self, what: &str) {
-        self.bar.suspend(|| eprintln!("{what}"));
+        self.bar.suspend(|| say(what));
     }
+}
+
+/// A line on the standard error; nobody may be there to read it.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 impl Drop for ProgressBar {
