@@ -1,29 +1,72 @@
 //! The program `clapp`. Every command is a file: its options and what it does with them.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
+mod compare;
+mod completions;
+mod config;
+mod data;
+mod info;
 mod list;
+mod machine;
+mod man;
+mod output;
+mod resume;
+mod stop;
+mod train;
 
 /// Deep networks that learn without labels and without back-propagation.
 #[derive(Parser)]
-#[command(name = "clapp", version, propagate_version = true)]
+#[command(name = "clapp", version, propagate_version = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXIT_CODES: &str = "Exit codes: 0 finished; 1 error; 2 the command line is not understood; \
+    130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP after a checkpoint, to go on with `clapp resume`";
+
 #[derive(Subcommand)]
 enum Command {
+    Train(train::Options),
+    Resume(resume::Options),
+    Compare(compare::Options),
+    Info(info::Options),
     List(list::Options),
+    Completions(completions::Options),
+    Man(man::Options),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::List(options) => list::run(&options),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are no mistakes, but there may be no room for them.
+        Err(said) => {
+            let code = u8::try_from(said.exit_code()).unwrap_or(2);
+            return code_of(output::checked(said.print()).map(|()| ExitCode::from(code)));
+        }
     };
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
+    let result = match cli.command {
+        Command::Train(options) => train::run(&options),
+        Command::Resume(options) => resume::run(&options),
+        Command::Compare(options) => compare::run(&options),
+        Command::Info(options) => info::run(&options),
+        Command::List(options) => list::run(&options),
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => man::run(&options),
+    };
+    code_of(result.map(|()| stop::code()))
+}
+
+fn code_of(result: Result<ExitCode, clapp::Error>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        // If nobody hears of it, the code still says so.
+        let _ = writeln!(io::stderr(), "error: {error}");
+        ExitCode::FAILURE
+    })
 }
