@@ -9,6 +9,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use clapp::{
     Data, Error, Images,
+    console::{self, print},
+    datasets::{Folder, Source as _},
     image::{DataConfig, Encoder, Held, SizesConfig, Source},
     store::{self, write_folder},
 };
@@ -20,6 +22,9 @@ use serde_json::json;
 pub(crate) struct Options {
     /// Folder of the run.
     run: PathBuf,
+    /// All photographs below this folder, in place of the run's own data.
+    #[arg(short, long, value_name = "DIR", group = "data", conflicts_with = "part")]
+    images: Option<PathBuf>,
     /// CIFAR-10 in this folder, in place of the run's own data.
     #[arg(long, value_name = "DIR", group = "data")]
     cifar10: Option<PathBuf>,
@@ -67,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let replaceable = |name: &str| options.overwrite && is_ours(name);
     let dims = write_folder(&options.out, &replaceable, |folder| {
         let (labels, dims) = write_layers(&encoder, &source, folder)?;
-        write_names(folder, &labels).map_err(|source| failed(folder, source))?;
+        write_names(folder, &source, &labels).map_err(|source| failed(folder, source))?;
         let about = json!({
             "run": options.run, "run_digest": encoder.digest(), "step": encoder.step(),
             "seed": encoder.seed(), "data": data, "part": format!("{:?}", options.part).to_lowercase(),
@@ -78,11 +83,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         store::write_atomically(folder.join(ABOUT), |file| file.write_all(text.as_bytes()))?;
         Ok::<_, Error>(dims)
     })?;
-    println!("{} images of {data} at step {}", source.len(), encoder.step());
-    for (layer, dim) in dims.iter().enumerate() {
-        println!("{}: {} × {dim}", options.out.join(file_of(layer)).display(), source.len());
-    }
-    Ok(())
+    print(format_args!("{} images of {data} at step {}", source.len(), encoder.step()))?;
+    dims.iter().enumerate().try_for_each(|(layer, dim)| {
+        let path = options.out.join(file_of(layer));
+        print(format_args!("{}: {} × {dim}", path.display(), source.len()))
+    })
 }
 
 /// The encoder of a run, or of one of its seeds.
@@ -109,6 +114,20 @@ fn is_ours(name: &str) -> bool {
 
 /// The images that are asked for, and the name of their data.
 fn images(options: &Options, encoder: &Encoder) -> Result<(Source, String), Error> {
+    if let Some(root) = &options.images {
+        // As large as the run's own were, so that its pipeline takes them.
+        let side = match encoder.config().setup.data {
+            DataConfig::Folder { side, .. } => side,
+            DataConfig::Cifar10 { .. } => 32,
+            _ => 96,
+        };
+        let folder = Folder::open(root, side)?;
+        for skipped in folder.skipped().iter() {
+            console::note(format_args!("note: left out {skipped}"));
+        }
+        let name = folder.name().to_owned();
+        return Ok((std::sync::Arc::new(folder), name));
+    }
     let mut config = encoder.config().clone();
     let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
     if let Some(root) = options.cifar10.clone() {
@@ -168,7 +187,7 @@ fn begin(path: &Path, shape: [usize; 2]) -> io::Result<BufWriter<File>> {
 }
 
 /// Labels, if there are any, with −1 for none; and what each row is of.
-fn write_names(folder: &Path, labels: &[Option<u32>]) -> io::Result<()> {
+fn write_names(folder: &Path, source: &Source, labels: &[Option<u32>]) -> io::Result<()> {
     if labels.iter().any(Option::is_some) {
         let mut file = File::create_new(folder.join(LABELS))?;
         write_zeroed_npy::<i64, _>(&file, [labels.len()]).map_err(io::Error::other)?;
@@ -178,8 +197,9 @@ fn write_names(folder: &Path, labels: &[Option<u32>]) -> io::Result<()> {
     let mut names = csv::Writer::from_path(folder.join(NAMES))?;
     names.write_record(["row", "name", "label"])?;
     for (row, label) in labels.iter().enumerate() {
-        let (row, label) = (row.to_string(), label.map_or(String::new(), |l| l.to_string()));
-        names.write_record([&row, &row, &label])?;
+        let label = label.map_or(String::new(), |label| label.to_string());
+        let (name, row) = (source.item_name(row), row.to_string());
+        names.write_record([&row, name.unwrap_or(&row), &label])?;
     }
     names.flush()
 }

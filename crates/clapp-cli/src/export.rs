@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clapp::{Error, store};
 
+use crate::output::print;
+
 /// Weights of a run's encoder as safetensors, by PyTorch's names, with a Python file that loads them.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -47,11 +49,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let name = weights.file_name().unwrap_or_default().to_string_lossy();
     store::write_atomically(weights, |file| file.write_all(&bytes))?;
     store::write_atomically(&python, |file| file.write_all(encoder.python(&name).as_bytes()))?;
-    println!(
-        "{} tensors in {}, to load with {}",
-        tensors.len(),
-        weights.display(),
-        python.display()
-    );
-    Ok(())
+    let (count, weights, python) = (tensors.len(), weights.display(), python.display());
+    print(format_args!("{count} tensors in {weights}, to load with {python}"))
 }

@@ -16,6 +16,8 @@ use clapp::{
 };
 use pytorch_reader::{DType, PickleValue, PytorchReader};
 
+use crate::output::print;
+
 /// Weights that the authors' code saved, model_0_299.ckpt to model_5_299.ckpt, as a run at step 0.
 ///
 /// Nothing in a file is executed. The run can be embedded, probed, exported and trained on.
@@ -62,8 +64,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let count = modules.len();
     let state = state(&config, modules.into_values().collect())?;
     Run::<Images>::begin_with(&options.out, &config, state)?;
-    println!("{count} modules as {} at step 0 in {}", config.method, options.out.display());
-    Ok(())
+    let (method, out) = (&config.method, options.out.display());
+    print(format_args!("{count} modules as {method} at step 0 in {out}"))
 }
 
 fn refused(expected: impl Display, got: impl Display, file: &Path) -> Error {

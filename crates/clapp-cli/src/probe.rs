@@ -6,6 +6,8 @@ use clap::Args;
 use clapp::{Error, Images, Run, RunConfig, Sense, Sound, Video, eval::Report};
 use serde_json::{Value, json};
 
+use crate::output::print;
+
 /// Reads out the newest checkpoint of a run and prints the table; nothing is learnt or written.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -31,12 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         Video::UNIT => read::<Video>(options),
         _ => read::<Images>(options),
     }?;
-    if options.json {
-        println!("{}", report.to_json()?)
-    } else {
-        println!("{report}")
-    }
-    Ok(())
+    if options.json { print(report.to_json()?) } else { print(report) }
 }
 
 /// What a run learns from, by which its sense is known.

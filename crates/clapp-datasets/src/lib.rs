@@ -7,6 +7,7 @@
 //! | [CIFAR-100](cifar) | 50 000 train, 10 000 test | 3×32×32 | 100 or 20 | 169 MB | as CIFAR-10 |
 //! | [LibriSpeech](sound) | 28 539 utterances, 100 h | 16 kHz | your labels | 6.4 GB | CC BY 4.0; [page](https://www.openslr.org/12) |
 //! | [UCF-101, HMDB-51, any tree of videos](video) | 13 320 and 6 766 clips | 320×240 | 101, 51 | 7 and 2 GB | see [`video`] |
+//! | [photographs](folder) | yours | any | any or none | – | yours |
 //! | [scenes](synthetic), [talkers](sound::synthetic), [moving scenes](video::moving) | embedded, as many as wanted | | 10, 17, 10 | – | of this crate |
 //! | [random hierarchies](hierarchy) | embedded, as many as wanted | 3×32×32 | 8 | – | of this crate |
 //! | [`InMemory`] | yours | any | any | – | yours |
@@ -77,6 +78,7 @@ mod digest;
 pub mod download;
 mod error;
 mod files;
+pub mod folder;
 pub mod hierarchy;
 mod hue;
 mod image;
@@ -106,6 +108,7 @@ pub use colour::Colour;
 pub use digest::digest;
 pub use error::{Error, Mismatch};
 pub use files::Sizes;
+pub use folder::Folder;
 pub use image::{Image, ImageInfo};
 pub use loader::Loader;
 pub use loader_config::{LastBatch, LoaderConfig, Order};

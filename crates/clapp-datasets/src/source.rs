@@ -126,6 +126,12 @@ pub trait Source: Send + Sync {
         0
     }
 
+    /// The name of item `index`, where items have names: that of a file from the folder on.
+    fn item_name(&self, index: usize) -> Option<&str> {
+        let _ = index;
+        None
+    }
+
     /// True if there is no item.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -164,6 +170,10 @@ macro_rules! delegate {
             }
             fn classes(&self) -> usize {
                 (**self).classes()
+            }
+
+            fn item_name(&self, index: usize) -> Option<&str> {
+                (**self).item_name(index)
             }
         }
     )*};

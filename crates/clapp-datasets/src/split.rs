@@ -3,6 +3,8 @@
 //! The functions return indices; [`Subset`] makes a source of them. Every draw is keyed by a seed,
 //! so the same seed names the same part on every machine.
 
+use std::collections::BTreeMap;
+
 use clapp_random::{Purpose, Stream, stream};
 use rand::RngExt;
 
@@ -92,6 +94,30 @@ pub fn hold_out(
     Ok((training, held_out))
 }
 
+/// Divides items, each an index and its class, at random: of every class `share` go to the second part. Both are
+/// ascending. `kind` and class name the draw.
+pub(crate) fn of_every_class(
+    items: impl IntoIterator<Item = (usize, u32)>,
+    share: f64,
+    seed: u64,
+    kind: u64,
+) -> (Vec<usize>, Vec<usize>) {
+    let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (index, class) in items {
+        members.entry(class).or_default().push(index);
+    }
+    let (mut rest, mut held_out) = (Vec::new(), Vec::new());
+    for (class, mut indices) in members {
+        shuffle(&mut indices, &mut stream(seed, Purpose::Split, [kind, u64::from(class), 0, 0]));
+        let border = (share * indices.len() as f64).round() as usize;
+        rest.extend_from_slice(&indices[border..]);
+        held_out.extend_from_slice(&indices[..border]);
+    }
+    rest.sort_unstable();
+    held_out.sort_unstable();
+    (rest, held_out)
+}
+
 fn too_few_images(what: &str, expected: usize, got: usize, place: &str) -> Error {
     Error::too_few(
         what,
@@ -166,6 +192,10 @@ impl<S: Source> Source for Subset<S> {
 
     fn classes(&self) -> usize {
         self.source.classes()
+    }
+
+    fn item_name(&self, index: usize) -> Option<&str> {
+        self.source.item_name(self.indices[index])
     }
 }
 

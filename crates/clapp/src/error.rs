@@ -123,6 +123,10 @@ pub enum Error {
     State(#[from] clapp_rules::StateError),
 }
 
+/// From which similarity on, 0 to 1, a name may have been meant: a letter too few, too many or exchanged in names
+/// of five letters.
+const NEAR: f64 = 0.8;
+
 impl Error {
     /// A part of a configuration that does not fit.
     pub fn misfit(expected: impl Display, got: impl Display, advice: &'static str) -> Self {
@@ -139,10 +143,25 @@ impl Error {
         Self::Misfit { what, expected: expected.to_string(), got: got.to_string(), advice }
     }
 
-    /// A name that nothing has.
-    pub(crate) fn name(what: &'static str, known: &str, got: &str) -> Self {
-        let (expected, got) = (format!("one of {known}"), format!("{got:?} in the configuration"));
-        Self::misfit_of(what, expected, got, "choose one of these")
+    /// A name that nothing has; `known` are those that something has, separated by commas and blanks. The one that
+    /// is nearest is named, if one is near.
+    ///
+    /// ```
+    /// let error = clapp::Error::name("preset", "smoke, quick", "quik").to_string();
+    /// assert_eq!(
+    ///     error,
+    ///     "preset: expected one of smoke, quick, got \"quik\" in the configuration, which is nearest to quick; \
+    ///      choose one of these"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn name(what: &'static str, known: &str, got: &str) -> Self {
+        let near = |name: &&str| strsim::jaro_winkler(name, got);
+        let nearest = known.split(", ").max_by(|a, b| near(a).total_cmp(&near(b)));
+        let nearest = nearest.filter(|name| near(name) >= NEAR);
+        let nearest = nearest.map_or(String::new(), |name| format!(", which is nearest to {name}"));
+        let got = format!("{got:?} in the configuration{nearest}");
+        Self::misfit_of(what, format!("one of {known}"), got, "choose one of these")
     }
 
     /// Checks that a pipeline makes what an encoder takes: channels, and pixels a side.

@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 use clapp::{Error, Images, comparison::Table, image::Encoder, store};
 
+use crate::output::print;
 use entry::Entry;
 use figures::{Figure, figures, looks};
 
@@ -71,8 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     }
     let html = page::page(&entries, &tables, &all).into_string();
     store::write_atomically(out, |file| file.write_all(html.as_bytes()))?;
-    println!("{}: {} figures of {} runs", out.display(), all.len(), entries.len());
-    Ok(())
+    print(format_args!("{}: {} figures of {} runs", out.display(), all.len(), entries.len()))
 }
 
 /// The table of a comparison, if the folder holds one.

@@ -1,12 +1,10 @@
 //! Which videos belong to a data set.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use clapp_random::{Purpose, stream};
-
 use crate::files::{children, name_of};
-use crate::split::shuffle;
+use crate::split::of_every_class;
 use crate::{Error, OnBad, Skipped};
 
 /// How the names of videos end, in lower case.
@@ -189,20 +187,8 @@ impl ClipList {
         if !(share > 0.0 && share < 1.0) {
             return Err(Error::setting("hold-out share", "a number between 0 and 1", share));
         }
-        let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (index, clip) in self.clips.iter().enumerate() {
-            members.entry(clip.label).or_default().push(index);
-        }
-        let (mut training, mut test) = (Vec::new(), Vec::new());
-        for (label, mut indices) in members {
-            let class = u64::from(label);
-            shuffle(&mut indices, &mut stream(seed, Purpose::Split, [CLIPS, class, 0, 0]));
-            let held_out = (share * indices.len() as f64).round() as usize;
-            training.extend_from_slice(&indices[held_out..]);
-            test.extend_from_slice(&indices[..held_out]);
-        }
-        training.sort_unstable();
-        test.sort_unstable();
+        let clips = self.clips.iter().map(|clip| clip.label).enumerate();
+        let (training, test) = of_every_class(clips, share, seed, CLIPS);
         let part = |name, indices: &[usize]| self.subset(format!("{}/{name}", self.name), indices);
         let (mut training, test) = (part("train", &training), part("test", &test));
         training.skipped = self.skipped;

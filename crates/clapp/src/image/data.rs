@@ -1,9 +1,13 @@
 //! From a configuration to images: without labels, for read-outs, for testing.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use clapp_datasets::{
-    Cifar, LastBatch, Loader, LoaderConfig, Sizes, Stl10, Subset, cifar,
+    Cifar, Folder, LastBatch, Loader, LoaderConfig, Sizes, Source as _, Stl10, Subset, cifar,
+    folder,
     hierarchy::{self, Drawing, Grammar, Hierarchies},
     split, stl10,
     synthetic::{self, Part},
@@ -11,7 +15,7 @@ use clapp_datasets::{
 use serde::{Deserialize, Serialize};
 
 use super::{Images, Source};
-use crate::{Data, Error, RunConfig};
+use crate::{Data, Error, RunConfig, data::left_out};
 
 /// Where images come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,21 @@ pub enum DataConfig {
         reused: bool,
         /// What read-outs are tested on.
         tested_on: Held,
+    },
+    /// Photographs of one's own, see [`folder`](clapp_datasets::folder): what is not held out serves without labels and,
+    /// where it has some, with them.
+    Folder {
+        /// The folder.
+        root: PathBuf,
+        /// Pixels a side of the squares that they are made.
+        side: usize,
+        /// What read-outs are tested on.
+        #[serde(default)]
+        tested_on: Held,
+        /// Images that were there when the run began.
+        files: usize,
+        /// SHA-256 of their names and sizes; any images will do if it is empty.
+        digest: String,
     },
     /// Strings of a random hierarchy, drawn as images: nothing to download.
     Hierarchy {
@@ -91,10 +110,10 @@ impl DataConfig {
     /// test set.
     pub fn test_on(&mut self, held: Held) -> Result<(), Error> {
         match self {
-            Self::Cifar10 { tested_on, .. } => *tested_on = held,
+            Self::Cifar10 { tested_on, .. } | Self::Folder { tested_on, .. } => *tested_on = held,
             _ if held == Held::Test => {}
             _ => {
-                let expected = "data with a part for choosing settings (CIFAR-10)";
+                let expected = "data with a part for choosing settings (CIFAR-10, own photographs)";
                 let advice = "leave the validation out, and choose settings on other data";
                 return Err(Error::misfit_of("validation", expected, self.name(), advice));
             }
@@ -111,6 +130,7 @@ impl DataConfig {
             Self::Stl10 { sizes: SizesConfig::Any, .. } => "images in STL-10's layout",
             Self::Cifar10 { sizes: SizesConfig::Official, .. } => "CIFAR-10",
             Self::Cifar10 { sizes: SizesConfig::Any, .. } => "images in CIFAR-10's layout",
+            Self::Folder { .. } => "own photographs",
             Self::Hierarchy { .. } => "random hierarchies",
         }
     }
@@ -122,7 +142,18 @@ const VALIDATION: usize = 4;
 /// The images of a run: a method that learns from labels sees those that read-outs are fitted on.
 pub(super) fn of_run(config: &RunConfig<Images>, seed: u64) -> Result<Data<Images>, Error> {
     let mut data = open(&config.setup.data, seed)?;
-    if let (true, Some([train, _])) = (config.learning.needs_labels(), &data.labelled) {
+    if config.learning.needs_labels() {
+        let Some([train, _]) = &data.labelled else {
+            let got = format!("none in {}", data.names[0]);
+            let advice =
+                "put the images into folders of classes, or choose a method that needs none";
+            return Err(Error::misfit_of(
+                "data",
+                "images with labels for this method",
+                got,
+                advice,
+            ));
+        };
         data.learn = train.clone();
         data.names[0].push_str(", labelled");
     }
@@ -156,6 +187,9 @@ fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error> {
                 Arc::new(open(stl10::Split::Test)?),
             )
         }
+        DataConfig::Folder { root, side, tested_on, files, digest } => {
+            return photographs(config, &folder(root, *side, (*files, digest))?, *tested_on);
+        }
         DataConfig::Cifar10 { root, sizes, unlabelled, reused, tested_on } => {
             let open = |part| Cifar::open(root, cifar::Kind::Cifar10, part, (*sizes).into());
             let all: Source = Arc::new(open(cifar::Split::Train)?);
@@ -188,6 +222,86 @@ fn open(config: &DataConfig, seed: u64) -> Result<Data<Images>, Error> {
         }
     };
     Ok(of_parts(config, learn, [train, test]))
+}
+
+/// The images of a folder that were decoded last: a run checks its data, then opens them for every seed.
+static DECODED: Mutex<Option<([String; 3], Arc<Folder>)>> = Mutex::new(None);
+
+/// Decodes the images of a folder, which are those of the digest unless it is empty.
+pub(super) fn folder(
+    root: &Path,
+    side: usize,
+    (files, digest): (usize, &str),
+) -> Result<Arc<Folder>, Error> {
+    let listing = folder::Listing::of(root)?;
+    if !digest.is_empty() && listing.digest() != digest {
+        return Err(Error::misfit_of(
+            "photographs",
+            format!("the {files} files that the run began with, of names and sizes {digest}"),
+            format!("{} of {} in {}", listing.len(), listing.digest(), root.display()),
+            "restore the folder, or start a new run",
+        ));
+    }
+    let key = [root.display().to_string(), side.to_string(), listing.digest().to_owned()];
+    let mut decoded = DECODED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*decoded {
+        Some((same, folder)) if *same == key => Ok(folder.clone()),
+        _ => Ok(decoded.insert((key, Arc::new(listing.read(side)?))).1.clone()),
+    }
+}
+
+/// The parts of a folder of photographs; those that have labels are read out, if they are enough for two parts.
+fn photographs(
+    config: &DataConfig,
+    folder: &Arc<Folder>,
+    tested_on: Held,
+) -> Result<Data<Images>, Error> {
+    let held = match tested_on {
+        Held::Test => folder::Part::Test,
+        Held::Validation => folder::Part::Validation,
+    };
+    let [learn, train, test] = folder.parts(held, SPLIT_SEED);
+    let part = |indices: Vec<usize>| -> Result<Source, Error> {
+        Ok(Arc::new(Subset::new(folder.clone(), indices)?))
+    };
+    let mut notes = Vec::new();
+    left_out(&mut notes, folder.name(), folder.skipped().iter());
+    let few = "there are too few labelled images for two parts";
+    let why = folder.unlabelled().or((train.is_empty() || test.is_empty()).then_some(few));
+    let labelled = match why {
+        None => Some([part(train)?, part(test)?]),
+        Some(why) => {
+            notes.push(format!("without labels, so that nothing is read out: {why}"));
+            None
+        }
+    };
+    let classes = if labelled.is_some() { folder.classes() } else { 0 };
+    let name = format!("{} in {}", config.name(), folder.name());
+    Ok(Data { learn: part(learn)?, labelled, classes, names: [name.clone(), name], notes })
+}
+
+/// Squares of photographs: as large as CIFAR-10's, whose presets they take.
+const SIDE: usize = 32;
+
+/// CIFAR-10's configuration for a folder of photographs.
+pub(super) fn with_folder(
+    mut config: RunConfig<Images>,
+    root: &Path,
+) -> Result<RunConfig<Images>, Error> {
+    let listing = folder::Listing::of(root)?;
+    let (files, digest) = (listing.len(), listing.digest().to_owned());
+    let folder = folder(root, SIDE, (files, &digest))?;
+    let (root, tested_on) = (root.to_owned(), Held::Test);
+    config.setup.data = DataConfig::Folder { root, side: SIDE, tested_on, files, digest };
+    // Few labels are no more than the smallest class has.
+    let [_, train, _] = folder.parts(folder::Part::Test, SPLIT_SEED);
+    let mut members = vec![0; folder.classes()];
+    train.iter().filter_map(|&index| folder.info(index).label).for_each(|label| {
+        members[label as usize] += 1;
+    });
+    let fewest = members.into_iter().min().unwrap_or(usize::MAX).max(1);
+    config.setup.readout.few = config.setup.readout.few.min(fewest);
+    Ok(config)
 }
 
 fn of_parts(config: &DataConfig, learn: Source, labelled: [Source; 2]) -> Data<Images> {
@@ -232,7 +346,7 @@ pub(super) fn check(config: &RunConfig<Images>) -> Result<(), Error> {
     let seed = config.seeds.first().copied().unwrap_or_default();
     let data = of_run(config, seed)?;
     loader(config, seed, &data)?;
-    let [train, _] = data.labelled.as_ref().expect("all sets of images have labels");
+    let Some([train, _]) = &data.labelled else { return Ok(()) };
     Ok(split::enough_labels(train, config.setup.readout.few)?)
 }
 

@@ -123,11 +123,12 @@ pub(super) fn estimate(config: &RunConfig<Images>) -> Result<Estimate, Error> {
     let weights = estimate.sum(|part| part.weights + part.lateral);
     let change = estimate.parts.iter().map(|part| part.weights.max(part.lateral)).max();
     let values = (1 + remembered) * weights + change.unwrap_or(0) + activities;
-    // Embedded scenes are in memory, three colours of 96 × 96 bytes; files are read as they are needed.
+    // Embedded scenes and photographs are in memory, three colours of bytes; other files are read as they are needed.
     let embedded = match config.setup.data {
         DataConfig::Synthetic { unlabelled, train, test } => {
             (unlabelled + train + test) as u64 * 3 * 96 * 96
         }
+        DataConfig::Folder { files, side, .. } => (files * 3 * side * side) as u64,
         _ => 0,
     };
     estimate.learning_bytes = Some(4 * values + embedded);
@@ -159,6 +160,8 @@ fn labelled(data: &DataConfig) -> [u64; 2] {
             [*train as u64, *test as u64]
         }
         DataConfig::Stl10 { .. } => [5_000, 8_000],
+        // A fifth is held out, unless the folder says otherwise.
+        DataConfig::Folder { files, .. } => [files - files / 5, files / 5].map(|n| n as u64),
         DataConfig::Cifar10 { reused: true, .. } => [50_000, 10_000],
         DataConfig::Cifar10 { unlabelled, .. } => {
             [50_000_u64.saturating_sub(*unlabelled as u64), 10_000]

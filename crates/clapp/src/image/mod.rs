@@ -93,6 +93,9 @@ pub enum Images {
     Stl10(PathBuf, SizesConfig),
     /// CIFAR-10 in this folder.
     Cifar10(PathBuf, SizesConfig),
+    /// Photographs of one's own in this folder, with CIFAR-10's presets. Making one decodes them, and remembers
+    /// their names and sizes.
+    Folder(PathBuf),
     /// Embedded strings of a random hierarchy, drawn as images; each seed has a grammar of its own.
     Hierarchy(clapp_datasets::hierarchy::Config),
 }

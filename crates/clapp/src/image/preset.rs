@@ -6,7 +6,8 @@ use clapp_eval::Protocol;
 use clapp_rules::{Feedback, Lpl, Negatives, Optimizer, Rule, Scope, SoftHebb, Timing, TwoViews};
 
 use super::{
-    DataConfig, Held, ImageRule, Images, Order, ReadoutConfig, Schedule, Setup, protocols,
+    DataConfig, Held, ImageRule, Images, Order, ReadoutConfig, Schedule, Setup, SizesConfig,
+    protocols,
 };
 use crate::{
     Error, Learning, RunConfig,
@@ -34,6 +35,13 @@ impl Presets for Images {
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         if let Images::Hierarchy(config) = self {
             return super::hierarchy::preset(*config, size, method);
+        }
+        if let Images::Folder(root) = self {
+            if size == Size::Paper {
+                return Err(unpublished("published images"));
+            }
+            let config = Images::Cifar10(root.clone(), SizesConfig::Any).preset(size, method)?;
+            return super::data::with_folder(config, root);
         }
         let mut config = split(self.of_rule(size, method)?, method);
         if size == Size::Paper && method.learning.needs_labels() {
@@ -184,7 +192,7 @@ fn views(
                 _ => (data, ImagePipeline { crop: 32, views: Some(small), ..whole }),
             }
         }
-        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
+        Images::Hierarchy(_) | Images::Folder(_) => unreachable!("they have presets of their own"),
     };
     let [colours, side, _] = pipeline.output_dims();
     (encoder.colours, encoder.image) = (colours, side);
@@ -278,7 +286,7 @@ pub(super) fn soft_hebb(
             let pipeline = ImagePipeline { crop: 96, ..whole };
             (data, pipeline, EncoderConfig::soft_hebb_stl(width)?, 100_000, 32)
         }
-        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
+        Images::Hierarchy(_) | Images::Folder(_) => unreachable!("they have presets of their own"),
     };
     // The published layers differ in temperature and rate; the fourth is STL-10's.
     let published = [(1.0, 0.08), (0.65, 0.005), (0.25, 0.01)];
@@ -369,7 +377,7 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
             0.125,
             16,
         ),
-        Images::Hierarchy(_) => unreachable!("hierarchies have presets of their own"),
+        Images::Hierarchy(_) | Images::Folder(_) => unreachable!("they have presets of their own"),
     };
     // More and smaller steps help on photographs, where progress is slow.
     let (batch, seen) = match images {

@@ -131,6 +131,29 @@ impl<S: Sense> Run<S> {
         Ok(Self { folder, config, data: Vec::new() })
     }
 
+    /// Starts a new run in exactly this folder, which is new or empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create); if something visible is in the folder, which stays as it is.
+    pub fn create_at(folder: impl AsRef<Path>, config: RunConfig<S>) -> Result<Self, Error> {
+        let folder = folder.as_ref();
+        let visible = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+        };
+        let taken = match std::fs::read_dir(folder) {
+            Ok(mut inside) => inside.any(visible),
+            Err(_) => folder.exists(),
+        };
+        if taken {
+            let (expected, got) = ("a new or an empty one", "one with files");
+            let got = format!("{got} in {}", folder.display());
+            let advice = "choose another, or resume the run that is there";
+            return Err(Error::misfit_of("folder of the run", expected, got, advice));
+        }
+        Self::at(folder, || Ok(config))
+    }
+
     /// Goes on with the run that is this folder, or starts one there.
     ///
     /// # Errors

@@ -1,0 +1,100 @@
+//! `clapp compare`: methods on the same images, for equal budgets, in one table.
+
+use std::{path::PathBuf, process::Command};
+
+use clap::Args;
+use clapp::{
+    Error, Images, RunConfig,
+    comparison::{Budget, Comparison, Plan, run_member},
+    preset,
+};
+
+use crate::{
+    data::{Data, Sensed},
+    machine::{Machine, Watch},
+    output,
+};
+
+/// Compare methods on images for equal budgets; called again, it goes on.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    data: Data,
+    /// Methods; `clapp list` names all
+    #[arg(short, long, value_delimiter = ',', value_name = "NAME")]
+    #[arg(default_value = "clapp-s,clapp,gim,softhebb,clapp-pp,lpl")]
+    methods: Vec<String>,
+    /// Preset that all begin as
+    #[arg(short, long, default_value = "quick", value_name = "NAME")]
+    preset: String,
+    /// Seeds of every method
+    #[arg(short, long, value_delimiter = ',', default_value = "2,3", value_name = "N")]
+    seed: Vec<u64>,
+    /// Minutes of learning of every method and seed, in place of a number of images
+    #[arg(long, conflicts_with = "samples")]
+    minutes: Option<f64>,
+    /// Images to see without labels, of every method and seed
+    #[arg(long, default_value_t = 3_200, value_name = "N")]
+    samples: u64,
+    /// Folder of the comparison
+    #[arg(short, long, value_name = "DIR", default_value = "comparison")]
+    out: PathBuf,
+    #[command(flatten)]
+    machine: Machine,
+    /// Run this member: what the program calls itself with
+    #[arg(long, hide = true)]
+    member: Option<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    let Options { out, machine, .. } = options;
+    if let Some(name) = &options.member {
+        let mut watch = Watch::new(machine.quiet, Plan::<Images>::load(out)?.member(name)?.batch)?;
+        return run_member::<Images>(out, name, &machine.open()?, &mut watch).map(|_| ());
+    }
+    // Before data that many threads read.
+    clapp::set_threads(machine.threads)?;
+    let comparison = Comparison::open(out, plan(options)?)?;
+    let refused = |source| {
+        let expected = "the path of this program";
+        Error::misfit_of("comparison", expected, source, "call it by its whole path")
+    };
+    let program = std::env::current_exe().map_err(refused)?;
+    // The member that runs ends after a checkpoint, and then the comparison.
+    let signal = clapp::interrupted();
+    let table = comparison.execute_apart(&|name| {
+        let mut command = Command::new(&program);
+        command.args(["compare", "--member", name, "--device", &machine.device]);
+        command.args(["--threads", &machine.threads.to_string()]).arg("--out").arg(out);
+        if machine.quiet {
+            command.arg("--quiet");
+        }
+        command
+    })?;
+    if signal.load(std::sync::atomic::Ordering::Relaxed) {
+        output::stopped();
+    }
+    match machine.json {
+        true => output::print_json(&table),
+        false => output::print(format!("{table}\nfolder: {}", comparison.path().display())),
+    }
+}
+
+fn plan(options: &Options) -> Result<Plan<Images>, Error> {
+    let Options { preset: size, seed, methods, .. } = options;
+    let Sensed::Images(images) = options.data.sensed()? else {
+        let got = options.data.given().unwrap_or_default();
+        return Err(Error::misfit_of("comparison", "images", got, "leave it out"));
+    };
+    // All are read out in the same way: the mean of every layer, standardised.
+    let readout = preset(size, "clapp-pp", &images, seed)?.setup.readout;
+    let member = |method: &String| -> Result<RunConfig<Images>, Error> {
+        let mut config = preset(size, method, &images, seed)?;
+        config.setup.readout = readout.clone();
+        Ok(config)
+    };
+    let members = methods.iter().map(member).collect::<Result<_, _>>()?;
+    let seconds = options.minutes.map(|minutes| Budget::Seconds(60.0 * minutes));
+    let budget = seconds.unwrap_or(Budget::Samples(options.samples));
+    Ok(Plan { budget, program: "clapp train".into(), members })
+}

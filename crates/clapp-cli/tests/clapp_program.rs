@@ -1,0 +1,286 @@
+//! The program as a person with a folder of photographs meets it.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use clapp_testing::{assert_says, names};
+use image::{Rgb, RgbImage};
+
+/// A folder with 40 small photographs of two classes, of many sizes and formats; one is damaged, one file is a text.
+struct Fixture {
+    root: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let put = |name: String| {
+            let path = root.path().join("photos").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            path
+        };
+        for i in 0..40_u32 {
+            let class = ["cats", "dogs"][i as usize % 2];
+            let ending = ["png", "jpg", "bmp", "gif", "tiff", "webp"][i as usize % 6];
+            // Stripes across for one class, up and down for the other.
+            let picture = RgbImage::from_fn(20 + i, 30 + 7 * i % 23, |x, y| {
+                let along = if i % 2 == 0 { x } else { y };
+                Rgb([(60 * (along / 3 + i) % 256) as u8, (9 * x % 256) as u8, (7 * y) as u8])
+            });
+            picture.save(put(format!("{class}/{i:02}.{ending}"))).unwrap();
+        }
+        fs::write(put("cats/broken.png".into()), b"\x89PNG\r\n\x1a\nno picture").unwrap();
+        fs::write(put("dogs/notes.txt".into()), "not a photograph").unwrap();
+        fs::write(put("dogs/.DS_Store".into()), "left behind").unwrap();
+        Self { root }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn call(&self, arguments: &str) -> Called {
+        let output = self.command(arguments).output().unwrap();
+        Called::of(&output, arguments)
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clapp"));
+        command.args(arguments.split_whitespace()).current_dir(self.root.path());
+        command
+    }
+
+    /// The error of a call that writes nothing.
+    #[track_caller]
+    fn refused(&self, arguments: &str) -> String {
+        let before = files(self.root.path());
+        let called = self.call(arguments);
+        assert_eq!(called.code, 1, "{arguments}: {called:?}");
+        assert!(files(self.root.path()) == before, "{arguments}: expected the same files");
+        let error = called.err.lines().find_map(|line| line.strip_prefix("error: "));
+        error.unwrap_or_else(|| panic!("expected an error, got {called:?}")).to_owned()
+    }
+}
+
+#[derive(Debug)]
+struct Called {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Called {
+    fn of(output: &Output, arguments: &str) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let code = output.status.code().unwrap_or_else(|| panic!("{arguments}: {output:?}"));
+        Self { code, out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    #[track_caller]
+    fn finished(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+}
+
+/// All files below a folder with their bytes, but for locks.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for name in names(folder).into_iter().filter(|name| name != ".lock") {
+        let path = folder.join(name);
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+    found
+}
+
+const TRAIN: &str = "train --images photos --preset smoke --seed 2 --out run";
+
+#[test]
+fn photographs_become_a_run_that_is_read_out_again() {
+    let fixture = Fixture::new();
+    let called = fixture.call(TRAIN).finished();
+    for text in ["own photographs in ", "(2 classes)", "random encoder", "raw pixels"] {
+        assert!(called.out.contains(text), "expected {text:?} in {called:?}");
+    }
+    assert!(called.err.contains("2 left out of "), "{called:?}");
+    assert!(called.err.contains("notes.txt") && called.err.contains("broken.png"), "{called:?}");
+    let table = fs::read(fixture.path("run/table.json")).unwrap();
+
+    let info = fixture.call("info run").finished().out;
+    assert!(info.contains("own photographs") && info.contains("read out:        true"), "{info}");
+    let json = fixture.call("resume run --json --quiet").finished();
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["ended"], &json["table"]["classes"]), (&"finished".into(), &2.into()));
+    assert!(fs::read(fixture.path("run/table.json")).unwrap() == table);
+
+    assert_says(&fixture.refused(TRAIN), "folder of the run: expected a new", "run");
+    // A run goes on with what it began with.
+    fs::copy(fixture.path("photos/cats/00.png"), fixture.path("photos/cats/new.png")).unwrap();
+    let refused = fixture.refused("resume run");
+    assert_says(&refused, "photographs: expected the 41 files that the run began", "got 42 of ");
+}
+
+#[test]
+fn a_folder_of_one_class_is_learnt_from_and_not_read_out() {
+    let fixture = Fixture::new();
+    let called = fixture
+        .call("train -i photos/cats -p smoke -o run --set batch=8 --set images=16")
+        .finished();
+    assert!(called.out.contains("evaluated on: nothing"), "{called:?}");
+    assert!(called.err.contains("note: without labels, so that nothing is read out"), "{called:?}");
+    let refused =
+        fixture.refused("train -i photos/cats -p smoke -m softhebb -o run2 --set batch=30");
+    assert_says(&refused, "data: expected at least 30 images for one batch", "own photographs in");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_run_says_so_and_goes_on_to_the_same_files() {
+    let fixture = Fixture::new();
+    let long = "train -i photos -p smoke -s 2 --set checkpoint_every=2 --set images=960";
+    fixture.call(&format!("{long} -o whole -q")).finished();
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let mut command = fixture.command(&format!("{long} -o {signal}"));
+        let run = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let checkpoint = fixture.path(&format!("{signal}/checkpoints/step-000000002"));
+        while !checkpoint.is_dir() && !fixture.path(&format!("{signal}/table.txt")).is_file() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let kill = ["-s", signal, &run.id().to_string()].map(str::to_owned);
+        Command::new("kill").args(kill).output().unwrap();
+        let called = Called::of(&run.wait_with_output().unwrap(), signal);
+        // When exactly the signal comes decides what is tested, never whether it passes.
+        let ended = ["stopped at step", "random encoder"].map(|text| called.out.contains(text));
+        assert_eq!(ended, [called.code == code, called.code == 0], "{called:?}");
+        fixture.call(&format!("resume {signal}")).finished();
+        for file in ["metrics.jsonl", "table.json"] {
+            let of = |run: &str| fs::read(fixture.path(run).join(file)).unwrap();
+            assert!(of(signal) == of("whole"), "{signal}: expected the same {file}");
+        }
+    }
+}
+
+#[test]
+fn a_printed_configuration_is_read_again() {
+    let fixture = Fixture::new();
+    let printed = fixture
+        .call("train -i photos -p smoke -m clapp -s 4,5 --set optimizer.Adam.rate=0.25 --print-config")
+        .finished()
+        .out;
+    assert!(printed.contains("rate = 0.25") && printed.contains("seeds = [4, 5]"), "{printed}");
+    fs::write(fixture.path("mine.toml"), &printed).unwrap();
+    assert_eq!(fixture.call("train -c mine.toml --print-config").finished().out, printed);
+    // A part of one is laid onto the preset; options and settings go before it.
+    fs::write(fixture.path("part.toml"), "images = 32\nmethod = \"gim\"\nseeds = [7]\n").unwrap();
+    let part = fixture.call("train -p smoke -c part.toml -s 8 --set images=48 --print-config").out;
+    for text in ["method = \"gim\"", "images = 48", "seeds = [8]"] {
+        assert!(part.contains(text), "expected {text} in {part}");
+    }
+    // A run's folder is a configuration.
+    fixture.call("train -p smoke -m gim --set images=32 -o run -q").finished();
+    let config = fs::read_to_string(fixture.path("run/config.json")).unwrap();
+    let again = fixture.call("train -c run --print-config --json").finished().out;
+    let tree = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(tree(&again), tree(&config));
+    let refused = fixture.refused("train -c run --method gim -o other");
+    assert_says(&refused, "--method: expected a part of a configuration", "the file");
+}
+
+#[test]
+fn the_nearest_name_is_named() {
+    let fixture = Fixture::new();
+    for (arguments, what, nearest) in [
+        ("-m clap-s", "method", "clapp-s"),
+        ("-p quik", "preset", "quick"),
+        ("--set bacth=3", "setting", "batch"),
+        ("--set optimizer.Adam.rte=1", "setting", "optimizer.Adam.rate"),
+        ("--set data.tests=1", "setting", "data.test"),
+        ("-c part.toml", "setting", "readout.few"),
+    ] {
+        fs::write(fixture.path("part.toml"), "[readout]\nfew_ = 3\n").unwrap();
+        let refused = fixture.refused(&format!("train {arguments} -o run"));
+        assert_says(
+            &refused,
+            &format!("{what}: expected one of "),
+            &format!("nearest to {nearest};"),
+        );
+    }
+    // Settings that are not written as long as they have their default are no unknown ones.
+    let cosine = fixture.call("train --set schedule=cosine --print-config").finished().out;
+    assert!(cosine.contains("schedule = \"cosine\""), "{cosine}");
+    fixture.call("train --set rates=[] --print-config").finished();
+    let refused = fixture.refused("train --set images=many -o run");
+    assert_says(&refused, "configuration: expected settings that fit together", "images");
+}
+
+#[test]
+fn bad_input_is_named_and_writes_nothing() {
+    let fixture = Fixture::new();
+    for (folder, file) in [("empty", ""), ("texts", "a.txt"), ("list", "labels.csv")] {
+        fs::create_dir(fixture.path(folder)).unwrap();
+        if !file.is_empty() {
+            fs::write(fixture.path(folder).join(file), "gone.png,cat\n").unwrap();
+        }
+    }
+    fs::create_dir(fixture.path("one")).unwrap();
+    for folder in ["one", "list"] {
+        fs::copy(fixture.path("photos/cats/00.png"), fixture.path(folder).join("1.png")).unwrap();
+    }
+    for (folder, what) in [
+        ("absent", "photographs: expected a folder, got none"),
+        ("empty", "photographs: expected files with images"),
+        ("texts", "photographs: expected files with images"),
+        ("one", "data: expected at least 16 images for one batch, got 1"),
+        ("list", "labels.csv: expected names of images in the folder, got 1 that are none"),
+    ] {
+        let refused = fixture.refused(&format!("train -p smoke -i {folder} -o run"));
+        assert_says(&refused, what, folder);
+    }
+    assert_says(&fixture.refused("resume photos"), "resume: expected config.json", "photos");
+    assert_says(&fixture.refused("info photos"), "resume: expected config.json", "photos");
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_has_a_code_of_its_own() {
+    let fixture = Fixture::new();
+    for arguments in ["", "trian", "train --imags photos", "train -i photos --stl10 photos"] {
+        assert_eq!(fixture.call(arguments).code, 2, "{arguments}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_output_ends_quietly_and_a_full_one_is_an_error() {
+    let fixture = Fixture::new();
+    let shell = |line: &str| {
+        let line = line.replace("clapp ", &format!("{} ", env!("CARGO_BIN_EXE_clapp")));
+        let output = Command::new("bash").args(["-o", "pipefail", "-c", &line]).output().unwrap();
+        Called::of(&output, &line)
+    };
+    for command in ["clapp list", "clapp completions bash", "clapp man train", "clapp --help"] {
+        let closed = shell(&format!("{command} | head -1"));
+        assert_eq!((closed.code, closed.err.as_str()), (0, ""), "{command}: {closed:?}");
+        let full = shell(&format!("{command} > /dev/full"));
+        assert_eq!((full.code, full.err.lines().count()), (1, 1), "{command}: {full:?}");
+        assert_says(full.err.trim_start_matches("error: "), "output: expected a standard", "disk");
+    }
+    drop(fixture);
+}
+
+#[test]
+fn methods_are_compared() {
+    let fixture = Fixture::new();
+    let called = fixture
+        .call("compare -i photos -p smoke -m clapp-s,gim -s 2 --samples 32 -o both -q")
+        .finished();
+    assert!(called.out.contains("| clapp-s |") && called.out.contains("| gim |"), "{called:?}");
+    assert!(called.out.contains("clapp train --config "), "{called:?}");
+}

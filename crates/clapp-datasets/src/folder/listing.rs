@@ -1,0 +1,132 @@
+//! What lies in a folder of images, by names.
+
+use std::path::{Path, PathBuf};
+
+use image::ImageFormat;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Folder, WHAT,
+    labels::{self, Labels},
+    picture,
+};
+use crate::files::{below, name_of};
+use crate::{Error, Image, InMemory, OnBad, Skipped};
+
+/// The images of a folder by their names, before any is decoded.
+#[derive(Debug)]
+pub struct Listing {
+    root: PathBuf,
+    names: Vec<String>,
+    labels: Labels,
+    skipped: Skipped,
+    digest: String,
+}
+
+impl Listing {
+    /// Lists a folder at any depth, in the order of names.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such folder, or `labels.csv` names files that are not there;
+    /// [`Error::TooFew`] if no file is an image by its name; [`Error::Damaged`] if `labels.csv` is; [`Error::Io`] if the
+    /// system refuses to list a folder.
+    pub fn of(root: impl AsRef<Path>) -> Result<Self, Error> {
+        let root = root.as_ref();
+        if !root.is_dir() {
+            let advice = "correct the path";
+            return Err(Error::missing(WHAT, "a folder", "none", root.display(), advice));
+        }
+        let (mut names, mut skipped, mut digest) = (Vec::new(), Skipped::default(), Sha256::new());
+        for path in below(root, &|path| !left_behind(&name_of(path)))? {
+            let name = relative(root, &path);
+            let listed = name == labels::FILE;
+            if !listed && !is_image(&path) {
+                let got = format!("{name:?}");
+                let advice = "remove it, or convert it";
+                let reason =
+                    Error::unfit(WHAT, "the name of an image", got, root.display(), advice);
+                skipped.add(&name, reason, OnBad::Skip)?;
+                continue;
+            }
+            let size = path.metadata().map_or(0, |file| file.len());
+            digest.update(format!("{name}\0{size}\n"));
+            if !listed {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            return Err(none(root, &skipped, format!("none in {} files", skipped.len())));
+        }
+        let labels = Labels::of(root, &names)?;
+        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { root: root.to_owned(), names, labels, skipped, digest })
+    }
+
+    /// How many images there seem to be.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// True if there are none, which [`of`](Self::of) refuses.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// SHA-256 of names and sizes, that of the list of labels among them.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Decodes all images into squares of `side` pixels, on all threads.
+    ///
+    /// # Errors
+    /// [`Error::TooFew`] if not one can be decoded.
+    ///
+    /// # Cost
+    /// 3 `side`² bytes an image in memory; a photograph of 12 million pixels takes about a tenth of a second.
+    pub fn read(self, side: usize) -> Result<Folder, Error> {
+        let Self { root, names: all, labels, mut skipped, .. } = self;
+        let decode = |name: &String| picture::square(&root.join(name), side);
+        let decoded: Vec<_> = all.par_iter().map(decode).collect();
+        let (mut items, mut names, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        let (count, classes) = (all.len(), labels.classes.len());
+        for ((name, pixels), (label, part)) in all.into_iter().zip(decoded).zip(labels.of_images) {
+            let Some(pixels) = skipped.sift(pixels, OnBad::Skip)? else { continue };
+            items.push(Image { dims: [3, side, side], label, pixels });
+            names.push(name);
+            parts.push(part);
+        }
+        if items.is_empty() {
+            return Err(none(&root, &skipped, format!("{count} of which none can be decoded")));
+        }
+        let images = InMemory::new(root.display().to_string(), items, classes)?;
+        let (class_names, unlabelled) = (labels.classes, labels.why_none);
+        Ok(Folder { images, names, parts, class_names, unlabelled, skipped })
+    }
+}
+
+/// Whether a file is one of those that systems leave behind; hidden ones are passed over anyway.
+fn left_behind(name: &str) -> bool {
+    ["thumbs.db", "desktop.ini"].contains(&name.to_lowercase().as_str())
+}
+
+fn is_image(path: &Path) -> bool {
+    ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let parts = path.strip_prefix(root).unwrap_or(path).components();
+    parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// Nothing is left; the first reason stands for all.
+fn none(root: &Path, skipped: &Skipped, got: String) -> Error {
+    let reason = skipped.iter().next();
+    let advice = reason.map_or("name a folder of photographs".to_owned(), ToString::to_string);
+    let expected = "files with images (jpg, png, webp, bmp, gif, tif, pnm)";
+    Error::too_few(WHAT, expected, got, root.display(), advice)
+}
