@@ -49,7 +49,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let Options { out, machine, .. } = options;
     if let Some(name) = &options.member {
-        let mut watch = Watch::new(machine.quiet, Plan::<Images>::load(out)?.member(name)?.batch)?;
+        let mut watch = Watch::new(machine.quiet, Plan::<Images>::load(out)?.member(name)?.batch);
         return run_member::<Images>(out, name, &machine.open()?, &mut watch).map(|_| ());
     }
     // Before data that many threads read.

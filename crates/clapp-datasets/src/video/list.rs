@@ -1,6 +1,6 @@
 //! Which videos belong to a data set.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::files::{children, name_of};
