@@ -51,7 +51,6 @@ impl RunOptions {
     }
 
     /// Whether the run was stopped before its end.
-
     fn execute<S: Sense>(
         &self,
         config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,

@@ -81,7 +81,7 @@ impl Sense for Sound {
     fn validate(config: &RunConfig<Self>) -> Result<(), Error> {
         let Setup { data, pipeline, encoder, rule, readout, .. } = &config.setup;
         encoder.validate(config.rule(rule))?;
-        config.rule(rule).check_batch(config.batch).map_err(EncoderError::from)?;
+        config.rule(rule).check_batch(config.batch).map_err(clapp_encoders::EncoderError::from)?;
         let (samples, crop) = (encoder.samples, pipeline.crop);
         if samples != crop {
             return Err(Error::misfit(

@@ -82,7 +82,7 @@ impl Sense for Video {
         let rule = config.rule(&setup.rule);
         setup.encoder.validate(rule)?;
         if !learning.needs_labels() {
-            rule.check_batch(config.batch).map_err(EncoderError::from)?;
+            rule.check_batch(config.batch).map_err(clapp_encoders::EncoderError::from)?;
         }
         setup.sampling.validate()?;
         let (frames, length) = (setup.encoder.frames, setup.sampling.length);
