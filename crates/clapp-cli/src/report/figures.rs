@@ -148,7 +148,7 @@ pub(super) fn looks(entry: &Entry, encoder: &Encoder, images: usize) -> Vec<Figu
     let look = Look::at(encoder, images);
     match look.and_then(|look| Ok((look.preferred(UNITS, BEST)?, look))) {
         Ok((rows, look)) => {
-            let of = format!("{about}: {} images of {}", look.labels.len(), look.name);
+            let of = format!("{about}: picked out of {} from {}", look.labels.len(), look.name);
             let svg = figure::pictures("What units prefer", &of, &rows, BEST);
             let what = format!(
                 "Preferred images: for {UNITS} units of each layer, evenly spaced, the {BEST} images with the largest mean activity, the largest first."
