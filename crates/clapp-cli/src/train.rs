@@ -36,7 +36,7 @@ pub(crate) struct Options {
     /// Settings in TOML or JSON, or a run's folder, whose configuration is taken
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Change a setting, such as optimizer.Adam.rate=1e-4
+    /// Change a setting, such as optimizer.rate=1e-4
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Print the configuration as TOML, or with --json as JSON; run nothing

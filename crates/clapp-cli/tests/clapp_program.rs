@@ -172,7 +172,7 @@ fn a_stopped_run_says_so_and_goes_on_to_the_same_files() {
 fn a_printed_configuration_is_read_again() {
     let fixture = Fixture::new();
     let printed = fixture
-        .call("train -i photos -p smoke -m clapp -s 4,5 --set optimizer.Adam.rate=0.25 --print-config")
+        .call("train -i photos -p smoke -m clapp -s 4,5 --set optimizer.rate=0.25 --print-config")
         .finished()
         .out;
     assert!(printed.contains("rate = 0.25") && printed.contains("seeds = [4, 5]"), "{printed}");
@@ -201,7 +201,7 @@ fn the_nearest_name_is_named() {
         ("-m clap-s", "method", "clapp-s"),
         ("-p quik", "preset", "quick"),
         ("--set bacth=3", "setting", "batch"),
-        ("--set optimizer.Adam.rte=1", "setting", "optimizer.Adam.rate"),
+        ("--set optimizer.rte=1", "setting", "optimizer.rate"),
         ("--set data.tests=1", "setting", "data.test"),
         ("-c part.toml", "setting", "readout.few"),
     ] {
