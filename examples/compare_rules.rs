@@ -83,7 +83,7 @@ fn run(options: &Options) -> Result<bool, Error> {
     let comparison = Comparison::open(&options.out, plan(options)?)?;
     let program = std::env::current_exe().unwrap_or_else(|_| "compare_rules".into());
     // The member ends after a checkpoint, and then the comparison.
-    let _ = clapp::interrupted();
+    let _ = clapp::console::interrupted();
     let table = comparison.execute_apart(&|name| {
         clapp::console::note(name);
         let mut command = Command::new(&program);
@@ -92,7 +92,7 @@ fn run(options: &Options) -> Result<bool, Error> {
         command
     })?;
     clapp::console::print(format_args!("{table}\nfolder: {}", comparison.path().display()))?;
-    Ok(clapp::exit_code().is_some())
+    Ok(clapp::console::exit_code().is_some())
 }
 
 fn main() -> ExitCode {

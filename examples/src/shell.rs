@@ -15,7 +15,7 @@ pub fn exit(result: Result<(), Error>) -> ExitCode {
 pub fn end(result: Result<bool, Error>) -> ExitCode {
     match result {
         Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => clapp::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),
+        Ok(true) => clapp::console::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),
         Err(error) => {
             note(format_args!("error: {error}"));
             ExitCode::FAILURE

@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     };
     let program = std::env::current_exe().map_err(refused)?;
     // The member that runs ends after a checkpoint, and then the comparison.
-    let signal = clapp::interrupted();
+    let signal = clapp::console::interrupted();
     let table = comparison.execute_apart(&|name| {
         let mut command = Command::new(&program);
         command.args(["compare", "--member", name, "--device", &machine.device]);

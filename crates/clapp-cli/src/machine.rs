@@ -74,7 +74,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(quiet: bool, batch: usize) -> Self {
-        let stop = clapp::interrupted();
+        let stop = clapp::console::interrupted();
         Self { bar: (!quiet).then(|| ProgressBar::new(batch, stop.clone())), stop }
     }
 }

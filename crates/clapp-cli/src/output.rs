@@ -45,6 +45,6 @@ pub(crate) fn stopped() {
 
 /// What the program ends with: 0, or 128 and the number of the signal that stopped a run.
 pub(crate) fn code() -> ExitCode {
-    let signal = clapp::exit_code().filter(|_| STOPPED.load(Relaxed));
+    let signal = clapp::console::exit_code().filter(|_| STOPPED.load(Relaxed));
     signal.map_or(ExitCode::SUCCESS, ExitCode::from)
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clapp::{
-    Error, Run, RunConfig,
+    Error, Images, Run, RunConfig, Sound, Video,
     estimate::{Estimate, dry_run},
+    image,
     preset::{PRESETS, Presets, preset},
+    sound, video,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +29,9 @@ pub(crate) struct Options {
     method: Option<String>,
     #[arg(short, long, value_name = "NAME", help = format!("One of {PRESETS} [default: quick]"))]
     preset: Option<String>,
+    /// What a row of a published table would come out of, on its data; `clapp list` names all
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "preset", "config"])]
+    row: Option<String>,
     /// Seeds; the run is repeated for each [default: 2]
     #[arg(short, long, value_delimiter = ',', value_name = "N")]
     seed: Vec<u64>,
@@ -52,12 +57,15 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     // Before data that many threads read.
     clapp::set_threads(options.machine.threads)?;
+    if let Some(row) = &options.row {
+        return published(options, row);
+    }
     let file = options.config.as_deref().map(config::read).transpose()?.unwrap_or(json!({}));
     // A whole configuration names its data.
     match Kind::of(&file).filter(|_| options.data.given().is_none()) {
-        Some(Kind::Images) => of_sense(options, file, &clapp::Images::Synthetic),
-        Some(Kind::Sound) => of_sense(options, file, &clapp::Sound::Synthetic),
-        Some(Kind::Video) => of_sense(options, file, &clapp::Video::MovingScenes),
+        Some(Kind::Images) => of_sense(options, file, &Images::Synthetic),
+        Some(Kind::Sound) => of_sense(options, file, &Sound::Synthetic),
+        Some(Kind::Video) => of_sense(options, file, &Video::MovingScenes),
         None => match options.data.sensed()? {
             Sensed::Images(data) => of_sense(options, file, &data),
             Sensed::Sound(data) => of_sense(options, file, &data),
@@ -67,8 +75,35 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn of_sense<S: Presets>(options: &Options, file: Value, data: &S) -> Result<(), Error> {
+    start(options, resolve(options, file, data)?)
+}
+
+/// The row of a published table, changed by settings.
+fn published(options: &Options, row: &str) -> Result<(), Error> {
+    let seeds = if options.seed.is_empty() { &[2][..] } else { &options.seed };
+    match options.data.sensed()? {
+        Sensed::Images(Images::Stl10(root, sizes) | Images::Cifar10(root, sizes)) => {
+            changed(options, &image::published(row, root, sizes, seeds)?)
+        }
+        Sensed::Sound(Sound::Files(files)) => {
+            changed(options, &sound::published(row, files, seeds)?)
+        }
+        Sensed::Video(Video::Clips(clips)) => {
+            changed(options, &video::published(row, clips, seeds)?)
+        }
+        _ => {
+            let (expected, got) = ("the data that it was published on", "others");
+            Err(Error::misfit_of("--row", expected, got, "name their folder"))
+        }
+    }
+}
+
+fn changed<S: Presets>(options: &Options, config: &RunConfig<S>) -> Result<(), Error> {
+    start(options, config::overlay(config, json!({}), &options.set)?)
+}
+
+fn start<S: Presets>(options: &Options, config: RunConfig<S>) -> Result<(), Error> {
     let Options { machine, out, .. } = options;
-    let config = resolve(options, file, data)?;
     if options.print_config {
         return match machine.json {
             true => output::print_json(&config),

@@ -1,4 +1,4 @@
-//! Lines for whoever started the program. Their end of a pipe may be closed, their disk full.
+//! Whoever started the program: lines for them, whose end of a pipe may be closed, whose disk may be full; signals from them.
 
 use std::{
     fmt::Display,
@@ -7,6 +7,8 @@ use std::{
 };
 
 use crate::Error;
+
+pub use crate::signals::{exit_code, interrupted};
 
 /// How often a file or a pipe gets a line.
 pub(crate) const PLAIN: Duration = Duration::from_secs(30);

@@ -141,7 +141,6 @@ pub use preset::preset;
 pub use progress::ProgressBar;
 pub use run::{Run, RunEnd};
 pub use sense::Sense;
-pub use signals::{exit_code, interrupted};
 pub use sound::Sound;
 pub use summary::summary;
 pub use threads::set_threads;

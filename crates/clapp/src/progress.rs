@@ -11,8 +11,7 @@ use std::{
 use indicatif::ProgressStyle;
 
 use crate::{
-    console::{PLAIN, note},
-    interrupted,
+    console::{PLAIN, interrupted, note},
     run::{Observer, StepMetrics},
 };
 

@@ -276,7 +276,7 @@ impl<S: Sense> Comparison<S> {
             run(&name)?;
             self.write()?;
             let stopped = matches!(Account::load(&place)?.ended, Ended::Stopped | Ended::Not);
-            if stopped || crate::exit_code().is_some() {
+            if stopped || crate::console::exit_code().is_some() {
                 break;
             }
         }
