@@ -85,7 +85,8 @@ fn described((tag, bits, bytes, extensible, valid): Form, channels: u16) -> Vec<
 fn samples((tag, _, bytes, ..): Form, seed: usize) -> Vec<u8> {
     let mut all = Vec::new();
     for i in 0..SAMPLES {
-        let word = (i * 2_654_435_761 + seed * 97_003) as u64 * 0x9e37_79b9_7f4a_7c15;
+        let word = (i * 31 + seed * 97_003) as u64;
+        let word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let amplitude = (word >> 11) as f64 / (1_u64 << 52) as f64 - 1.0;
         match (tag, bytes) {
             (3, 4) => all.extend((amplitude as f32).to_le_bytes()),

@@ -228,7 +228,7 @@ fn pack(
     let mut packer = Packer::default();
     let mut frames = None;
     if let Media::Frames(folder) = &clip.media {
-        let (dims, count) = (frame_folder::dims(folder)?, frame_folder::count(folder)?);
+        let (count, dims) = (frame_folder::count(folder)?, frame_folder::dims(folder)?);
         let as_it_is = scaled(dims, short_side) == dims;
         frame_folder::each(folder, dims, count, |jpeg| {
             if as_it_is {
