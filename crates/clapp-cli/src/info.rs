@@ -31,20 +31,21 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         },
     };
     if options.json {
+        let about: Map<String, Value> =
+            about.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         return output::print_json(&about);
     }
-    let line = |(name, value): (String, Value)| {
+    let line = |(name, value): (&str, Value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         format!("{:<17}{text}", format!("{name}:"))
     };
     output::print(about.into_iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-fn map<const N: usize>(entries: [(&str, Value); N]) -> Map<String, Value> {
-    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
+/// Names and values, in the order in which they are said.
+type About = Vec<(&'static str, Value)>;
 
-fn of_build() -> Map<String, Value> {
+fn of_build() -> About {
     let devices = [
         ("flex", cfg!(feature = "flex")),
         ("ndarray", cfg!(feature = "ndarray")),
@@ -57,17 +58,17 @@ fn of_build() -> Map<String, Value> {
     let instructions = clapp::backend::bench::instruction_set().to_string();
     #[cfg(not(feature = "flex"))]
     let instructions = "those of the device";
-    map([
+    vec![
         ("version", json!(env!("CARGO_PKG_VERSION"))),
         ("devices", json!(built)),
         ("baselines", json!(cfg!(feature = "baselines"))),
         ("threads", json!(std::thread::available_parallelism().map_or(1, usize::from))),
         ("instructions", json!(instructions)),
-    ])
+    ]
 }
 
 /// Of a run, without a lock: it may be going on.
-fn of_run<S: Sense>(folder: &Path) -> Result<Map<String, Value>, Error> {
+fn of_run<S: Sense>(folder: &Path) -> Result<About, Error> {
     let config = RunConfig::<S>::load(folder)?;
     let steps = config.steps() * config.seeds.len() as u64;
     let entries = std::fs::read_dir(folder.join("checkpoints"));
@@ -75,7 +76,7 @@ fn of_run<S: Sense>(folder: &Path) -> Result<Map<String, Value>, Error> {
         entry.ok()?.file_name().to_str()?.strip_prefix("step-")?.parse::<u64>().ok()
     };
     let newest = entries.into_iter().flatten().filter_map(step).max().unwrap_or(0);
-    Ok(map([
+    Ok(vec![
         ("folder", json!(folder.display().to_string())),
         ("data", json!(S::data_name(&config.setup))),
         ("learns from", json!(format!("{} {}", S::amount(&config.setup), S::UNIT))),
@@ -85,5 +86,5 @@ fn of_run<S: Sense>(folder: &Path) -> Result<Map<String, Value>, Error> {
         ("steps", json!(steps)),
         ("step", json!(newest)),
         ("read out", json!(newest == steps && folder.join("table.txt").is_file())),
-    ]))
+    ])
 }
