@@ -89,8 +89,11 @@ fn read(file: &Path) -> Result<Tensors, Error> {
     let PickleValue::Dict(entries) = root else {
         return Err(refused(expected, kind(&root), file));
     };
-    let foreign = |value: &PickleValue| kind(value) != "torch.Tensor";
-    if let Some((name, value)) = entries.iter().find(|(_, value)| foreign(value)) {
+    // A state dict carries versions of its modules, which are none of ours.
+    let foreign = |(name, value): &(&String, &PickleValue)| {
+        kind(value) != "torch.Tensor" && *name != "_metadata"
+    };
+    if let Some((name, value)) = entries.iter().find(foreign) {
         return Err(refused(expected, format!("{} under {name:?}", kind(value)), file));
     }
     let reader = PytorchReader::new(file).map_err(|error| damaged(&error))?;

@@ -69,7 +69,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load); if there is none of this seed any more, because a run keeps but a few.
+    /// As [`load`](Self::load); if there is none of this seed.
     pub fn load_seed(run: impl AsRef<Path>, seed: u64, device: &Device) -> Result<Self, Error> {
         Self::open(run.as_ref(), Some(seed), device)
     }

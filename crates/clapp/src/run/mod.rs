@@ -356,7 +356,9 @@ impl<S: Sense> Run<S> {
         let (step, tensors, [progress, config]) = self.state(index, trainer, report)?;
         checkpoints.save(step, &tensors, &progress, &config)?;
         let kept = NonZeroUsize::new(self.config.checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
-        checkpoints.prune(kept, &[])?;
+        // The network that a seed ended with is what others want of it.
+        let ends: Vec<u64> = (1..=index as u64).map(|seed| seed * trainer.steps()).collect();
+        checkpoints.prune(kept, &ends)?;
         Ok(())
     }
 
