@@ -283,6 +283,9 @@ fn photographs(
 /// Squares of photographs: as large as CIFAR-10's, whose presets they take.
 const SIDE: usize = 32;
 
+/// How often a preset sees a photograph at most.
+const EPOCHS: u64 = 200;
+
 /// CIFAR-10's configuration for a folder of photographs.
 pub(super) fn with_folder(
     mut config: RunConfig<Images>,
@@ -293,6 +296,9 @@ pub(super) fn with_folder(
     let folder = folder(root, SIDE, (files, &digest))?;
     let (root, tested_on) = (root.to_owned(), Held::Test);
     config.setup.data = DataConfig::Folder { root, side: SIDE, tested_on, files, digest };
+    // The presets were made for tens of thousands of images; few are not seen more often than this.
+    let most = (EPOCHS * files as u64).max(config.batch as u64);
+    config.setup.images = config.setup.images.min(most);
     // Few labels are no more than the smallest class has.
     let [_, train, _] = folder.parts(folder::Part::Test, SPLIT_SEED);
     let mut members = vec![0; folder.classes()];
