@@ -278,7 +278,11 @@ fn a_closed_output_ends_quietly_and_a_full_one_is_an_error() {
         assert_eq!((closed.code, closed.err.as_str()), (0, ""), "{command}: {closed:?}");
         let full = shell(&format!("{command} > /dev/full"));
         assert_eq!((full.code, full.err.lines().count()), (1, 1), "{command}: {full:?}");
-        assert_says(full.err.trim_start_matches("error: "), "output: expected a standard", "disk");
+        assert_says(
+            full.err.trim_start_matches("error: "),
+            "standard output: expected",
+            "make room",
+        );
     }
     drop(fixture);
 }
