@@ -49,6 +49,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(commit) = option_env!("CLAPP_COMMIT") {
+        clapp::run::Environment::built_from(commit);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are no mistakes, but there may be no room for them.

@@ -34,7 +34,7 @@ fn a_configuration_is_valid_or_refused() {
     configurations(
         root.path(),
         "sound",
-        &preset("smoke", "clapp", &Sound::Synthetic, &[2]).unwrap(),
+        &preset("smoke", "clapp-s", &Sound::Synthetic, &[2]).unwrap(),
     );
     configurations(
         root.path(),

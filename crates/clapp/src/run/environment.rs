@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::Path,
+    sync::OnceLock,
     time::{Instant, SystemTime},
 };
 
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, comparison::peak};
 
+/// The commit that the program was built from.
+static COMMIT: OnceLock<&str> = OnceLock::new();
 /// The file in a run's folder.
 const FILE: &str = "environment.json";
 
@@ -76,6 +79,12 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Says which commit the program was built from, for every run that it starts. A library can't know: what it stands in may be
+    /// anybody's checkout. The first word counts.
+    pub fn built_from(commit: &'static str) {
+        let _ = COMMIT.set(commit);
+    }
+
     /// All starts of the run in a folder; none of a run of a version that did not keep them.
     ///
     /// # Errors
@@ -95,7 +104,7 @@ impl Environment {
         let command = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: option_env!("CLAPP_COMMIT").map(str::to_owned),
+            commit: COMMIT.get().map(|&commit| commit.to_owned()),
             command: command.collect(),
             processor: processor(),
             instructions: instructions(),

@@ -69,7 +69,7 @@ fn instruction_sets_have_names() {
     assert_eq!("portable".parse(), Ok(InstructionSet::Portable));
     assert_eq!(
         "sse9".parse::<InstructionSet>().unwrap_err().to_string(),
-        "instruction set: expected avx512, avx2 or portable, got \"sse9\""
+        "instruction set: expected avx512, avx2 or portable, got \"sse9\" in CLAPP_ISA; choose one of these, or unset it"
     );
     assert!(InstructionSet::best().is_available());
 }
