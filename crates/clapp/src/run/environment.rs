@@ -45,7 +45,7 @@ const FILE: &str = "environment.json";
 pub struct Environment {
     /// Version of the library.
     pub version: String,
-    /// Commit of the checkout that the library was built from; it says nothing of changes that were not
+    /// Commit of the checkout that the program was built from, if it told; it says nothing of changes that were not
     /// committed. None of a package.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
