@@ -259,7 +259,7 @@ fn bad_input_is_named_and_writes_nothing() {
 #[test]
 fn a_command_line_that_is_not_understood_has_a_code_of_its_own() {
     let fixture = Fixture::new();
-    for arguments in ["", "trian", "train --imags photos", "train -i photos --stl10 photos"] {
+    for arguments in ["", "trayn", "train --imagez photos", "train -i photos --stl10 photos"] {
         assert_eq!(fixture.call(arguments).code, 2, "{arguments}");
     }
 }
