@@ -48,10 +48,21 @@ fn said(output: &Output) -> String {
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }
 
+/// Whether whoever started the tests had hang-ups ignored, as programs that they start have then.
+fn hang_up_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1)
+}
+
 #[test]
-fn every_polite_signal_ends_a_run_behind_a_checkpoint_with_a_code_of_its_own() {
+fn every_polite_signal_ends_a_run_after_a_checkpoint_with_a_code_of_its_own() {
     let Some(program) = find("stl10_clapp") else { return };
     for (signal, code) in [("-TERM", 143), ("-INT", 130), ("-HUP", 129)] {
+        if signal == "-HUP" && hang_up_is_ignored() {
+            clapp_testing::skip("hang-ups are ignored where the tests were started");
+            continue;
+        }
         let root = tempfile::tempdir().unwrap();
         let mut child = start(&program, root.path(), &LONG);
         learning(root.path(), &mut child);
