@@ -1,4 +1,4 @@
-//! Whoever started the program: lines for them, whose end of a pipe may be closed, whose disk may be full; signals from them.
+//! Output to a terminal, a pipe or a file, any of which may be closed or full, and the signals that stop a run.
 
 use std::{
     fmt::Display,
@@ -27,7 +27,7 @@ pub fn print(result: impl Display) -> Result<(), Error> {
     }
 }
 
-/// Writes a remark and a line feed to standard error. Nothing depends on it, so nobody hears if that fails.
+/// Writes a remark and a line feed to standard error. Nothing depends on it, so a failure is ignored.
 pub fn note(remark: impl Display) {
     let _ = writeln!(stderr().lock(), "{remark}");
 }

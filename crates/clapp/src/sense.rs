@@ -86,7 +86,7 @@ pub trait Sense: Clone + Debug + PartialEq {
         Self::loader(config, seed, &mut Self::open(config, seed)?).map(|_| ())
     }
 
-    /// Digests of data that lie in files, by which a run that goes on knows them again; none of what is drawn.
+    /// Digests of data in files, by which a resumed run checks that they are the same; none of generated data.
     ///
     /// # Errors
     ///

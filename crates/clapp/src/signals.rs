@@ -1,4 +1,4 @@
-//! Signals that ask a program to end: Ctrl-C, termination, hang-up.
+//! Signals that ask a program to stop: SIGINT (Ctrl-C), SIGTERM, SIGHUP.
 
 use std::sync::{
     Arc,
@@ -8,10 +8,10 @@ use std::sync::{
 /// Number of the signal that came first; 0 is none.
 static FIRST: AtomicI32 = AtomicI32::new(0);
 
-/// A flag that is set when the program is asked to end: by Ctrl-C, by termination (`kill`, a queue's time limit) or, where a
-/// terminal that goes away should end it, by hang-up. A second Ctrl-C, later than a second, ends it at once.
+/// A flag that SIGINT (Ctrl-C), SIGTERM (`kill`, a queue's time limit) and SIGHUP (a terminal that went away) set. A second
+/// Ctrl-C, more than a second after the first signal, ends the program at once.
 ///
-/// A hang-up that is ignored where the program was started, as `nohup` does, stays ignored.
+/// SIGHUP stays ignored if it was when the program started, as under `nohup`.
 #[must_use]
 pub fn interrupted() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -21,8 +21,8 @@ pub fn interrupted() -> Arc<AtomicBool> {
     stop
 }
 
-/// Exit code of a program that ended because a signal asked it to: 130 after Ctrl-C, 143 after termination, 129 after
-/// hang-up. None if there was no signal.
+/// Exit code of a program that a signal stopped: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP. None if there was no
+/// signal.
 #[must_use]
 pub fn exit_code() -> Option<u8> {
     match FIRST.load(Ordering::Relaxed) {
@@ -61,7 +61,7 @@ fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether whoever started this program had hang-ups ignored.
+/// Whether SIGHUP was ignored when this program started.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
