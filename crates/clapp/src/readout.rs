@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use burn::tensor::Tensor;
 use clapp_datasets::{BatchOf, Batcher, Item, Loader};
 use clapp_eval::{
-    Confusion, Features, Gather, Keep, Labels, Probe, Protocol, Report, Series, figure, probe,
+    Confusion, Features, Gather, Keep, Labels, Probe, Protocol, Readout, Report, Series, figure,
+    probe,
 };
 use ndarray::Array2;
 
@@ -58,45 +59,42 @@ impl Layers {
         (labels, draws): (Labels, u64),
         seed: u64,
     ) -> Result<f64, Error> {
+        self.read(probe, layer, (labels, draws), seed, &mut |_| ())
+    }
+
+    /// [`accuracy`](Self::accuracy), and every read-out on its way.
+    fn read(
+        &self,
+        probe: &dyn Probe,
+        layer: usize,
+        (labels, draws): (Labels, u64),
+        seed: u64,
+        each: &mut dyn FnMut(&dyn Readout),
+    ) -> Result<f64, Error> {
         let test = &self.test[layer];
-        let accuracy = |draw| -> Result<f64, Error> {
+        let mut accuracy = |draw| -> Result<f64, Error> {
             let Some(linear) = probe.in_epochs().filter(|_| !self.views.is_empty()) else {
-                return Ok(probe::accuracy(
-                    probe,
-                    &*chosen(&self.fit[layer], labels, draw)?,
-                    test,
-                    seed,
-                )?);
+                let fit = chosen(&self.fit[layer], labels, draw)?;
+                probe::check(&fit, test)?;
+                let readout = probe.fit(&fit, seed)?;
+                each(&*readout);
+                return Ok(probe.accuracy(&*readout, test));
             };
             let views = self.views.iter();
             let views = views.map(|view| chosen(&view[layer], labels, draw));
             let views = views.collect::<Result<Vec<_>, _>>()?;
             let view = |epoch: usize| Cow::Borrowed(&*views[epoch % views.len()]);
-            Ok(probe.accuracy(&linear.train(seed, view)?.readout, test))
+            let readout = linear.train(seed, view)?.readout;
+            each(&readout);
+            Ok(probe.accuracy(&readout, test))
         };
-        let accuracies = (0..draws).map(accuracy).collect::<Result<Vec<f64>, Error>>()?;
+        let accuracies = (0..draws).map(&mut accuracy).collect::<Result<Vec<f64>, Error>>()?;
         Ok(accuracies.iter().sum::<f64>() / accuracies.len() as f64)
     }
 
-    /// What a read-out by a probe, of one layer, takes for what.
-    ///
-    /// # Errors
-    ///
-    /// As [`accuracy`](Self::accuracy).
-    pub fn confusion(
-        &self,
-        probe: &dyn Probe,
-        layer: usize,
-        labels: Labels,
-        seed: u64,
-    ) -> Result<Confusion, Error> {
-        let test = &self.test[layer];
-        let readout = probe.fit(&*chosen(&self.fit[layer], labels, 0)?, seed)?;
-        Ok(Confusion::of(test.scored_by(&*readout).view(), test.labels()))
-    }
-
     /// Records the accuracies of every probe on every layer, the first of which is number `first` of the
-    /// encoder; `labels` say of how many classes' labels, and of how many draws.
+    /// encoder; `labels` say of how many classes' labels, and of how many draws. `each` is handed every read-out, with
+    /// its place among these layers.
     ///
     /// # Errors
     ///
@@ -107,13 +105,15 @@ impl Layers {
         probes: &[Box<dyn Probe>],
         labels: &[(Labels, u64)],
         seed: u64,
+        each: &mut dyn FnMut(usize, Series, &dyn Readout),
         report: &mut Report,
     ) -> Result<(), Error> {
         for layer in 0..self.test.len() {
             for &(labels, draws) in labels {
                 for probe in probes {
-                    let accuracy = self.accuracy(&**probe, layer, (labels, draws), seed)?;
                     let series = Series { protocol: probe.protocol(), labels };
+                    let each = &mut |readout: &dyn Readout| each(layer, series, readout);
+                    let accuracy = self.read(&**probe, layer, (labels, draws), seed, each)?;
                     report.record(encoder, first + layer, series, seed, accuracy)?;
                 }
             }

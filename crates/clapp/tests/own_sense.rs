@@ -179,7 +179,7 @@ impl Sense for Events {
             let probes: Vec<_> = config.setup.protocols.iter().filter_map(|p| p.probe()).collect();
             let labels = [(Labels::All(fit[0].len()), 1)];
             let layers = readout::Layers { fit, views: Vec::new(), test };
-            layers.record((encoder, first), &probes, &labels, *seed, report)?;
+            layers.record((encoder, first), &probes, &labels, *seed, &mut |_, _, _| {}, report)?;
         }
         Ok(Extra::new())
     }

@@ -209,11 +209,21 @@ pub fn accuracy(
     test: &Features,
     seed: u64,
 ) -> Result<f64, Error> {
+    check(train, test)?;
+    Ok(probe.accuracy(&*probe.fit(train, seed)?, test))
+}
+
+/// Checks that a read-out of one part can be tested on the other.
+///
+/// # Errors
+///
+/// If they disagree in the number of features, or the second has classes that the first has not.
+pub fn check(train: &Features, test: &Features) -> Result<(), Error> {
     same("feature dimension", train.dim(), test.dim())?;
     if test.classes() > train.classes() {
         same("number of classes", train.classes(), test.classes())?;
     }
-    Ok(probe.accuracy(&*probe.fit(train, seed)?, test))
+    Ok(())
 }
 
 /// That two sets agree in `what`.

@@ -2,7 +2,8 @@
 
 use clapp_datasets::{Augment, Batch, ImagePipeline, Loader, LoaderConfig};
 use clapp_eval::{
-    ALL_LAYERS, Features, Keep, Labels, LinearProbe, Probe, Protocol, Report, Series,
+    ALL_LAYERS, Confusion, Features, Keep, Labels, LinearProbe, Probe, Protocol, Readout, Report,
+    Series,
 };
 use ndarray::{Array2, Axis, concatenate};
 
@@ -34,12 +35,28 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     let learnt = Encoder::of(trial, trainer.network().encoder());
     let (pipeline, readout) = (learnt.pipeline(), &trial.config.setup.readout);
     let keep = &Keep { most: readout.memory << 20, folder: trainer.folder().to_owned() };
-    let record = |encoder: (&str, usize), encode: &Encode<'_>, report: &mut Report| {
-        record(trial, &pipeline, keep, &parts, encoder, encode, report)
+    let record =
+        |encoder: (&str, usize), encode: &Encode<'_>, each: &mut Each<'_>, report: &mut Report| {
+            record(trial, &pipeline, keep, &parts, encoder, encode, each, report)
+        };
+    // Which classes the last layer takes for which, by the first read-out of the standardised protocol.
+    let (last, mut confused) = (trial.config.setup.encoder.layers.len() - 1, None);
+    let each: &mut Each<'_> = &mut |layers, layer, series, readout| {
+        let wanted = layer == last && series.protocol == Protocol::Standardised;
+        if wanted && confused.is_none() {
+            let test = &layers.test[layer];
+            let confusion = Confusion::of(test.scored_by(readout).view(), test.labels());
+            confused = Some((confusion, series));
+        }
     };
-    let layers = record((&trial.config.method, 1), &|batch| learnt.features(batch), report)?;
-    let extra = confusion(trial, &layers, &data.names[1])?;
-    drop((learnt, layers));
+    record((&trial.config.method, 1), &|batch| learnt.features(batch), each, report)?;
+    let mut extra = Extra::new();
+    if let Some((confusion, series)) = confused {
+        let (seed, method) = (trial.seed, &trial.config.method);
+        let about = format!("{method}, layer {}, seed {seed}: {series}", last + 1);
+        readout::draw(&confusion, &data.names[1], &about, seed, &mut extra);
+    }
+    drop(learnt);
     #[cfg(feature = "baselines")]
     super::compared::read_out(trainer, report)?;
     let mut random = Images::network(trial, &data)?.encoder;
@@ -50,13 +67,16 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
         }
     }
     let random = Encoder::of(trial, &random);
-    record((RANDOM_ENCODER, 1), &|batch| random.features(batch), report)?;
-    record((RAW_PIXELS, 0), &|batch| vec![flat(batch)], report)?;
+    let none: &mut Each<'_> = &mut |_, _, _, _| ();
+    record((RANDOM_ENCODER, 1), &|batch| random.features(batch), none, report)?;
+    record((RAW_PIXELS, 0), &|batch| vec![flat(batch)], none, report)?;
     Ok(extra)
 }
 
 /// From a batch to features of every layer, `[image, dim]`.
 type Encode<'a> = dyn Fn(&Batch) -> Vec<Array2<f32>> + 'a;
+/// What is to be done with the read-outs of layers.
+type Each<'a> = dyn FnMut(&Layers, usize, Series, &dyn Readout) + 'a;
 
 fn flat(batch: &Batch) -> Array2<f32> {
     let [count, ..] = batch.shape;
@@ -65,6 +85,7 @@ fn flat(batch: &Batch) -> Array2<f32> {
 }
 
 /// All protocols, all and few labels, for every layer of one encoder.
+#[expect(clippy::too_many_arguments, reason = "one call, to which a closure gives most of them")]
 fn record(
     trial: &Trial<Images>,
     pipeline: &ImagePipeline,
@@ -72,8 +93,9 @@ fn record(
     [train, test]: &[Source; 2],
     encoder: (&str, usize),
     encode: &Encode<'_>,
+    each: &mut Each<'_>,
     report: &mut Report,
-) -> Result<Layers, Error> {
+) -> Result<(), Error> {
     let settings = &trial.config.setup.readout;
     let together = |batch: &Batch| {
         let mut layers = encode(batch);
@@ -103,29 +125,9 @@ fn record(
             .collect::<Result<_, _>>()?,
     };
     if settings.concatenated && layers.test.len() > 1 {
-        score(trial, &layers.split_last(), (encoder.0, ALL_LAYERS), report)?;
+        score(trial, &layers.split_last(), (encoder.0, ALL_LAYERS), &mut |_, _, _, _| (), report)?;
     }
-    score(trial, &layers, encoder, report)?;
-    Ok(layers)
-}
-
-/// Which classes the last layer takes for which, where the standardised protocol is asked for.
-fn confusion(trial: &Trial<Images>, layers: &Layers, data: &str) -> Result<Extra, Error> {
-    let (settings, protocol) = (&trial.config.setup.readout, Protocol::Standardised);
-    let mut extra = Extra::new();
-    let Some(probe) = protocol.probe().filter(|_| settings.protocols.contains(&protocol)) else {
-        return Ok(extra);
-    };
-    let (last, fit) = (layers.test.len() - 1, &layers.fit[0]);
-    let part = settings.at_once.filter(|&most| most < fit.len());
-    let part = part.map(|most| Labels::PerClass(most / fit.classes().max(1)));
-    let labels = part.unwrap_or(Labels::All(fit.len()));
-    let confusion = layers.confusion(&*probe, last, labels, trial.seed)?;
-    let series = Series { protocol, labels };
-    let about =
-        format!("{}, layer {}, seed {}: {series}", trial.config.method, last + 1, trial.seed);
-    readout::draw(&confusion, data, &about, trial.seed, &mut extra);
-    Ok(extra)
+    score(trial, &layers, encoder, each, report)
 }
 
 /// All protocols, all and few labels, for features of several layers; `encoder` says the first one's number.
@@ -133,8 +135,10 @@ fn score(
     trial: &Trial<Images>,
     layers: &Layers,
     encoder: (&str, usize),
+    each: &mut Each<'_>,
     report: &mut Report,
 ) -> Result<(), Error> {
+    let each = &mut |layer, series, readout: &dyn Readout| each(layers, layer, series, readout);
     let settings = &trial.config.setup.readout;
     let (all, seed) = (layers.fit[0].len(), trial.seed);
     let few = (Labels::PerClass(settings.few), settings.few_draws as u64);
@@ -160,11 +164,11 @@ fn score(
         let at_once = most.is_some() && probe.in_epochs().is_none();
         if at_once { &mut of_part } else { &mut of_all }.push(probe);
     }
-    layers.record(encoder, &of_all, &[(Labels::All(all), 1), few], seed, report)?;
+    layers.record(encoder, &of_all, &[(Labels::All(all), 1), few], seed, each, report)?;
     let part = Labels::PerClass(most.unwrap_or_default() / layers.fit[0].classes().max(1));
     // A part that is the few labels is read out once, by all their draws.
     let parts = [(part, 1), few];
     let parts = if part == few.0 { &parts[1..] } else { &parts[..] };
-    layers.record(encoder, &of_part, parts, seed, report)?;
+    layers.record(encoder, &of_part, parts, seed, each, report)?;
     Ok(())
 }
