@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command};
 use clap::Args;
 use clapp::{
     Error, Images, RunConfig,
-    comparison::{Budget, Comparison, Plan, run_member},
+    comparison::{Budget, Comparison, Ended, Plan, run_member},
     preset,
 };
 
@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     };
     let program = std::env::current_exe().map_err(refused)?;
     // The member that runs ends after a checkpoint, and then the comparison.
-    let signal = clapp::console::interrupted();
+    let _ = clapp::console::interrupted();
     let table = comparison.execute_apart(&|name| {
         let mut command = Command::new(&program);
         command.args(["compare", "--member", name, "--device", &machine.device]);
@@ -71,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         }
         command
     })?;
-    if signal.load(std::sync::atomic::Ordering::Relaxed) {
+    if table.rows.iter().any(|row| row.ended != Ended::Finished) {
         output::stopped();
     }
     match machine.json {
@@ -82,7 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
 
 fn plan(options: &Options) -> Result<Plan<Images>, Error> {
     let Options { preset: size, seed, methods, .. } = options;
-    let Sensed::Images(images) = options.data.sensed()? else {
+    let Sensed::Images(images) = options.data.sensed() else {
         let got = options.data.given().unwrap_or_default();
         return Err(Error::misfit_of("comparison", "images", got, "leave it out"));
     };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clapp::{
-    Error, Images, Sound, Video,
+    Images, Sound, Video,
     datasets::OnBad,
     image::SizesConfig,
     sound::{FilesConfig, LabelsConfig},
@@ -25,7 +25,7 @@ pub(crate) struct Data {
     #[arg(long, value_name = "DIR", group = "place")]
     cifar10: Option<PathBuf>,
     /// Accept other than the official numbers of images
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["images", "sounds", "videos", "embedded"], requires = "place")]
     any_size: bool,
     /// Folder of LibriSpeech, or with --part folder of any FLAC and WAV files
     #[arg(long, value_name = "DIR", group = "place")]
@@ -46,7 +46,7 @@ pub(crate) struct Data {
     #[arg(long, default_value_t = 1, requires = "videos")]
     split: u8,
     /// Leave out recordings, videos and lines that cannot be used
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["images", "stl10", "cifar10", "embedded"], requires = "place")]
     skip_bad: bool,
     /// Embedded data: nothing to download
     #[arg(long, value_parser = ["scenes", "talkers", "moving-scenes"], group = "place")]
@@ -61,12 +61,12 @@ pub(crate) enum Sensed {
 }
 
 /// A folder that is found from elsewhere as well.
-fn absolute(folder: &Path) -> PathBuf {
+pub(crate) fn absolute(folder: &Path) -> PathBuf {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 impl Data {
-    /// The options that name data and were given.
+    /// The first option that names data, if any was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let Self { images, stl10, cifar10, sounds, videos, embedded, .. } = self;
         let given = [
@@ -80,24 +80,20 @@ impl Data {
         given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
     }
 
-    /// The data; videos are prepared if they are not.
-    ///
-    /// # Errors
-    ///
-    /// If videos cannot be prepared.
-    pub(crate) fn sensed(&self) -> Result<Sensed, Error> {
+    /// The data.
+    pub(crate) fn sensed(&self) -> Sensed {
         let Self { sounds, videos, embedded, .. } = self;
         if let Some(root) = sounds {
-            return Ok(Sensed::Sound(Sound::Files(self.recordings(&absolute(root)))));
+            return Sensed::Sound(Sound::Files(self.recordings(&absolute(root))));
         }
         if let Some(root) = videos {
-            return Ok(Sensed::Video(Video::Clips(self.clips(absolute(root))?)));
+            return Sensed::Video(Video::Clips(self.clips(absolute(root))));
         }
-        Ok(match embedded.as_deref() {
+        match embedded.as_deref() {
             Some("talkers") => Sensed::Sound(Sound::Synthetic),
             Some("moving-scenes") => Sensed::Video(Video::MovingScenes),
             _ => Sensed::Images(self.images()),
-        })
+        }
     }
 
     /// The images.
@@ -126,7 +122,7 @@ impl Data {
         files
     }
 
-    fn clips(&self, root: PathBuf) -> Result<ClipsConfig, Error> {
+    fn clips(&self, root: PathBuf) -> ClipsConfig {
         let split = self.split;
         let mut clips = ClipsConfig::new(match self.layout.as_str() {
             "ucf101" => Place::Ucf101 { root, split },
@@ -134,7 +130,6 @@ impl Data {
             _ => Place::Folders { root, test_share: 0.3 },
         });
         clips.on_bad = self.on_bad();
-        clips.prepare(|_| ())?;
-        Ok(clips)
+        clips
     }
 }

@@ -64,7 +64,7 @@ enum Part {
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let encoder = load(&options.run, options.seed, &options.device)?;
-    let (source, data) = images(options, &encoder)?;
+    let (source, data, part) = images(options, &encoder)?;
     if source.is_empty() {
         let got = format!("none in {data}");
         return Err(Error::misfit_of("embed", "at least one image", got, "give other images"));
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         write_names(folder, &source, &labels).map_err(|source| failed(folder, source))?;
         let about = json!({
             "run": options.run, "run_digest": encoder.digest(), "step": encoder.step(),
-            "seed": encoder.seed(), "data": data, "part": format!("{:?}", options.part).to_lowercase(),
+            "seed": encoder.seed(), "data": data, "part": part,
             "images": source.len(), "features": dims, "cells": encoder.cells(),
             "command": std::env::args().collect::<Vec<_>>(),
         });
@@ -112,21 +112,21 @@ fn is_ours(name: &str) -> bool {
     [ABOUT, LABELS, NAMES].contains(&name) || layer.is_some_and(|l| l.parse::<usize>().is_ok())
 }
 
-/// The images that are asked for, and the name of their data.
-fn images(options: &Options, encoder: &Encoder) -> Result<(Source, String), Error> {
+/// The images that are asked for, and names of their data and of the part.
+fn images(options: &Options, encoder: &Encoder) -> Result<(Source, String, &'static str), Error> {
     if let Some(root) = &options.images {
         // As large as the run's own were, so that its pipeline takes them.
         let side = match encoder.config().setup.data {
             DataConfig::Folder { side, .. } => side,
-            DataConfig::Cifar10 { .. } => 32,
-            _ => 96,
+            DataConfig::Synthetic { .. } | DataConfig::Stl10 { .. } => 96,
+            _ => encoder.pipeline().crop,
         };
         let folder = Folder::open(root, side)?;
         for skipped in folder.skipped().iter() {
             console::note(format_args!("note: left out {skipped}"));
         }
         let name = folder.name().to_owned();
-        return Ok((std::sync::Arc::new(folder), name));
+        return Ok((std::sync::Arc::new(folder), name, "all"));
     }
     let mut config = encoder.config().clone();
     let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
@@ -140,9 +140,9 @@ fn images(options: &Options, encoder: &Encoder) -> Result<(Source, String), Erro
     let Data::<Images> { learn, labelled, names: [learnt, read], .. } =
         Data::open(&config, encoder.seed())?;
     Ok(match (options.part, labelled) {
-        (Part::Learn, _) | (Part::Test, None) => (learn, learnt),
-        (Part::Train, Some([train, _])) => (train, read),
-        (Part::Test, Some([_, test])) => (test, read),
+        (Part::Learn, _) | (Part::Test, None) => (learn, learnt, "learn"),
+        (Part::Train, Some([train, _])) => (train, read, "train"),
+        (Part::Test, Some([_, test])) => (test, read, "test"),
         (Part::Train, None) => {
             let got = format!("data without labels: {learnt}");
             return Err(Error::misfit_of("part", "labelled images", got, "choose learn"));

@@ -16,7 +16,7 @@ use clapp::{
 };
 use pytorch_reader::{DType, PickleValue, PytorchReader};
 
-use crate::output::print;
+use crate::{data::absolute, output::print};
 
 /// Weights that the authors' code saved, model_0_299.ckpt to model_5_299.ckpt, as a run at step 0.
 ///
@@ -130,7 +130,7 @@ fn configuration(
     let mirrored = first.tensors.contains_key("loss_mirror.W_k.0.weight");
     let method = options.method.as_deref().unwrap_or(if mirrored { "clapp" } else { "clapp-s" });
     let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
-    let images = Images::Stl10(options.stl10.clone(), sizes);
+    let images = Images::Stl10(absolute(&options.stl10), sizes);
     let mut config = preset("paper", method, &images, &[options.seed])?;
     let layers = config.setup.encoder.layers.len();
     if !modules.keys().copied().eq(0..layers) {
@@ -143,10 +143,12 @@ fn configuration(
         let channels = weight.and_then(|(shape, _)| shape.first().copied());
         plan.channels = channels.ok_or_else(|| refused("model.0.weight", "none", &module.file))?;
     }
-    if let Some(rule) = config.setup.rule.over_time_mut() {
-        let steps = first.tensors.keys().filter(|name| name.starts_with("loss.W_k."));
-        rule.prediction_steps = steps.count();
-    }
+    let Some(rule) = config.setup.rule.over_time_mut() else {
+        let (expected, advice) = ("a method that predicts patches", "leave it out");
+        return Err(Error::misfit_of("--method", expected, format!("{method:?}"), advice));
+    };
+    let steps = first.tensors.keys().filter(|name| name.starts_with("loss.W_k."));
+    rule.prediction_steps = steps.count();
     Ok(config)
 }
 
@@ -158,7 +160,7 @@ fn state(config: &RunConfig<Images>, modules: Vec<Module>) -> Result<State, Erro
     let mut state = State::default();
     stack.save(&mut state);
     let (channels, mut pre) = (encoder.channels(), encoder.colours);
-    let rule = rule.over_time().expect("the preset of a rule over time");
+    let rule = rule.over_time().expect("checked when the configuration was made");
     let halves: &[_] = match rule.feedback {
         Feedback::PredRetro => &[("loss", "w_pred"), ("loss_mirror", "w_retro")],
         _ => &[("loss", "w_pred")],

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clapp::{Error, Images, RunConfig, Sense, Sound, Video};
+use clapp::{Error, Images, RunConfig, Sense, Sound, Video, eval::Report, store::Checkpoint};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -71,11 +71,10 @@ fn of_build() -> About {
 fn of_run<S: Sense>(folder: &Path) -> Result<About, Error> {
     let config = RunConfig::<S>::load(folder)?;
     let steps = config.steps() * config.seeds.len() as u64;
-    let entries = std::fs::read_dir(folder.join("checkpoints"));
-    let step = |entry: std::io::Result<std::fs::DirEntry>| {
-        entry.ok()?.file_name().to_str()?.strip_prefix("step-")?.parse::<u64>().ok()
-    };
-    let newest = entries.into_iter().flatten().filter_map(step).max().unwrap_or(0);
+    let newest = Checkpoint::list(folder)?.last().map_or(0, |(step, _)| *step);
+    let table = folder.join("table.json");
+    let report = table.is_file().then(|| Report::load(&table)).transpose()?;
+    let read_out = newest >= steps && finished(report.as_ref(), config.seeds.len());
     Ok(vec![
         ("folder", json!(folder.display().to_string())),
         ("data", json!(S::data_name(&config.setup))),
@@ -85,6 +84,12 @@ fn of_run<S: Sense>(folder: &Path) -> Result<About, Error> {
         ("seeds", json!(config.seeds)),
         ("steps", json!(steps)),
         ("step", json!(newest)),
-        ("read out", json!(newest == steps && folder.join("table.txt").is_file())),
+        ("read out", json!(read_out)),
     ])
+}
+
+/// Whether the table has all seeds; it is written after each.
+pub(crate) fn finished(report: Option<&Report>, seeds: usize) -> bool {
+    let most = |report: &Report| report.cells.iter().map(|cell| cell.measurements.len()).max();
+    report.is_some_and(|report| most(report).is_none_or(|most| most >= seeds))
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         Some(Kind::Images) => of_sense(options, file, &Images::Synthetic),
         Some(Kind::Sound) => of_sense(options, file, &Sound::Synthetic),
         Some(Kind::Video) => of_sense(options, file, &Video::MovingScenes),
-        None => match options.data.sensed()? {
+        None => match options.data.sensed() {
             Sensed::Images(data) => of_sense(options, file, &data),
             Sensed::Sound(data) => of_sense(options, file, &data),
             Sensed::Video(data) => of_sense(options, file, &data),
@@ -81,7 +81,7 @@ fn of_sense<S: Presets>(options: &Options, file: Value, data: &S) -> Result<(), 
 /// The row of a published table, changed by settings.
 fn published(options: &Options, row: &str) -> Result<(), Error> {
     let seeds = if options.seed.is_empty() { &[2][..] } else { &options.seed };
-    match options.data.sensed()? {
+    match options.data.sensed() {
         Sensed::Images(Images::Stl10(root, sizes) | Images::Cifar10(root, sizes)) => {
             changed(options, &image::published(row, root, sizes, seeds)?)
         }
@@ -145,8 +145,11 @@ fn resolve<S: Presets>(
         Err(_) => {
             // Options go before what the file says.
             let mut named = |name: &str, option: &Option<String>, default: &str| -> String {
-                let said = file.as_object_mut().and_then(|file| file.remove(name));
-                let said = said.and_then(|said| said.as_str().map(str::to_owned));
+                // What is no word stays, and is refused with the other settings that do not fit.
+                let said = file.get(name).and_then(|said| said.as_str().map(str::to_owned));
+                if let (Some(_), Some(file)) = (&said, file.as_object_mut()) {
+                    file.remove(name);
+                }
                 option.clone().or(said).unwrap_or_else(|| default.to_owned())
             };
             let (size, method) =

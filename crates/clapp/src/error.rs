@@ -40,7 +40,7 @@ pub enum Error {
     },
     /// A loss is no longer a number.
     #[error(
-        "training: expected a finite loss, got {loss} in layer {layer} at step {step}; nothing of it was kept, lower the learning rate or look at the data"
+        "training: expected a finite loss, got {loss} in layer {layer} at step {step}; this step was not saved, lower the learning rate or look at the data"
     )]
     NotFinite {
         /// Layer, from 1.
@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// A weight or a moment is no longer a number.
     #[error(
-        "training: expected finite weights, got {value} in {name} after step {step}; nothing of it was kept, lower the learning rate or look at the data"
+        "training: expected finite weights, got {value} in {name} after step {step}; this step was not saved, lower the learning rate or look at the data"
     )]
     NotFiniteState {
         /// Name of the tensor, which begins with its layer.
@@ -71,7 +71,7 @@ pub enum Error {
         folder: PathBuf,
     },
     /// A folder holds no run.
-    #[error("resume: expected {what} in {}, got none; is this the folder of a run?", folder.display())]
+    #[error("run: expected {what} in {}, got none; is this the folder of a run?", folder.display())]
     NoRun {
         /// Folder.
         folder: PathBuf,
@@ -150,7 +150,7 @@ impl Error {
     /// let error = clapp::Error::name("preset", "smoke, quick", "quik").to_string();
     /// assert_eq!(
     ///     error,
-    ///     "preset: expected one of smoke, quick, got \"quik\" in the configuration, which is nearest to quick; \
+    ///     "preset: expected one of smoke, quick, got \"quik\", which is nearest to quick; \
     ///      choose one of these"
     /// );
     /// ```
@@ -160,7 +160,7 @@ impl Error {
         let nearest = known.split(", ").max_by(|a, b| near(a).total_cmp(&near(b)));
         let nearest = nearest.filter(|name| near(name) >= NEAR);
         let nearest = nearest.map_or(String::new(), |name| format!(", which is nearest to {name}"));
-        let got = format!("{got:?} in the configuration{nearest}");
+        let got = format!("{got:?}{nearest}");
         Self::misfit_of(what, format!("one of {known}"), got, "choose one of these")
     }
 

@@ -242,6 +242,10 @@ pub(super) fn folder(
             "restore the folder, or start a new run",
         ));
     }
+    decoded(root, side, listing)
+}
+
+fn decoded(root: &Path, side: usize, listing: folder::Listing) -> Result<Arc<Folder>, Error> {
     let key = [root.display().to_string(), side.to_string(), listing.digest().to_owned()];
     let mut decoded = DECODED.lock().unwrap_or_else(PoisonError::into_inner);
     match &*decoded {
@@ -293,14 +297,14 @@ pub(super) fn with_folder(
 ) -> Result<RunConfig<Images>, Error> {
     let listing = folder::Listing::of(root)?;
     let (files, digest) = (listing.len(), listing.digest().to_owned());
-    let folder = folder(root, SIDE, (files, &digest))?;
+    let folder = decoded(root, SIDE, listing)?;
     let (root, tested_on) = (root.to_owned(), Held::Test);
     config.setup.data = DataConfig::Folder { root, side: SIDE, tested_on, files, digest };
     // The presets were made for tens of thousands of images; few are not seen more often than this.
-    let most = (EPOCHS * files as u64).max(config.batch as u64);
+    let [learn, train, _] = folder.parts(folder::Part::Test, SPLIT_SEED);
+    let most = (EPOCHS * learn.len() as u64).max(config.batch as u64);
     config.setup.images = config.setup.images.min(most);
     // Few labels are no more than the smallest class has.
-    let [_, train, _] = folder.parts(folder::Part::Test, SPLIT_SEED);
     let mut members = vec![0; folder.classes()];
     train.iter().filter_map(|&index| folder.info(index).label).for_each(|label| {
         members[label as usize] += 1;

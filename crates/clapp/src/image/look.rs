@@ -56,8 +56,9 @@ impl Look {
             let batch = batch?;
             chunks.resize_with(encoder.config().setup.encoder.layers.len(), Vec::new);
             for (layer, features) in encoder.features(&batch).into_iter().enumerate() {
-                let cells = encoder.cells().get(layer).map_or(1, |side| side * side);
-                chunks[layer].push(of_units(&features, cells));
+                // A map may have fewer pixels than cells are asked for.
+                let units = encoder.config().setup.encoder.channels()[layer];
+                chunks[layer].push(of_units(&features, features.ncols() / units));
             }
             labels.extend(batch.labels);
         }

@@ -206,6 +206,17 @@ impl Sense for Images {
         for (of, given) in [("rates", rates.len()), ("readout.cells", readout.cells.len())] {
             per_layer(of, given, encoder.layers.len())?;
         }
+        for (&cells, &side) in readout.cells.iter().zip(&encoder.map_sizes()?) {
+            if cells == 0 || (cells < side && side % cells != 0) {
+                let expected = format!("a number that divides a map of {side} × {side}");
+                return Err(Error::misfit_of(
+                    "readout.cells",
+                    expected,
+                    cells,
+                    "correct the setting",
+                ));
+            }
+        }
         config.setup.order.check(encoder.layers.len(), config.steps(), config.setup.context)?;
         let [colours, side, _] = pipeline.output_dims();
         Error::unless_same_pixels([encoder.colours, encoder.image], [colours, side])?;
@@ -244,9 +255,9 @@ impl Sense for Images {
     }
 
     fn digests(config: &RunConfig<Self>, data: &Data<Self>) -> Result<Vec<String>, Error> {
-        match matches!(config.setup.data, DataConfig::Stl10 { .. } | DataConfig::Cifar10 { .. }) {
-            true => crate::data::digests(&data.learn, data.labelled.as_ref()),
-            false => Ok(Vec::new()),
+        match config.setup.data {
+            DataConfig::Synthetic { .. } | DataConfig::Hierarchy { .. } => Ok(Vec::new()),
+            _ => crate::data::digests(&data.learn, data.labelled.as_ref()),
         }
     }
 

@@ -297,6 +297,11 @@ pub(super) fn soft_hebb(
         encoder.layers.truncate(3);
     }
     let count = encoder.layers.len();
+    // The published read-out sees every pixel of the last map.
+    let mut cells = vec![4; count];
+    if let Some(&side) = encoder.map_sizes()?.last().filter(|_| size != Size::Smoke) {
+        cells[count - 1] = side;
+    }
     let mut setup = Setup {
         data,
         pipeline,
@@ -309,7 +314,7 @@ pub(super) fn soft_hebb(
         images: seen,
         readout: ReadoutConfig {
             protocols: vec![Protocol::Dropout, Protocol::Standardised],
-            cells: vec![4; count],
+            cells,
             at_once: Some(2_000),
             paper_epochs: 25,
             ..readout()

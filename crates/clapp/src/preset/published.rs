@@ -23,7 +23,7 @@ pub struct Published {
 }
 
 /// The control that stands in the table of every run.
-pub(crate) const RANDOM: &str = "random encoder";
+pub(crate) const RANDOM: &str = crate::readout::RANDOM_ENCODER;
 
 pub(crate) const fn row(
     name: &'static str,

@@ -262,15 +262,13 @@ impl<S: Sense> Run<S> {
             if let Some(state) = state.take() {
                 trainer.restore(&state, position.seed_step)?;
             }
+            if log.is_none() && trainer.step() < trainer.steps() {
+                // Nothing has been written yet: better now than after hours if nothing can be.
+                let (step, tensors, [progress, config]) = self.state(index, &trainer, &report)?;
+                checkpoints.rehearse(step, &tensors, &progress, &config)?;
+            }
             let log = match &mut log {
                 Some(log) => log,
-                // Nothing has been written yet: better now than after hours if nothing can be.
-                none if trainer.step() < trainer.steps() => {
-                    let (step, tensors, [progress, config]) =
-                        self.state(index, &trainer, &report)?;
-                    checkpoints.rehearse(step, &tensors, &progress, &config)?;
-                    none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?)
-                }
                 none => none.insert(MetricsLog::open(self.path().join(METRICS), newest_step)?),
             };
             let save = |trainer: &Trainer<S>| self.save(&checkpoints, index, trainer, &report);
