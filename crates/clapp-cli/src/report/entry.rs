@@ -15,6 +15,7 @@ use clapp::{
 use serde_json::Value;
 
 use super::figures::Figure;
+use crate::info::finished;
 
 /// A metric over time: how many samples were seen, values of layers, and the first of these layers from 1.
 pub(super) type Quantity<'a> = Vec<(f64, &'a [f64], usize)>;
@@ -41,8 +42,6 @@ pub(super) struct Entry {
     pub metrics: Vec<StepMetrics>,
     /// Where it was computed.
     pub starts: Vec<Environment>,
-    /// Which classes are taken for which, drawn by the run itself.
-    pub confusions: Vec<Figure>,
 }
 
 impl Entry {
@@ -63,7 +62,7 @@ impl Entry {
         let saved = Checkpoint::list(folder)?.last().map(|(step, _)| *step);
         let table = folder.join("table.json");
         let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_owned()));
-        let mut entry = Self {
+        Ok(Self {
             folder: folder.to_owned(),
             name: name.unwrap_or_default().to_string_lossy().into_owned(),
             config,
@@ -74,13 +73,11 @@ impl Entry {
             report: table.is_file().then(|| Report::load(&table)).transpose()?,
             metrics,
             starts: Environment::load(folder)?,
-            confusions: Vec::new(),
-        };
-        entry.confusions = entry.confusions()?;
-        Ok(entry)
+        })
     }
 
-    fn confusions(&self) -> Result<Vec<Figure>, Error> {
+    /// Which classes are taken for which, drawn by the run itself.
+    pub fn confusions(&self) -> Vec<Figure> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut files: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
         files.sort();
@@ -94,7 +91,7 @@ impl Entry {
             );
             figures.push(Figure { svg, caption: self.caption(&what) });
         }
-        Ok(figures)
+        figures
     }
 
     /// A setting that every run has, as text.
@@ -117,10 +114,7 @@ impl Entry {
     /// Whether every seed is read out.
     pub fn finished(&self) -> bool {
         let seeds = self.settings["seeds"].as_array().map_or(0, Vec::len);
-        let cells = self.report.iter().flat_map(|report| &report.cells);
-        self.report.is_some()
-            && self.steps.is_none_or(|steps| self.step >= steps)
-            && cells.map(|cell| cell.measurements.len()).max().is_none_or(|most| most >= seeds)
+        self.steps.is_none_or(|steps| self.step >= steps) && finished(self.report.as_ref(), seeds)
     }
 
     /// How far it is, in a sentence.
@@ -143,9 +137,10 @@ impl Entry {
 
     /// The command that began it, where that is known.
     pub fn command(&self) -> Option<String> {
-        let quoted = |word: &String| match word.contains([' ', '\'', '"', '$', '*', '\\']) {
-            true => format!("'{}'", word.replace('\'', "'\\''")),
-            false => word.clone(),
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+@%-".contains(c);
+        let quoted = |word: &String| match !word.is_empty() && word.chars().all(plain) {
+            true => word.clone(),
+            false => format!("'{}'", word.replace('\'', "'\\''")),
         };
         let words: Vec<String> = self.starts.first()?.command.iter().map(quoted).collect();
         Some(words.join(" "))
@@ -155,7 +150,7 @@ impl Entry {
     pub fn caption(&self, what: &str) -> String {
         let version = match self.starts.last() {
             Some(Environment { version, commit: Some(commit), .. }) => {
-                format!("clapp {version} ({})", &commit[..commit.len().min(10)])
+                format!("clapp {version} ({})", commit.get(..10).unwrap_or(commit))
             }
             Some(Environment { version, .. }) => format!("clapp {version}"),
             None => "a version that was not recorded".to_owned(),

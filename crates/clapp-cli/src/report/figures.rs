@@ -14,7 +14,6 @@ use clapp::{
 use super::entry::{Entry, Quantity};
 
 /// A figure with its caption.
-#[derive(Clone)]
 pub(super) struct Figure {
     /// The drawing; empty where there is a reason in its place.
     pub svg: String,
@@ -35,21 +34,18 @@ impl Figure {
 /// Figures of all runs together: accuracy of the layers, and how they learnt.
 pub(super) fn figures(entries: &[Entry]) -> Vec<Figure> {
     let mut figures: Vec<Figure> = Vec::new();
-    let mut drawn: Vec<&str> = Vec::new();
+    let mut drawn: Vec<(&str, usize)> = Vec::new();
     for entry in entries {
         let Some(report) = entry.report.as_ref().filter(|report| !report.cells.is_empty()) else {
             continue;
         };
-        if drawn.contains(&report.evaluated_on.as_str()) {
+        if drawn.contains(&data(report)) {
             continue;
         }
-        drawn.push(&report.evaluated_on);
-        let alike = entries.iter().filter(|other| {
-            let of = other.report.as_ref();
-            of.is_some_and(|of| {
-                of.evaluated_on == report.evaluated_on && of.classes == report.classes
-            })
-        });
+        drawn.push(data(report));
+        let same =
+            |other: &&Entry| other.report.as_ref().is_some_and(|of| data(of) == data(report));
+        let alike = entries.iter().filter(same);
         let alike: Vec<&Entry> = alike.collect();
         let what = "Accuracy per layer, with its controls: the same network before its first step, and the input itself; dotted grey is chance.";
         let caption = alike.iter().map(|entry| entry.caption("")).collect::<String>();
@@ -60,6 +56,11 @@ pub(super) fn figures(entries: &[Entry]) -> Vec<Figure> {
     }
     figures.extend(learning(entries));
     figures
+}
+
+/// What a report was read out on: only what agrees in it stands in one figure.
+fn data(of: &Report) -> (&str, usize) {
+    (&of.evaluated_on, of.classes)
 }
 
 /// The reports of runs that were read out on the same data, in one.

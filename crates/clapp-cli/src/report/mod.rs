@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let device = clapp::device(&options.device)?;
     let mut all = figures(&entries);
     for entry in &entries {
-        all.extend(entry.confusions.iter().cloned());
+        all.extend(entry.confusions());
         // Runs on sound and video, and runs without a checkpoint, have no pictures.
         if entry.saved && clapp::RunConfig::<Images>::load(&entry.folder).is_ok() {
             match Encoder::load(&entry.folder, &device) {
