@@ -120,6 +120,11 @@ fn photographs_become_a_run_that_is_read_out_again() {
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&json["ended"], &json["table"]["classes"]), (&"finished".into(), &2.into()));
     assert!(fs::read(fixture.path("run/table.json")).unwrap() == table);
+    // Few photographs are not seen more than 200 times each.
+    let quick = fixture.call("train --images photos --print-config --json").finished().out;
+    let quick: serde_json::Value = serde_json::from_str(&quick).unwrap();
+    let learn = quick["images"].as_u64().unwrap() / 200;
+    assert!((20..40).contains(&learn) && quick["images"] == learn * 200, "{quick}");
 
     let embedded = fixture.call("embed run --images photos --out features").finished();
     assert_eq!(embedded.err.matches("note: left out ").count(), 2, "{embedded:?}");
@@ -134,6 +139,13 @@ fn photographs_become_a_run_that_is_read_out_again() {
     fs::copy(fixture.path("photos/cats/00.png"), fixture.path("photos/cats/new.png")).unwrap();
     let refused = fixture.refused("resume run");
     assert_says(&refused, "photographs: expected the 41 files that the run began", "got 42 of ");
+    // Another picture of the same size under the same name is noticed as well.
+    fs::remove_file(fixture.path("photos/cats/new.png")).unwrap();
+    let same = fixture.path("photos/cats/02.bmp");
+    let bytes = fs::read(&same).unwrap().into_iter().enumerate();
+    let dark: Vec<u8> = bytes.map(|(at, byte)| if at < 200 { byte } else { byte / 2 }).collect();
+    fs::write(&same, dark).unwrap();
+    assert_says(&fixture.refused("resume run"), "resume: expected the data", "photos");
 }
 
 #[test]
@@ -227,6 +239,10 @@ fn the_nearest_name_is_named() {
     fixture.call("train --set rates=[] --print-config").finished();
     let refused = fixture.refused("train --set images=many -o run");
     assert_says(&refused, "configuration: expected settings that fit together", "images");
+    // What is no name stays in the file's part, and is refused there.
+    fs::write(fixture.path("part.toml"), "method = 3\n").unwrap();
+    let refused = fixture.refused("train -c part.toml -o run");
+    assert_says(&refused, "configuration: expected settings that fit together", "method");
 }
 
 #[test]
@@ -252,8 +268,8 @@ fn bad_input_is_named_and_writes_nothing() {
         let refused = fixture.refused(&format!("train -p smoke -i {folder} -o run"));
         assert_says(&refused, what, folder);
     }
-    assert_says(&fixture.refused("resume photos"), "resume: expected config.json", "photos");
-    assert_says(&fixture.refused("info photos"), "resume: expected config.json", "photos");
+    assert_says(&fixture.refused("resume photos"), "run: expected config.json", "photos");
+    assert_says(&fixture.refused("info photos"), "run: expected config.json", "photos");
 }
 
 #[test]

@@ -30,10 +30,14 @@ fn import(out: &Path, other: &[(usize, &Path)]) -> Result<(), String> {
 }
 
 fn import_files(out: &Path, files: &[PathBuf]) -> Result<(), String> {
+    import_as(out, files, &[])
+}
+
+fn import_as(out: &Path, files: &[PathBuf], options: &[&str]) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clapp"));
     let data = out.with_file_name("data");
     command.arg("import").args(files).arg("--out").arg(out).arg("--stl10").arg(data);
-    let output = command.arg("--any-size").output().unwrap();
+    let output = command.arg("--any-size").args(options).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     if output.status.success() { Ok(()) } else { Err(error) }
 }
@@ -145,6 +149,10 @@ fn what_the_authors_did_not_write_is_refused_and_nothing_is_made() {
     refused(import(&out, &[(3, &named)]), "a name such as model_0_299.ckpt", "third.ckpt");
     refused(import(&out, &[(3, &source(2))]), "a file for each module", "two of one number");
     refused(import_files(&out, &[source(0), source(1)]), "the modules 0 to 5", "[0, 1]");
+    let all: Vec<PathBuf> = (0..6).map(source).collect();
+    let error = import_as(&out, &all, &["--method", "clapp-pp"]).unwrap_err();
+    let text = error.trim().strip_prefix("error: ").unwrap();
+    assert_says(text, "--method: expected a method that predicts patches", "clapp-pp");
     assert!(!out.exists());
 
     fs::create_dir(&out).unwrap();

@@ -106,7 +106,7 @@ fn embed_writes_what_the_library_makes_and_the_same_bytes_again() {
     refused(&[&arguments[..], &["--overwrite"]].concat(), "write folder", "mine.txt");
     refused(
         &["embed", text(root.path()), "--out", text(&root.path().join("x"))],
-        "resume",
+        "run",
         "config.json",
     );
     assert!(!root.path().join("x").exists());

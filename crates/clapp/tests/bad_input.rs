@@ -238,6 +238,10 @@ fn settings_that_would_fail_after_hours_fail_at_once() {
             .contains("batch of 8, got 3; ")
     );
     assert!(refused(&|c| c.setup.pipeline.crop = 24).contains("got 1 and 24 from the pipeline; "));
+    assert!(
+        refused(&|c| c.setup.readout.cells = vec![3; c.setup.encoder.layers.len()])
+            .contains("readout.cells: expected a number that divides a map of ")
+    );
     assert!(files(root.path()).is_empty(), "no folder for a run that cannot be");
 }
 
@@ -250,7 +254,7 @@ fn a_folder_without_a_run_is_refused_and_left_as_it_is() {
     // Names that a run would clean up.
     fs::write(root.path().join(".notes.txt.1-0.tmp"), "mine").unwrap();
     let text = Run::<Images>::resume(root.path()).unwrap_err().to_string();
-    assert_says(&text, "resume", &root.path().to_string_lossy());
+    assert_says(&text, "run", &root.path().to_string_lossy());
     assert!(text.contains("expected config.json"), "{text}");
     let left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, [".notes.txt.1-0.tmp"]);

@@ -145,7 +145,7 @@ fn resuming_fails_where_there_is_no_run_and_where_another_process_writes() {
     let resume = |folder: &Path| refused(&program, root.path(), &["--resume", path(folder)]);
     assert_says(&resume(&root.path().join("absent")), "open run", "absent");
     fs::create_dir(root.path().join("empty")).unwrap();
-    assert_says(&resume(&root.path().join("empty")), "resume", "empty");
+    assert_says(&resume(&root.path().join("empty")), "run", "empty");
     assert!(!root.path().join("empty/.lock").exists());
 
     let folder = stopped(root.path(), &tiny("clapp-s", &[2]), 7);

@@ -181,7 +181,7 @@ fn another_plan_and_another_folder_are_refused() {
     let foreign = root.path().join("foreign");
     fs::create_dir(&foreign).unwrap();
     fs::write(foreign.join("notes.txt"), "mine").unwrap();
-    assert_says(&Comparison::open(&foreign, begun).unwrap_err().to_string(), "resume", "plan.json");
+    assert_says(&Comparison::open(&foreign, begun).unwrap_err().to_string(), "run", "plan.json");
     assert_eq!(fs::read_dir(&foreign).unwrap().count(), 1);
 }
 
