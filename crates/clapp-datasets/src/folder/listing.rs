@@ -11,7 +11,8 @@ use super::{
     labels::{self, Labels},
     picture,
 };
-use crate::files::{below, name_of};
+use crate::digest::hex;
+use crate::files::{below, relative};
 use crate::{Error, Image, InMemory, OnBad, Skipped};
 
 /// The images of a folder by their names, before any is decoded.
@@ -29,8 +30,8 @@ impl Listing {
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such folder, or `labels.csv` names files that are not there;
-    /// [`Error::TooFew`] if no file is an image by its name; [`Error::Damaged`] if `labels.csv` is; [`Error::Io`] if the
-    /// system refuses to list a folder.
+    /// [`Error::TooFew`] if no file is an image by its name; [`Error::Damaged`] if `labels.csv` is; [`Error::Unfit`] if folders
+    /// of parts lie beside others; [`Error::Io`] if the system refuses to list a folder.
     pub fn of(root: impl AsRef<Path>) -> Result<Self, Error> {
         let root = root.as_ref();
         if !root.is_dir() {
@@ -38,7 +39,7 @@ impl Listing {
             return Err(Error::missing(WHAT, "a folder", "none", root.display(), advice));
         }
         let (mut names, mut skipped, mut digest) = (Vec::new(), Skipped::default(), Sha256::new());
-        for path in below(root, &|path| !left_behind(&name_of(path)))? {
+        for path in below(root, &|_| true)? {
             let name = relative(root, &path);
             let listed = name == labels::FILE;
             if !listed && !is_image(&path) {
@@ -59,8 +60,8 @@ impl Listing {
             return Err(none(root, &skipped, format!("none in {} files", skipped.len())));
         }
         let labels = Labels::of(root, &names)?;
-        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { root: root.to_owned(), names, labels, skipped, digest })
+        let (root, digest) = (root.to_owned(), hex(&digest.finalize()));
+        Ok(Self { root, names, labels, skipped, digest })
     }
 
     /// How many images there seem to be.
@@ -109,18 +110,8 @@ impl Listing {
     }
 }
 
-/// Whether a file is one of those that systems leave behind; hidden ones are passed over anyway.
-fn left_behind(name: &str) -> bool {
-    ["thumbs.db", "desktop.ini"].contains(&name.to_lowercase().as_str())
-}
-
 fn is_image(path: &Path) -> bool {
     ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
-}
-
-fn relative(root: &Path, path: &Path) -> String {
-    let parts = path.strip_prefix(root).unwrap_or(path).components();
-    parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 /// Nothing is left; the first reason stands for all.
