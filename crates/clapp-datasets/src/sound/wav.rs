@@ -123,7 +123,7 @@ fn parse(file: &RecordFile, path: &Path) -> Result<(Form, u64, u64), Error> {
         }
         _ => return Err(broken("a file that does not begin as WAV does")),
     }
-    let (mut form, mut data, mut long, mut at) = (None, None, None, 12);
+    let (mut form, mut data, mut long, mut at) = (None, None, None, 12_u64);
     for chunk in 0.. {
         let mut head = [0; 8];
         if at.saturating_add(8) > file.bytes() {
