@@ -254,6 +254,16 @@ fn a_photograph_with_damaged_data_is_named_although_it_decodes() {
     assert!(3 * seen > 2 * all, "{seen} of {all}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_no_text_is_read() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let root = folder(&["a.png"]);
+    let odd = root.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.png"));
+    fs::rename(root.path().join("a.png"), odd).unwrap();
+    assert_eq!(Folder::open(root.path(), SIDE).unwrap().names(), ["caf\u{fffd}.png"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_a_link_leads_to_again_counts_once() {

@@ -222,14 +222,14 @@ fn damage_is_found_in_every_container() {
     let root = tempfile::tempdir().unwrap();
     let class = root.path().join("videos/ramp");
     let noise = "128+100*sin(X*Y+N)"; // fills the file
-    // What leaves no mark: a program stream cut between two packets, a changed coefficient of WMV.
+    // What leaves no mark: a program stream cut between two packets, a changed coefficient of WMV or VP8.
     let codecs: [(&str, &[&str], &[usize], bool); 7] = [
         ("avi", &["-c:v", "mpeg4", "-bf", "2", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
         ("mpg", &["-c:v", "mpeg2video", "-q:v", "2"], &[], true),
         ("mkv", &["-c:v", "mpeg4", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
         ("mov", &["-c:v", "mjpeg", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
         ("mp4", &["-c:v", "mpeg4", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
-        ("webm", &["-c:v", "libvpx", "-b:v", "2M"], &[1, 3, 5, 7, 9], true),
+        ("webm", &["-c:v", "libvpx", "-b:v", "2M"], &[1, 3, 5, 7, 9], false),
         ("wmv", &["-c:v", "wmv2", "-q:v", "2"], &[1, 3, 5, 7, 9], false),
     ];
     let mut bad = 0;

@@ -127,9 +127,8 @@ impl Ffmpeg {
         if complaint.contains(ANOTHER_SIZE) {
             let [height, width] = info.dims;
             let (expected, place) = (format!("frames of {height}×{width}"), media.path().display());
-            let found = format!("another size behind {got} of them");
             let advice = "encode it anew in one size, or cut it where the size changes";
-            return Err(Error::unfit("video", expected, found, place, advice));
+            return Err(Error::unfit("video", expected, "another size as well", place, advice));
         }
         if got == 0 || !succeeded {
             return Err(undecodable(media, "frames", &complaint));
