@@ -131,11 +131,13 @@ fn folders_of_parts_are_the_parts() {
 
 #[test]
 fn a_folder_for_training_alone_is_no_class() {
-    let names = ["train/a/1.png", "train/a/2.png", "train/b/1.png", "train/b/2.png"];
-    let parts = Folder::open(folder(&names).path(), SIDE).unwrap();
+    let names: Vec<String> =
+        (0..10).map(|i| format!("train/{}/{i}.png", ["a", "b"][i % 2])).collect();
+    let root = folder(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let parts = Folder::open(root.path(), SIDE).unwrap();
     assert_eq!(parts.class_names(), ["a", "b"]);
     let [learning, fitting, test] = parts.parts(Part::Test, 0);
-    assert_eq!((learning.len(), fitting.len(), test.len()), (2, 2, 2));
+    assert_eq!((learning.len(), fitting.len(), test.len()), (8, 8, 2));
 }
 
 #[test]
