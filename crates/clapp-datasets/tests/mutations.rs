@@ -48,6 +48,9 @@ fn wav() {
     let mut floats = whole.clone();
     // Floating point, four bytes a sample, 32 bits.
     (floats[20], floats[32], floats[34]) = (3, 4, 32);
+    for (sample, number) in floats[44..].chunks_exact_mut(4).zip(0_u8..) {
+        sample.copy_from_slice(&(f32::from(number) / 256.0).to_le_bytes());
+    }
     sound("wav", &[whole, stream, floats]);
 }
 
