@@ -130,13 +130,15 @@ pub(crate) fn is_foreign(name: &str) -> bool {
     name.starts_with('.') || NAMES.contains(&name.to_lowercase().as_str())
 }
 
-/// What a folder holds, by name, without what is [foreign](is_foreign).
+/// What a folder holds, by name, without what is [foreign](is_foreign), and without pipes and devices: who reads these waits for
+/// ever.
 pub(crate) fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     };
     let mut paths = read().map_err(|source| Error::io("list", folder, source))?;
-    paths.retain(|path| !is_foreign(&name_of(path)));
+    let ends = |path: &PathBuf| path.metadata().map_or(true, |of| of.is_file() || of.is_dir());
+    paths.retain(|path| !is_foreign(&name_of(path)) && ends(path));
     paths.sort();
     Ok(paths)
 }

@@ -256,6 +256,16 @@ fn a_photograph_with_damaged_data_is_named_although_it_decodes() {
     assert!(3 * seen > 2 * all, "{seen} of {all}");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_not_read() {
+    let root = folder(&["a.png"]);
+    let pipe = std::process::Command::new("mkfifo").arg(root.path().join("pipe.png")).status();
+    assert!(pipe.unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", root.path().join("zero.png")).unwrap();
+    assert_eq!(Folder::open(root.path(), SIDE).unwrap().names(), ["a.png"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_name_that_is_no_text_is_read() {

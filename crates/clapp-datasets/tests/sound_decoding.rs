@@ -256,6 +256,18 @@ fn files_without_a_sample_are_silence() {
 }
 
 #[test]
+fn a_folder_of_other_formats_says_which_are_read() {
+    let (root, path) = one("anna/a.mp3", b"ID3");
+    let text = SpeechFiles::folder(root.path(), &options()).unwrap_err().to_string();
+    assert_says(
+        &text,
+        "sound files: expected FLAC or WAV, got none",
+        &root.path().to_string_lossy(),
+    );
+    assert!(path.exists() && text.contains("ffmpeg -i"), "{text}");
+}
+
+#[test]
 fn nothing_usable_is_an_error_that_counts() {
     let (root, _) = one("a.wav", &wav(&steps(900, 0), 8_000, 1));
     let skip = OpenOptions { on_bad: OnBad::Skip, ..options() };

@@ -105,6 +105,16 @@ impl SpeechFiles {
         utterance: fn(&Path, &Path) -> Result<Utterance, Error>,
     ) -> Result<Self, Error> {
         let files = below(root, &decode::is_sound)?;
+        if files.is_empty() {
+            let advice = "convert other formats, as by ffmpeg -i FILE NEW.flac";
+            return Err(Error::too_few(
+                "sound files",
+                "FLAC or WAV",
+                "none",
+                root.display(),
+                advice,
+            ));
+        }
         let (entries, index) = index::look_at(root, &files, options.check, &options.cache);
         let mut skipped = Skipped::default();
         let mut usable = Vec::with_capacity(files.len());
