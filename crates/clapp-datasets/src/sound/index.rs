@@ -19,7 +19,7 @@ use crate::digest::hex;
 use crate::files::{changed, relative};
 
 /// Changes with the meaning of an entry: older indices are then built anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// The name of the index in the folder that it describes.
 const NAME: &str = ".clapp-sound-index.json";
 
