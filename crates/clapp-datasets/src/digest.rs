@@ -36,5 +36,10 @@ pub fn digest<I: Item>(source: &dyn Source<Item = I>) -> Result<String, Error> {
         sum.update((bytes.len() as u64).to_le_bytes());
         sum.update(&bytes);
     }
-    Ok(sum.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&sum.finalize()[..16]))
+}
+
+/// Bytes as text, two digits each.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

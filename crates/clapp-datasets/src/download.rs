@@ -240,7 +240,7 @@ fn verify(archive: &Archive, path: &Path, advice: &str) -> Result<(), Error> {
             read => sum.update(&chunk[..read]),
         }
     }
-    let got: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let got = crate::digest::hex(&sum.finalize());
     if got != archive.md5 {
         let expected = format!("md5 {}", archive.md5);
         return Err(Error::damaged("checksum", expected, got, path.display(), advice));

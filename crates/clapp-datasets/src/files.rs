@@ -7,6 +7,7 @@
 //! program with SIGBUS, and no safe interface can promise that this never happens. A positioned
 //! read of the same file returns an error that names it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -129,29 +130,52 @@ pub(crate) fn is_foreign(name: &str) -> bool {
     name.starts_with('.') || NAMES.contains(&name.to_lowercase().as_str())
 }
 
-/// What a folder holds, by name, without what is [foreign](is_foreign).
+/// What a folder holds, by name, without what is [foreign](is_foreign), and without pipes and devices: who reads these waits for
+/// ever.
 pub(crate) fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     };
     let mut paths = read().map_err(|source| Error::io("list", folder, source))?;
-    paths.retain(|path| !is_foreign(&name_of(path)));
+    let ends = |path: &PathBuf| path.metadata().map_or(true, |of| of.is_file() || of.is_dir());
+    paths.retain(|path| !is_foreign(&name_of(path)) && ends(path));
     paths.sort();
     Ok(paths)
 }
 
 /// The files at any depth of a folder that are wanted, in the order of their names, without what is
 /// [foreign](is_foreign).
+///
+/// A folder that links lead to again, perhaps from within, is entered once.
 pub(crate) fn below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Error> {
-    let mut found = Vec::new();
-    for path in children(folder)? {
-        if path.is_dir() {
-            found.extend(below(&path, wanted)?);
-        } else if wanted(&path) {
-            found.push(path);
+    fn walk(
+        folder: &Path,
+        wanted: &dyn Fn(&Path) -> bool,
+        seen: &mut HashSet<PathBuf>,
+        found: &mut Vec<PathBuf>,
+    ) -> Result<(), Error> {
+        let real = folder.canonicalize().map_err(|source| Error::io("list", folder, source))?;
+        if !seen.insert(real) {
+            return Ok(());
         }
+        for path in children(folder)? {
+            if path.is_dir() {
+                walk(&path, wanted, seen, found)?;
+            } else if wanted(&path) {
+                found.push(path);
+            }
+        }
+        Ok(())
     }
+    let mut found = Vec::new();
+    walk(folder, wanted, &mut HashSet::new(), &mut found)?;
     Ok(found)
+}
+
+/// A path below `root`, with `/` between names on every system.
+pub(crate) fn relative(root: &Path, path: &Path) -> String {
+    let names = path.strip_prefix(root).unwrap_or(path).components();
+    names.map(|name| name.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 /// When a file was changed last, in nanoseconds since 1970. Where systems tell, it is the time of any change: that of the

@@ -3,12 +3,12 @@
 //! | in the folder | what it means |
 //! |---|---|
 //! | `cats/1.jpg`, `dogs/a/b/2.png`, … | every image in a folder, and two of these at least: the first folder is the class |
-//! | `train/cats/1.jpg`, `test/cats/2.jpg`, … | the same, and read-outs are tested on `test`; `validation`, `valid` or `val` is for choosing settings |
-//! | `labels.csv` of lines `name,class` or `name,class,part` | classes of the images named, and the parts of the same names |
+//! | `train/cats/1.jpg`, `test/cats/2.jpg`, … | the same, and read-outs are tested on `test`; `validation`, `valid` or `val` is for choosing settings. Nothing else may lie beside these |
+//! | `labels.csv` of lines `name,class` or `name,class,part`, also with semicolons or tabs | classes of the images named, and the parts of the same names |
 //! | anything else | images without labels |
 //!
 //! JPEG, PNG, WebP, BMP, GIF (its first picture), TIFF and PNM are read, as their orientation says, and become RGB: the
-//! largest square in the middle, scaled. Hidden files and those that systems leave behind are passed over; other files, and
+//! largest square in the middle, scaled. Of a file with several pictures, as phones write them, it is the first. Hidden files and those that systems leave behind are passed over; other files, and
 //! images that cannot be decoded, are listed with the reason.
 
 mod labels;

@@ -104,6 +104,22 @@ fn a_list_has_classes_and_parts() {
 }
 
 #[test]
+fn a_list_is_read_as_spreadsheets_and_editors_write_it() {
+    let root = folder(&["a, b.png", "c;d.png", "e.png"]);
+    for list in [
+        "name,label,part\r\n\"a, b.png\",x,test\r\nc;d.png,y,train\r\n\r\n",
+        "\u{feff}name;label;part\r\na, b.png;x;test\r\n\"c;d.png\";y;train",
+        "a, b.png;x;test\n\"c;d.png\";y;\n",
+        "\u{feff}a, b.png\tx\ttest\rc;d.png\ty\t\r",
+    ] {
+        fs::write(root.path().join("labels.csv"), list).unwrap();
+        let listed = Folder::open(root.path(), SIDE).unwrap();
+        assert_eq!(labels(&listed), [Some(0), Some(1), None], "{list:?}");
+        assert_eq!(listed.parts(Part::Test, 0), [vec![1, 2], vec![1], vec![0]], "{list:?}");
+    }
+}
+
+#[test]
 fn folders_of_parts_are_the_parts() {
     let root =
         folder(&["test/a/1.png", "test/b/1.png", "train/a/1.png", "train/b/1.png", "val/a/1.png"]);
@@ -111,6 +127,31 @@ fn folders_of_parts_are_the_parts() {
     assert_eq!(parts.class_names(), ["a", "b"]);
     assert_eq!(parts.parts(Part::Test, 0), [vec![2, 3], vec![2, 3], vec![0, 1]]);
     assert_eq!(parts.parts(Part::Validation, 0), [vec![2, 3], vec![2, 3], vec![4]]);
+}
+
+#[test]
+fn a_folder_for_training_alone_is_no_class() {
+    let names: Vec<String> =
+        (0..10).map(|i| format!("train/{}/{i}.png", ["a", "b"][i % 2])).collect();
+    let root = folder(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let parts = Folder::open(root.path(), SIDE).unwrap();
+    assert_eq!(parts.class_names(), ["a", "b"]);
+    let [learning, fitting, test] = parts.parts(Part::Test, 0);
+    assert_eq!((learning.len(), fitting.len(), test.len()), (8, 8, 2));
+}
+
+#[test]
+fn parts_beside_anything_else_are_refused_unless_a_list_says_what_is_what() {
+    for other in ["cat/1.png", "1.png"] {
+        let root = folder(&["train/1.png", "train/2.png", other]);
+        let error = Listing::of(root.path()).unwrap_err().to_string();
+        let what = "photographs: expected folders of parts (train, validation, test) or of classes, \
+                    got \"train\" beside ";
+        assert_says(&error, what, &root.path().to_string_lossy());
+        assert!(error.contains(other.split('/').next().unwrap()), "{error}");
+        fs::write(root.path().join("labels.csv"), format!("train/1.png,a\n{other},b\n")).unwrap();
+        assert_eq!(Folder::open(root.path(), SIDE).unwrap().class_names(), ["a", "b"]);
+    }
 }
 
 #[test]
@@ -156,6 +197,93 @@ fn what_is_no_image_is_named_and_what_systems_leave_is_not() {
         assert_says(reason, what, &place);
     }
     assert_eq!(reasons.len(), 4);
+}
+
+/// A file of the name alone in a folder.
+fn alone(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Result<Folder, clapp_datasets::Error>) {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join(name), bytes).unwrap();
+    let opened = Folder::open(root.path(), SIDE);
+    (root, opened)
+}
+
+#[test]
+fn every_kind_of_jpeg_is_read_also_in_front_of_a_film() {
+    // Of Pillow 13: progressive with a mark every two blocks, marks at every block, four colours.
+    let kinds = [
+        &include_bytes!("data/progressive_24x16.jpg")[..],
+        include_bytes!("data/restarts_24x16.jpg"),
+        include_bytes!("data/cmyk_24x16.jpg"),
+    ];
+    let film = b"\0\0\0\x18ftypmp42\xff\xda\0\x02 and what follows";
+    let mean = |bytes: &[u8]| {
+        let pixels = alone("a.jpg", bytes).1.unwrap().get(0).unwrap().pixels;
+        pixels
+            .chunks(SIDE * SIDE)
+            .map(|plane| plane.iter().map(|&v| i32::from(v)).sum::<i32>() / 16)
+            .collect::<Vec<_>>()
+    };
+    for jpeg in kinds {
+        // Columns 4 to 19 are brightness 10 x, lines 15 y.
+        let colours = mean(jpeg);
+        assert!((colours[0] - 115).abs() < 4 && (colours[1] - 112).abs() < 4, "{colours:?}");
+        assert_eq!(mean(&[jpeg, film].concat()), colours);
+    }
+}
+
+#[test]
+fn a_photograph_with_damaged_data_is_named_although_it_decodes() {
+    let noise = RgbImage::from_fn(64, 64, |x, y| {
+        Rgb([(x * 37 + y * 101) % 251, (x * y) % 253, (x * 7) % 256].map(|value| value as u8))
+    });
+    let mut whole = Vec::new();
+    JpegEncoder::new_with_quality(&mut whole, 90).encode_image(&noise).unwrap();
+    alone("a.jpg", &whole).1.unwrap();
+    let begin = whole.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap() + 14;
+    let (mut seen, mut all) = (0, 0);
+    for at in (begin..whole.len() - 40).step_by(29) {
+        let mut damaged = whole.clone();
+        damaged[at..at + 32].fill(0);
+        let (root, opened) = alone("a.jpg", &damaged);
+        all += 1;
+        if let Err(error) = opened {
+            seen += 1;
+            assert!(error.to_string().contains("photographs: expected a whole image, got "));
+            assert!(error.to_string().contains(&root.path().join("a.jpg").display().to_string()));
+        }
+    }
+    // Where codes fit by chance nothing can tell.
+    assert!(3 * seen > 2 * all, "{seen} of {all}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_not_read() {
+    let root = folder(&["a.png"]);
+    let pipe = std::process::Command::new("mkfifo").arg(root.path().join("pipe.png")).status();
+    assert!(pipe.unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", root.path().join("zero.png")).unwrap();
+    assert_eq!(Folder::open(root.path(), SIDE).unwrap().names(), ["a.png"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_no_text_is_read() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let root = folder(&["a.png"]);
+    let odd = root.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.png"));
+    fs::rename(root.path().join("a.png"), odd).unwrap();
+    assert_eq!(Folder::open(root.path(), SIDE).unwrap().names(), ["caf\u{fffd}.png"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_a_link_leads_to_again_counts_once() {
+    let root = folder(&["cat/1.png", "dog/a/2.png"]);
+    std::os::unix::fs::symlink("..", root.path().join("dog/a/up")).unwrap();
+    std::os::unix::fs::symlink(root.path(), root.path().join("zoo")).unwrap();
+    let folder = Folder::open(root.path(), SIDE).unwrap();
+    assert_eq!(folder.names(), ["cat/1.png", "dog/a/2.png"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use clapp_datasets::sound::{Check, IndexCache, OpenOptions, PhoneLabels, SpeechFiles, SplitList};
 use clapp_datasets::video::{ClipList, Part, Preparation, prepare};
-use clapp_datasets::{Cifar, Error, OnBad, Sizes, Source, Stl10, cifar, stl10};
+use clapp_datasets::{Cifar, Error, Folder, OnBad, Sizes, Source, Stl10, cifar, stl10};
 use clapp_testing::mutations;
 use sound_files::steps;
 
@@ -25,6 +25,10 @@ fn sound(ending: &str, corpus: &[Vec<u8>]) {
     let path = root.path().join(format!("a.{ending}"));
     let cache = IndexCache::Nowhere;
     let options = OpenOptions { cache, check: Check::Samples, ..OpenOptions::default() };
+    for bytes in corpus {
+        fs::write(&path, bytes).unwrap();
+        SpeechFiles::folder(root.path(), &options).unwrap();
+    }
     mutations(ending, corpus, |_, bytes| {
         fs::write(&path, bytes).unwrap();
         let Some(files) = read(SpeechFiles::folder(root.path(), &options), root.path()) else {
@@ -42,7 +46,11 @@ fn wav() {
     let mut stream = whole.clone();
     stream[40..44].fill(0xff);
     let mut floats = whole.clone();
-    (floats[20], floats[34]) = (3, 32);
+    // Floating point, four bytes a sample, 32 bits.
+    (floats[20], floats[32], floats[34]) = (3, 4, 32);
+    for (sample, number) in floats[44..].chunks_exact_mut(4).zip(0_u8..) {
+        sample.copy_from_slice(&(f32::from(number) / 256.0).to_le_bytes());
+    }
     sound("wav", &[whole, stream, floats]);
 }
 
@@ -78,6 +86,44 @@ fn images() {
         let opened = Cifar::open(root.path(), cifar::Kind::Cifar10, cifar::Split::Test, Sizes::Any);
         if let Some(images) = read(opened, root.path()) {
             (0..images.len()).for_each(|image| drop(images.get(image).unwrap()));
+        }
+    });
+}
+
+#[test]
+fn photographs() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.png");
+    let picture =
+        image::RgbImage::from_fn(9, 7, |x, y| image::Rgb([20 * x as u8, 30 * y as u8, 9]));
+    let formats = [
+        image::ImageFormat::Png,
+        image::ImageFormat::Jpeg,
+        image::ImageFormat::Gif,
+        image::ImageFormat::Bmp,
+        image::ImageFormat::Tiff,
+        image::ImageFormat::WebP,
+        image::ImageFormat::Pnm,
+    ];
+    let mut corpus: Vec<Vec<u8>> = formats
+        .into_iter()
+        .map(|format| {
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            picture.write_to(&mut bytes, format).unwrap();
+            bytes.into_inner()
+        })
+        .collect();
+    corpus.push(include_bytes!("data/progressive_24x16.jpg").to_vec());
+    corpus.push(include_bytes!("data/cmyk_24x16.jpg").to_vec());
+    corpus.push(b"P3 2 1 255 1 2 3 4 5 6".to_vec());
+    for bytes in &corpus {
+        fs::write(&path, bytes).unwrap();
+        Folder::open(root.path(), 4).unwrap();
+    }
+    mutations("photographs", &corpus, |_, bytes| {
+        fs::write(&path, bytes).unwrap();
+        if let Some(folder) = read(Folder::open(root.path(), 4), &path) {
+            assert_eq!(folder.get(0).unwrap().pixels.len(), 3 * 4 * 4);
         }
     });
 }

@@ -140,6 +140,29 @@ fn another_rate_is_resampled_on_request() {
 }
 
 #[test]
+fn rates_of_no_sound_are_refused_before_they_are_resampled() {
+    let options = OpenOptions { rates: Rates::Resample, ..options() };
+    let whole = wav(&steps(2_000, 0), 16_000, 1);
+    for rate in [0, 1, 999, 768_001, u32::MAX] {
+        let mut bytes = whole.clone();
+        bytes[24..28].copy_from_slice(&rate.to_le_bytes());
+        let (root, path) = one("a.wav", &bytes);
+        let start = format!("sample rate: expected 1000 to 768000 Hz, got {rate} Hz in ");
+        assert_refused(&root, &options, &start, &path);
+    }
+    for rate in [1_000, 767_999] {
+        let mut bytes = whole.clone();
+        bytes[24..28].copy_from_slice(&u32::to_le_bytes(rate));
+        let (root, _) = one("a.wav", &bytes);
+        let files = open(&root, &options);
+        assert_eq!(
+            files.get(0).unwrap().samples.len() as u64,
+            (2_000 * 16_000_u64).div_ceil(rate.into())
+        );
+    }
+}
+
+#[test]
 fn stereo_is_refused() {
     for (name, bytes) in both(&steps(5_000, 0), 16_000, 2) {
         let (root, path) = one(name, &bytes);
@@ -233,6 +256,18 @@ fn files_without_a_sample_are_silence() {
 }
 
 #[test]
+fn a_folder_of_other_formats_says_which_are_read() {
+    let (root, path) = one("anna/a.mp3", b"ID3");
+    let text = SpeechFiles::folder(root.path(), &options()).unwrap_err().to_string();
+    assert_says(
+        &text,
+        "sound files: expected FLAC or WAV, got none",
+        &root.path().to_string_lossy(),
+    );
+    assert!(path.exists() && text.contains("ffmpeg -i"), "{text}");
+}
+
+#[test]
 fn nothing_usable_is_an_error_that_counts() {
     let (root, _) = one("a.wav", &wav(&steps(900, 0), 8_000, 1));
     let skip = OpenOptions { on_bad: OnBad::Skip, ..options() };
@@ -254,11 +289,24 @@ fn flac_without_a_length_or_behind_tags_is_read_as_it_was() {
         let size_in_sevens = [0, 0, (size >> 7) as u8, (size & 0x7f) as u8];
         [&b"ID3\x03\0\0"[..], &size_in_sevens, &vec![0x55; size]].concat()
     };
+    let old = [&b"TAG"[..], &[0x20; 125]].concat();
+    // A head, an item of 20 bytes, a foot, which counts both of these and says that there is a head.
+    let ends = |kind: u8| {
+        [&b"APETAGEX\xd0\x07\0\0\x34\0\0\0\x01\0\0\0\0\0\0"[..], &[kind], &[0; 8]].concat()
+    };
+    let ape = [&ends(0xa0)[..], &[0x61; 20], &ends(0x80)].concat();
+    let mut nothing_smallest = whole.clone();
+    nothing_smallest[8..10].fill(0);
     for (what, bytes) in [
         ("no length", unknown.clone()),
         ("a tag", [&tag(10)[..], &whole].concat()),
         ("two tags", [&tag(5_000)[..], &tag(127), &whole].concat()),
         ("a tag and no length", [&tag(300)[..], &unknown].concat()),
+        ("a tag behind", [&whole[..], &old].concat()),
+        ("a tag behind and no length", [&unknown[..], &old].concat()),
+        ("a longer tag behind", [&whole[..], &ape].concat()),
+        ("both behind and no length", [&unknown[..], &ape, &old].concat()),
+        ("no smallest block", nothing_smallest),
     ] {
         let (root, _) = one("a.flac", &bytes);
         let files = open(&root, &thorough());
@@ -270,4 +318,19 @@ fn flac_without_a_length_or_behind_tags_is_read_as_it_was() {
     }
     let (root, path) = one("a.flac", &[&tag(10)[..], b"no flac behind it"].concat());
     assert_refused(&root, &options(), "flac: expected sound that decodes, got ", &path);
+    let (root, path) = one("a.flac", &unknown[..unknown.len() - 9]);
+    let start = "flac: expected sound that decodes, got \"a frame that is missing or damaged\" in ";
+    assert_refused(&root, &options(), start, &path);
+}
+
+#[test]
+fn flac_of_more_samples_than_its_header_announces_is_refused() {
+    for announced in [3_000_u16, 4_990] {
+        let mut bytes = flac(&steps(5_000, 0), 16_000, 1);
+        bytes[24..26].copy_from_slice(&announced.to_be_bytes());
+        let (root, path) = one("a.flac", &bytes);
+        let start = "flac: expected sound that decodes, \
+                     got \"more samples than its header announces\" in ";
+        assert_refused(&root, &thorough(), start, &path);
+    }
 }

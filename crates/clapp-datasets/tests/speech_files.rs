@@ -292,7 +292,7 @@ fn a_damaged_index_is_built_anew() {
     let mut changed = whole.clone();
     changed[digit] = b'5';
     let other_version =
-        String::from_utf8(whole.clone()).unwrap().replace("\"version\":2", "\"version\":0");
+        String::from_utf8(whole.clone()).unwrap().replace("\"version\":3", "\"version\":0");
     for damaged in
         [&changed[..], &whole[..whole.len() - 3], b"", b"{}\n[]", other_version.as_bytes()]
     {

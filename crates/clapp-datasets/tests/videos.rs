@@ -222,12 +222,14 @@ fn damage_is_found_in_every_container() {
     let root = tempfile::tempdir().unwrap();
     let class = root.path().join("videos/ramp");
     let noise = "128+100*sin(X*Y+N)"; // fills the file
-    // What leaves no mark: a program stream cut between two packets, a changed coefficient of WMV.
-    let codecs: [(&str, &[&str], &[usize], bool); 5] = [
+    // What leaves no mark: a program stream cut between two packets, a changed coefficient of WMV or VP8.
+    let codecs: [(&str, &[&str], &[usize], bool); 7] = [
         ("avi", &["-c:v", "mpeg4", "-bf", "2", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
         ("mpg", &["-c:v", "mpeg2video", "-q:v", "2"], &[], true),
         ("mkv", &["-c:v", "mpeg4", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
         ("mov", &["-c:v", "mjpeg", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
+        ("mp4", &["-c:v", "mpeg4", "-q:v", "2"], &[1, 3, 5, 7, 9], true),
+        ("webm", &["-c:v", "libvpx", "-b:v", "2M"], &[1, 3, 5, 7, 9], false),
         ("wmv", &["-c:v", "wmv2", "-q:v", "2"], &[1, 3, 5, 7, 9], false),
     ];
     let mut bad = 0;
@@ -250,7 +252,8 @@ fn damage_is_found_in_every_container() {
     }
     let (clips, _) = run(root.path(), &tiny(24)).unwrap();
     let used: Vec<&str> = (0..clips.len()).map(|clip| clips.id(clip)).collect();
-    let good = ["avi", "mkv", "mov", "mpg", "wmv"].map(|ending| format!("ramp/good_{ending}"));
+    let good = ["avi", "mkv", "mov", "mp4", "mpg", "webm", "wmv"]
+        .map(|ending| format!("ramp/good_{ending}"));
     assert_eq!(used, good, "{}", clips.skipped());
     assert_eq!(clips.skipped().len(), bad);
 }
@@ -294,9 +297,38 @@ fn frames_that_are_damaged_or_of_another_size_are_refused_where_frames_are_scale
         let text = clips.skipped().to_string();
         assert!(text.contains("cut/image_00002.jpg"), "{text}");
         assert!(text.contains("expected 48×64, got 2×3 in "), "{text}");
-        // Damage within a frame may show only where it is decoded by ffmpeg: frames that fit are copied.
-        assert!(side == 48 || text.contains("red/garbled"), "{text}");
+        // Also where frames fit, and are copied.
+        assert!(text.contains("red/garbled"), "{text}");
         assert!((0..clips.len()).any(|clip| clips.id(clip) == "red/good"), "{text}");
+    }
+}
+
+#[test]
+fn frames_that_change_their_size_are_refused() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("videos/ramp");
+    let [small, large] = ["64x48", "96x48"].map(|size| {
+        let path = class.join(format!("{size}.mpg"));
+        make_video(&path, 10, size, RAMP, &["-c:v", "mpeg2video", "-q:v", "2"]);
+        fs::read(path).unwrap()
+    });
+    fs::write(class.join("narrower.mpg"), [&large[..], &small].concat()).unwrap();
+    fs::write(class.join("wider.mpg"), [&small[..], &large].concat()).unwrap();
+    for side in [24, 48] {
+        let (clips, _) = run(root.path(), &tiny(side)).unwrap();
+        let text = clips.skipped().to_string();
+        assert_eq!((clips.len(), clips.skipped().len()), (2, 2), "{text}");
+        assert!(
+            text.contains("ramp/narrower: video: expected frames of 48×96, got another"),
+            "{text}"
+        );
+        assert!(
+            text.contains("ramp/wider: video: expected frames of 48×64, got another"),
+            "{text}"
+        );
     }
 }
 
@@ -324,6 +356,14 @@ fn a_source_of_the_same_size_is_another_one() {
     fs::rename(class.join("two"), class.join("one")).unwrap();
     fs::rename(class.join("three"), class.join("two")).unwrap();
     assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 2);
+    // A clip that is younger than its source says nothing, as where a clock was set back.
+    let clip = root.path().join("prepared/red/one.clip");
+    let stamp = fs::metadata(&clip).unwrap().modified().unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1_000);
+    fs::write(&path, other(9)).unwrap();
+    fs::File::options().append(true).open(&clip).unwrap().set_modified(later).unwrap();
+    assert_eq!(run(root.path(), &tiny(2)).unwrap().1, 1);
+    assert_ne!(fs::metadata(&clip).unwrap().modified().unwrap(), stamp);
     // A copy is the same source.
     for name in ["one", "two"] {
         let bytes = fs::read(class.join(name).join("image_00001.jpg")).unwrap();

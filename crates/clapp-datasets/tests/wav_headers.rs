@@ -235,12 +235,37 @@ fn what_is_not_read_is_refused_in_its_own_words() {
         (with(36, b"JUNK"), "no samples"),
         (with(24, &[0; 4]), "expected 16000 Hz, got 0 Hz"),
         (twice, "two chunks of samples"),
+        (
+            [&good[..], &chunk("fmt ", &described(FORMS[0], 1))].concat(),
+            "two descriptions of samples",
+        ),
         ([&good[..12], &[0; 20_000]].concat(), "more than 1000 chunks"),
         (good[..36].to_vec(), "no samples"),
         (good[..11].to_vec(), "ends within its header"),
     ] {
         let text = said(&bytes);
         assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn chunks_without_their_padding_and_zeros_behind_the_samples_change_nothing() {
+    let form = FORMS[1];
+    let (good, content) = (file(form, "", "exact", 0), samples(form, 0));
+    let mut unpadded = chunk("LIST", b"INFOISFT\x05\0\0\0Lavf\0");
+    assert_eq!(unpadded.len() % 2, 0);
+    unpadded.pop();
+    for bytes in [
+        [&good[..36], &unpadded, &good[36..]].concat(),
+        [&good[..36], &unpadded, &[0], &good[36..]].concat(),
+        [&good[..], &[0; 20_000]].concat(),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        write(&root.path().join("a.wav"), &bytes);
+        let options = OpenOptions { cache: IndexCache::Nowhere, ..OpenOptions::default() };
+        let read = SpeechFiles::folder(root.path(), &options).unwrap().get(0).unwrap().samples;
+        let expected = content.chunks_exact(2).map(|s| f32::from(i16::from_le_bytes([s[0], s[1]])));
+        assert_eq!(read, expected.map(|sample| sample / 32_768.0).collect::<Vec<_>>());
     }
 }
 

@@ -5,7 +5,8 @@
 //! | run folder | never reuses an old one, one writer at a time | [`RunFolder`], [`RunLock`] |
 //! | checkpoint | exists complete or not at all; every byte is under a SHA-256 | [`Checkpoints`], [`Checkpoint`] |
 //! | metrics | a resumed file equals the uninterrupted one, byte for byte | [`MetricsLog`], [`read_metrics`] |
-//! | any file, any folder | the old content or the new, never half of each | [`write_atomically`], [`write_folder`] |
+//! | any file | the old content or the new, never half of each | [`write_atomically`] |
+//! | any folder | the same; killed while one replaces another, the old one may lie beside its place | [`write_folder`] |
 //!
 //! These hold when the process is killed at any moment, and when the power fails as far as the
 //! disk keeps its word on fsync. Damage is never passed over: the newest checkpoint is loaded, or

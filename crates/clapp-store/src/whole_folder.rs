@@ -14,7 +14,8 @@ use crate::{Error, names};
 /// ```
 ///
 /// A folder at `path` is replaced as a whole, and only if it holds nothing but files that `replaceable`
-/// accepts by name; an empty one always is. Parents are made.
+/// accepts by name; an empty one always is. Parents are made. Between the two renames of a replacement there is a moment without
+/// a folder at `path`: who kills the program then finds the old one beside, as `.name.….partial`.
 ///
 /// # Errors
 ///
@@ -55,16 +56,23 @@ pub fn write_folder<T, E: From<Error>>(
     sync(fresh.path()).map_err(failed)?;
     // Removed when it goes out of scope, behind the new one.
     let old = beside();
-    let swap = || -> io::Result<()> {
-        if path.is_dir() {
-            fs::rename(path, old.path())?;
-        }
-        fs::rename(fresh.path(), path)
-    };
-    swap().map_err(failed)?;
+    swap(fresh.path(), path, old.path()).map_err(failed)?;
     fresh.keep();
     atomic::sync_folder(parent).map_err(failed)?;
     Ok(result)
+}
+
+/// Puts `fresh` in the place of `path`, and what was there, if anything was, at `old`; or leaves all as it is.
+fn swap(fresh: &Path, path: &Path, old: &Path) -> io::Result<()> {
+    let replaces = path.is_dir();
+    if replaces {
+        fs::rename(path, old)?;
+    }
+    fs::rename(fresh, path).inspect_err(|_| {
+        if replaces {
+            let _ = fs::rename(old, path); // the first error is the one to tell
+        }
+    })
 }
 
 fn check(path: &Path, replaceable: &dyn Fn(&str) -> bool) -> Result<(), Error> {
@@ -89,4 +97,24 @@ fn sync(folder: &Path) -> io::Result<()> {
         if path.is_dir() { sync(&path)? } else { File::open(&path)?.sync_all()? }
     }
     atomic::sync_folder(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_there_comes_back_if_the_new_one_cannot_take_its_place() {
+        let root = std::env::temp_dir().join(format!("clapp-store-swap-{}", atomic::unique()));
+        let [fresh, path, old] = ["fresh", "out", "old"].map(|name| root.join(name));
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("a.txt"), "1").unwrap();
+        swap(&fresh, &path, &old).unwrap_err();
+        assert_eq!(fs::read_to_string(path.join("a.txt")).unwrap(), "1");
+        assert!(!old.exists());
+        fs::create_dir(&fresh).unwrap();
+        swap(&fresh, &path, &old).unwrap();
+        assert!(old.join("a.txt").exists() && !path.join("a.txt").exists() && !fresh.exists());
+        fs::remove_dir_all(&root).unwrap();
+    }
 }

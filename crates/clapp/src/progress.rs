@@ -75,7 +75,7 @@ impl Observer for ProgressBar {
             self.line = Instant::now();
         }
         self.bar.set_message(message);
-        !self.stop.load(Ordering::Relaxed)
+        !self.stop.load(Ordering::Acquire)
     }
 
     fn stage(&mut self, what: &str) {

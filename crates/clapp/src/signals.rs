@@ -25,7 +25,7 @@ pub fn interrupted() -> Arc<AtomicBool> {
 /// signal.
 #[must_use]
 pub fn exit_code() -> Option<u8> {
-    match FIRST.load(Ordering::Relaxed) {
+    match FIRST.load(Ordering::Acquire) {
         0 => None,
         signal => u8::try_from(128 + signal).ok(),
     }
@@ -47,8 +47,9 @@ fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
         for signal in &mut signals {
             let Some(first) = first else {
                 first = Some(Instant::now());
-                FIRST.store(signal, Ordering::Relaxed);
-                stop.store(true, Ordering::Relaxed);
+                // Whoever sees the flag sees the signal.
+                FIRST.store(signal, Ordering::Release);
+                stop.store(true, Ordering::Release);
                 continue;
             };
             // The first one may have fallen into a long read-out; no moment is a bad one to stop. `timeout`, shells and
@@ -61,23 +62,26 @@ fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether SIGHUP was ignored when this program started.
+/// Whether SIGHUP was ignored when this program started; a guess where the system does not say.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
+    use std::io::{IsTerminal as _, stderr, stdin, stdout};
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     match mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
         Some(mask) => mask & (1 << (signal_hook::consts::SIGHUP - 1)) != 0,
-        // Not Linux: output that outlives the terminal says the same of the program.
-        None => !std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        // Not Linux. `nohup` leaves no stream at the terminal, and without a terminal nothing hangs up.
+        None => {
+            ![stdin().is_terminal(), stdout().is_terminal(), stderr().is_terminal()].contains(&true)
+        }
     }
 }
 
 #[cfg(not(unix))]
 fn listen(stop: Arc<AtomicBool>) -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(move || {
-        FIRST.store(2, Ordering::Relaxed);
-        if stop.swap(true, Ordering::Relaxed) {
+        FIRST.store(2, Ordering::Release);
+        if stop.swap(true, Ordering::AcqRel) {
             std::process::exit(130);
         }
     })

@@ -20,6 +20,8 @@ fn every_start_has_an_entry() {
             (start.unit.as_str(), start.version.as_str()),
             ("images", env!("CARGO_PKG_VERSION"))
         );
+        let kernels = start.kernels.as_deref();
+        assert!(kernels.is_some_and(|set| !set.is_empty()) == cfg!(feature = "flex"));
         assert!(start.learning_seconds > 0.0 && start.threads > 0 && !start.command.is_empty());
         assert!(start.started.ends_with('Z') && start.started.len() == 20, "{}", start.started);
     }
@@ -36,4 +38,17 @@ fn runs_that_kept_none_go_on() {
     assert_eq!(Environment::load(&folder).unwrap(), []);
     common::resume::<clapp::Images>(&folder).unwrap();
     assert_eq!(Environment::load(&folder).unwrap().len(), 1);
+}
+
+#[test]
+fn a_damaged_list_stops_no_run_and_is_kept() {
+    for damage in [&b"[{"[..], b"", b"\xff\xfe", b"[1]"] {
+        let root = tempfile::tempdir().unwrap();
+        let folder = stopped(root.path(), &tiny("clapp-s", &[2]), 3);
+        std::fs::write(folder.join("environment.json"), damage).unwrap();
+        assert!(Environment::load(&folder).is_err());
+        common::resume::<clapp::Images>(&folder).unwrap();
+        assert_eq!(Environment::load(&folder).unwrap().len(), 1);
+        assert_eq!(std::fs::read(folder.join("environment.damaged")).unwrap(), damage);
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::Part;
+use super::{Part, WHAT};
 use crate::Error;
 use crate::files::read_text;
 
@@ -31,7 +31,7 @@ impl Labels {
             let why = "labels.csv names a single class, which needs another to be told from";
             return Ok(Self::new(listed(&list, names)?, why));
         }
-        let mut found = by_folder(names);
+        let mut found = by_folder(root, names)?;
         if found.iter().all(|(class, _)| class.is_some()) {
             let why = "all images are of one class, which needs another to be told from";
             return Ok(Self::new(found, why));
@@ -62,10 +62,22 @@ fn part(name: &str) -> Option<Part> {
 }
 
 /// By the folders that an image lies in: those of the parts, if these are there, and that of the class.
-fn by_folder(names: &[String]) -> Vec<Found> {
+fn by_folder(root: &Path, names: &[String]) -> Result<Vec<Found>, Error> {
     let first = |name: &String| name.split_once('/').and_then(|(first, _)| part(first));
     let parts: Vec<Option<Part>> = names.iter().map(first).collect();
-    let divided = parts.iter().all(Option::is_some) && parts.iter().any(|part| *part != parts[0]);
+    // A class may be called train, and whoever forgot an image beside the parts wants to know.
+    let at = |of_part: bool| parts.iter().position(|part| part.is_some() == of_part);
+    if let (Some(of_part), Some(other)) = (at(true), at(false)) {
+        let first = |index: usize| names[index].split('/').next().unwrap_or_default();
+        let (expected, got) = (
+            "folders of parts (train, validation, test) or of classes",
+            format!("{:?} beside {:?}", first(of_part), first(other)),
+        );
+        let advice = "rename or move one of them, or list names, classes and parts in labels.csv";
+        return Err(Error::unfit(WHAT, expected, got, root.display(), advice));
+    }
+    // Nothing could be learnt from a single folder of another part.
+    let divided = parts.iter().any(|part| *part == Some(Part::Train) || *part != parts[0]);
     let found = |(name, part): (&String, Option<Part>)| {
         let inner = match divided {
             true => name.split_once('/').map_or("", |(_, inner)| inner),
@@ -74,19 +86,20 @@ fn by_folder(names: &[String]) -> Vec<Found> {
         let class = inner.split_once('/').map(|(class, _)| class.to_owned());
         (class, part.filter(|_| divided))
     };
-    names.iter().zip(parts).map(found).collect()
+    Ok(names.iter().zip(parts.iter().copied()).map(found).collect())
 }
 
-/// By a list of lines `name,class` or `name,class,part`; a first line `name,…` is a heading.
+/// By a list of lines `name,class` or `name,class,part`; a first line `name,…` is a heading. Spreadsheets write semicolons or tabs.
 fn listed(list: &Path, names: &[String]) -> Result<Vec<Found>, Error> {
     let text = read_text(list)?;
     let damaged = |expected: &str, got: String| {
         Error::damaged(FILE, expected, got, list.display(), "correct the list")
     };
+    let text = text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new();
-    reader.has_headers(false).flexible(true).trim(csv::Trim::All);
+    reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(delimiter(text, names));
     let mut found: BTreeMap<String, Found> = BTreeMap::new();
-    for line in reader.from_reader(text.trim_start_matches('\u{feff}').as_bytes()).records() {
+    for line in reader.from_reader(text.as_bytes()).records() {
         let line = line.map_err(|source| damaged("lines name,class", source.to_string()))?;
         let at = line.position().map_or(0, csv::Position::line);
         let (name, class, named) = match (line.get(0), line.get(1), line.get(2)) {
@@ -117,4 +130,15 @@ fn listed(list: &Path, names: &[String]) -> Result<Vec<Found>, Error> {
             Err(Error::missing(FILE, "names of images in the folder", got, list.display(), advice))
         }
     }
+}
+
+/// What stands behind the first name of a list: the word `name` or that of an image.
+fn delimiter(text: &str, names: &[String]) -> u8 {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let ends_a_name = |delimiter: &u8| {
+        let name = first.split_once(char::from(*delimiter)).map(|(name, _)| name);
+        let name = name.map(|name| name.trim().trim_matches('"'));
+        name.is_some_and(|name| name == "name" || names.iter().any(|image| image == name))
+    };
+    [b',', b';', b'\t'].into_iter().find(ends_a_name).unwrap_or(b',')
 }

@@ -1,7 +1,8 @@
 //! A FLAC file without what stands around its sound.
 //!
 //! Tags, pictures and cue sheets have lengths of their own, up to 4 GB, and symphonia asks for as much memory as they say before it
-//! reads them. They are of no use here, so it does not meet them; nor tags of ID3 in front of the file, which it refuses.
+//! reads them. They are of no use here, so it does not meet them; nor tags of ID3 in front of the file, which it refuses, and tags
+//! behind it, which it takes for a part of the last frame, which then has another checksum.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom};
@@ -9,7 +10,7 @@ use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom};
 use symphonia_core::io::MediaSource;
 
 /// Marker, the head of a last block of 34 bytes, the description of the stream.
-const FRONT: usize = 42;
+pub(super) const FRONT: usize = 42;
 
 /// Front and frames of a file.
 #[derive(Debug)]
@@ -61,9 +62,18 @@ impl Bare {
         if !described {
             return Err(wrong("no description of the samples"));
         }
-        if at >= bytes {
+        let bytes = without_tags(&mut file, at, bytes)?;
+        if at + 2 > bytes {
             return Err(wrong("no frame of sound"));
         }
+        // Frames are numbered as their first bytes say. Not all programs keep to what the description has to say then: equal
+        // sizes, the smallest and the largest, if frames are counted, and unequal ones if samples are.
+        let mut sync = [0; 2];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut sync)?;
+        let largest = [front[10], front[11]];
+        let smallest = if sync[1] & 1 == 0 { largest } else { [0, 16] };
+        front[8..10].copy_from_slice(&smallest);
         Ok(Self { file, front, frames: at, bytes, at: 0 })
     }
 
@@ -73,13 +83,37 @@ impl Bare {
     }
 }
 
+/// The length of a file without tags of APE and ID3 at its end.
+fn without_tags(file: &mut File, frames: u64, mut bytes: u64) -> Result<u64> {
+    let mut end = |bytes: u64, size: u64| -> Result<Vec<u8>> {
+        let from = bytes.saturating_sub(size).max(frames.min(bytes));
+        let mut end = vec![0; (bytes - from) as usize];
+        file.seek(SeekFrom::Start(from))?;
+        file.read_exact(&mut end)?;
+        Ok(end)
+    };
+    let id3 = end(bytes, 128)?;
+    if id3.starts_with(b"TAG") && id3.len() == 128 {
+        bytes -= 128;
+    }
+    let ape = end(bytes, 32)?;
+    if ape.starts_with(b"APETAGEX") && ape.len() == 32 {
+        let size = u32::from_le_bytes([ape[12], ape[13], ape[14], ape[15]]);
+        // The highest bit: a head of 32 bytes, which the size leaves out.
+        let head = 32 * u64::from(ape[23] >> 7);
+        bytes = bytes.saturating_sub(u64::from(size) + head).max(frames);
+    }
+    Ok(bytes)
+}
+
 impl Read for Bare {
     fn read(&mut self, into: &mut [u8]) -> Result<usize> {
         let read = if self.at < FRONT as u64 {
             (&self.front[self.at as usize..]).read(into)?
         } else {
             self.file.seek(SeekFrom::Start(self.frames + self.at - FRONT as u64))?;
-            self.file.read(into)?
+            let left = self.len().saturating_sub(self.at);
+            (&mut self.file).take(left).read(into)?
         };
         self.at += read as u64;
         Ok(read)

@@ -12,7 +12,7 @@ use symphonia_core::io::MediaSourceStream;
 use symphonia_core::packet::Packet;
 use symphonia_core::units::Timestamp;
 
-use super::bare::Bare;
+use super::bare::{Bare, FRONT};
 use super::wav::Wav;
 use crate::Error;
 
@@ -31,7 +31,7 @@ pub(super) struct Header {
     /// Samples in a second.
     pub rate: u32,
     pub channels: usize,
-    /// Samples of a channel.
+    /// Samples of a channel; 0 where a stream does not say.
     pub samples: u64,
 }
 
@@ -55,17 +55,22 @@ pub(super) fn header(path: &Path) -> Result<Header, Error> {
         Some(WAV) => Ok(Wav::open(path)?.header),
         _ => {
             let mut flac = Flac::open(path, Verify::Nothing)?;
-            let (announced, Header { samples, .. }) = (flac.announced, flac.header);
-            if announced && samples <= flac.bytes.saturating_mul(SAMPLES_PER_BYTE) {
+            let announced = flac.header.samples;
+            if (1..=flac.bytes.saturating_mul(SAMPLES_PER_BYTE)).contains(&announced) {
                 return Ok(flac.header);
             }
-            let mut found = 0;
+            let (mut samples, mut bytes) = (0, flac.bytes);
             while let Some(packet) = flac.next_packet()? {
-                found += packet.dur.get();
+                samples += packet.dur.get();
+                bytes = bytes.saturating_sub(packet.data.len() as u64);
             }
-            match announced && found != samples {
-                true => Err(truncated(FLAC, samples, found, path)),
-                false => Ok(Header { samples: found, ..flac.header }),
+            if announced > 0 && samples != announced {
+                return Err(truncated(FLAC, announced, samples, path));
+            }
+            // What belongs to no frame is one that was cut or damaged.
+            match bytes > FRONT as u64 {
+                true => Err(flac.broken("a frame that is missing or damaged")),
+                false => Ok(Header { samples, ..flac.header }),
             }
         }
     }
@@ -98,11 +103,16 @@ pub(super) fn has_signal(path: &Path, samples: u64) -> Result<bool, Error> {
         }
         _ => {
             let (mut flac, mut part) = (Flac::open(path, Verify::Sum)?, Vec::new());
-            flac.each(0, samples, |frame, _| {
+            let mut end = 0;
+            flac.each(0, samples, |frame, position| {
+                end = position + frame.len() as u64;
                 part.clear();
                 part.extend(frame.iter().map(amplitude));
                 look(&part);
             })?;
+            if end > samples || flac.next_packet()?.is_some() {
+                return Err(flac.broken("more samples than its header announces"));
+            }
             if flac.decoder.finalize().verify_ok == Some(false) {
                 return Err(flac.broken("samples that differ from their MD5 sum"));
             }
@@ -124,8 +134,6 @@ struct Flac<'a> {
     reader: FlacReader<'static>,
     decoder: FlacDecoder,
     header: Header,
-    /// Whether the header says how many samples there are.
-    announced: bool,
     /// Of the file.
     bytes: u64,
 }
@@ -144,13 +152,12 @@ impl<'a> Flac<'a> {
         let (Some(rate), Some(channels)) = (parameters.sample_rate, &parameters.channels) else {
             return Err(missing());
         };
-        let announced = track.num_frames.is_some_and(|samples| samples > 0);
         let samples = track.num_frames.unwrap_or(0);
         let header = Header { rate, channels: channels.count(), samples };
         let options = AudioDecoderOptions::default().verify(verify == Verify::Sum);
         let decoder = FlacDecoder::try_new(parameters, &options)
             .map_err(|error| failed(FLAC, path, &error))?;
-        Ok(Self { path, reader, decoder, header, announced, bytes })
+        Ok(Self { path, reader, decoder, header, bytes })
     }
 
     fn read(&mut self, start: u64, into: &mut [f32]) -> Result<(), Error> {
@@ -169,7 +176,7 @@ impl<'a> Flac<'a> {
         let mut position = self.seek(start)?;
         while position < end {
             let Some(packet) = self.next_packet()? else {
-                let expected = if self.announced { self.header.samples } else { end };
+                let expected = if self.header.samples > 0 { self.header.samples } else { end };
                 return Err(truncated(FLAC, expected, position, self.path));
             };
             if packet.pts.get() != position as i64 {

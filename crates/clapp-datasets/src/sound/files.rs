@@ -8,7 +8,7 @@ use super::index::{self, Entry, IndexUse};
 use super::layout::{folder_utterance, librispeech_utterance};
 use super::lists::SplitList;
 use super::options::{OpenOptions, Rates};
-use super::resample::{resample, resampled_len};
+use super::resample::{RATES, resample, resampled_len};
 use super::speech::{Recording, Utterance};
 use crate::files::below;
 use crate::source::{Item, Source};
@@ -105,6 +105,16 @@ impl SpeechFiles {
         utterance: fn(&Path, &Path) -> Result<Utterance, Error>,
     ) -> Result<Self, Error> {
         let files = below(root, &decode::is_sound)?;
+        if files.is_empty() {
+            let advice = "convert other formats, as by ffmpeg -i FILE NEW.flac";
+            return Err(Error::too_few(
+                "sound files",
+                "FLAC or WAV",
+                "none",
+                root.display(),
+                advice,
+            ));
+        }
         let (entries, index) = index::look_at(root, &files, options.check, &options.cache);
         let mut skipped = Skipped::default();
         let mut usable = Vec::with_capacity(files.len());
@@ -213,11 +223,17 @@ fn sound_file(
         let (expected, advice) = ("1 (mono)", "mix the file down");
         return Err(Error::unfit("channels", expected, channels, path.display(), advice));
     }
-    if rate == 0 || (rate != RATE && rates == Rates::Refuse) {
-        let (expected, got) = (format!("{RATE} Hz"), format!("{rate} Hz"));
+    let unfit = |expected, advice| {
+        Error::unfit("sample rate", expected, format!("{rate} Hz"), path.display(), advice)
+    };
+    if rate != RATE && rates == Rates::Refuse {
         let advice =
             "resample the file, or have it done when it is read (rates: resample, or --resample)";
-        return Err(Error::unfit("sample rate", expected, got, path.display(), advice));
+        return Err(unfit(format!("{RATE} Hz"), advice));
+    }
+    if !RATES.contains(&rate) {
+        let expected = format!("{} to {} Hz", RATES.start(), RATES.end());
+        return Err(unfit(expected, "is the header damaged? resample the file elsewhere"));
     }
     if stored == 0 {
         return Err(Error::silence(0, &path));

@@ -15,10 +15,11 @@ use sha2::{Digest, Sha256};
 
 use super::decode::{self, Header};
 use crate::Error;
-use crate::files::changed;
+use crate::digest::hex;
+use crate::files::{changed, relative};
 
 /// Changes with the meaning of an entry: older indices are then built anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// The name of the index in the folder that it describes.
 const NAME: &str = ".clapp-sound-index.json";
 
@@ -129,7 +130,7 @@ fn current(
     check: Check,
     known: &HashMap<String, Entry>,
 ) -> Option<Entry> {
-    let entry = known.get(&name(root, file))?;
+    let entry = known.get(&relative(root, file))?;
     let (bytes, modified) = stamp(file).ok()?;
     let fresh = entry.bytes == bytes && entry.modified == modified;
     (fresh && (entry.checked || check == Check::Headers)).then(|| entry.clone())
@@ -146,7 +147,7 @@ fn look(root: &Path, file: &Path, check: Check) -> Result<Entry, Error> {
             return Err(Error::silence(samples, file));
         }
     }
-    let path = name(root, file);
+    let path = relative(root, file);
     Ok(Entry { path, bytes, modified, rate, channels, samples, checked })
 }
 
@@ -156,19 +157,12 @@ fn stamp(file: &Path) -> std::io::Result<(u64, u64)> {
     Ok((data.len(), changed(&data)?))
 }
 
-/// Path below `root`, with `/` between names on every system.
-pub(super) fn name(root: &Path, file: &Path) -> String {
-    let below = file.strip_prefix(root).unwrap_or(file);
-    let names: Vec<_> = below.components().map(|c| c.as_os_str().to_string_lossy()).collect();
-    names.join("/")
-}
-
 /// The entries of an index; none if it is damaged or of another version.
 fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let seal: Seal = serde_json::from_slice(&bytes[..end]).ok()?;
     let body = &bytes[end + 1..];
-    let whole = seal.version == VERSION && seal.sha256 == digest(body);
+    let whole = seal.version == VERSION && seal.sha256 == hex(&Sha256::digest(body));
     if whole { serde_json::from_slice(body).ok() } else { None }
 }
 
@@ -176,14 +170,10 @@ fn write(path: &Path, entries: &[Result<Entry, Error>]) -> Result<(), Error> {
     let good: Vec<&Entry> = entries.iter().flatten().collect();
     let failed = |source| Error::io("write", path, source);
     let body = serde_json::to_vec(&good).map_err(|error| failed(error.into()))?;
-    let (format, sha256) = ("clapp sound index".to_owned(), digest(&body));
+    let (format, sha256) = ("clapp sound index".to_owned(), hex(&Sha256::digest(&body)));
     let seal = serde_json::to_vec(&Seal { format, version: VERSION, sha256 });
     let seal = seal.map_err(|error| failed(error.into()))?;
     let parts: [&[u8]; 3] = [&seal, b"\n", &body];
     let write = |file: &mut dyn Write| parts.iter().try_for_each(|part| file.write_all(part));
     clapp_store::write_atomically(path, write).map_err(|error| failed(std::io::Error::other(error)))
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

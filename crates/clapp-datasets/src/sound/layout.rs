@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::index;
 use super::speech::Utterance;
 use crate::Error;
+use crate::files::relative;
 
 /// `speaker/chapter/speaker-chapter-number`.
 pub(super) fn librispeech_utterance(root: &Path, path: &Path) -> Result<Utterance, Error> {
-    let below = index::name(root, &path.with_extension(""));
+    let below = relative(root, &path.with_extension(""));
     let named = || {
         let (speaker, rest) = below.split_once('/')?;
         let (chapter, id) = rest.split_once('/')?;
@@ -29,7 +29,7 @@ pub(super) fn librispeech_utterance(root: &Path, path: &Path) -> Result<Utteranc
 
 /// The path below the root is the id, its first folder the speaker.
 pub(super) fn folder_utterance(root: &Path, path: &Path) -> Result<Utterance, Error> {
-    let id = index::name(root, &path.with_extension(""));
+    let id = relative(root, &path.with_extension(""));
     let speaker = id.split_once('/').map(|(speaker, _)| speaker.to_owned());
     Ok(Utterance { id, speaker, ..Utterance::default() })
 }

@@ -12,6 +12,9 @@ use crate::Error;
 /// Samples that the resampler takes at a time.
 const CHUNK: usize = 1_024;
 
+/// Rates that are resampled, of sound that there is. Work and memory grow with a rate, and with how often it fits into [`RATE`].
+pub(super) const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
 /// How many samples `samples` at `rate` are at [`RATE`]: those that begin before the end.
 pub(super) fn resampled_len(samples: u64, rate: u32) -> u64 {
     (samples * u64::from(RATE)).div_ceil(u64::from(rate))

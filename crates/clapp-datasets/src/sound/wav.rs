@@ -123,10 +123,10 @@ fn parse(file: &RecordFile, path: &Path) -> Result<(Form, u64, u64), Error> {
         }
         _ => return Err(broken("a file that does not begin as WAV does")),
     }
-    let (mut form, mut data, mut long, mut at) = (None, None, None, 12);
+    let (mut form, mut data, mut long, mut at) = (None, None, None, 12_u64);
     for chunk in 0.. {
         let mut head = [0; 8];
-        if at + 8 > file.bytes() {
+        if at.saturating_add(8) > file.bytes() {
             break;
         }
         if chunk == MOST_CHUNKS {
@@ -139,8 +139,17 @@ fn parse(file: &RecordFile, path: &Path) -> Result<(Form, u64, u64), Error> {
             let mut start = vec![0; bytes.min(size).min(left) as usize];
             file.read(body, &mut start).map(|()| start)
         };
-        at = body + size + size % 2;
+        let behind = |size: u64| {
+            let (end, odd, mut padding) = (body.saturating_add(size), size % 2 == 1, [0]);
+            if odd && end < file.bytes() {
+                file.read(end, &mut padding)?;
+            }
+            // Some programs forget the byte behind an odd number of others, which is 0.
+            Ok::<u64, Error>(end.saturating_add(u64::from(odd && padding == [0])))
+        };
+        at = behind(size)?;
         match &head[..4] {
+            b"fmt " if form.is_some() => return Err(unfit("two descriptions of samples", path)),
             b"fmt " => form = Some(read_form(&start(40)?, path)?),
             b"ds64" => long = start(16)?.get(8..).map(number),
             b"data" if data.is_some() => return Err(unfit("two chunks of samples", path)),
@@ -154,8 +163,10 @@ fn parse(file: &RecordFile, path: &Path) -> Result<(Form, u64, u64), Error> {
                     _ => size >= STREAM && size > left,
                 };
                 data = Some((body, if unknown { left } else { size }, unknown));
-                at = if unknown { file.bytes() } else { body + size + size % 2 };
+                at = if unknown { file.bytes() } else { behind(size)? };
             }
+            // Zeros up to the next multiple of something.
+            [0, 0, 0, 0] if data.is_some() => break,
             _ => {}
         }
     }

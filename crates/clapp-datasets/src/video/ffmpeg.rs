@@ -17,8 +17,10 @@ use crate::video::Media;
 const QUALITY: &str = "3";
 /// The largest frame that is read from the pipe.
 const LARGEST_FRAME: usize = 1 << 28;
-/// Bytes of ffmpeg's complaints that are kept.
-const COMPLAINT: usize = 4_096;
+/// Bytes of a complaint of ffmpeg that are kept.
+const COMPLAINT: u64 = 4_096;
+/// What ffmpeg says of the width that it is given for a frame of another size.
+const ANOTHER_SIZE: &str = "non positive size for width '-1'";
 /// Who complains of what is in no picture: the writer of the stream to us, decoders of sound.
 const OTHERS: [&str; 8] = ["mpjpeg", "mp2", "mp3", "aac", "ac3", "vorbis", "opus", "pcm"];
 
@@ -91,7 +93,7 @@ impl Ffmpeg {
             {
                 Ok(VideoInfo { dims: [height, width], frames })
             }
-            _ => Err(undecodable(media, "a video stream", &first_line(&output.stderr))),
+            _ => Err(undecodable(media, "a video stream", &first_complaint(&output.stderr[..]))),
         }
     }
 
@@ -103,7 +105,8 @@ impl Ffmpeg {
     /// # Errors
     /// [`Error::Damaged`] if no frame can be decoded, ffmpeg fails or complains of pictures or container, or there are fewer
     /// frames than expected, and what `each` returns. A complaint counts although ffmpeg shows something where it could not
-    /// decode: what it makes up is no frame of the video.
+    /// decode: what it makes up is no frame of the video. [`Error::Unfit`] if a frame has another size than `info` says, as
+    /// in recordings of calls: all of a clip have one, and ffmpeg would squeeze those that have not.
     pub fn frames(
         &self,
         media: &Media,
@@ -121,6 +124,12 @@ impl Ffmpeg {
             got += 1;
         }
         let (succeeded, complaint) = running.finish();
+        if complaint.contains(ANOTHER_SIZE) {
+            let [height, width] = info.dims;
+            let (expected, place) = (format!("frames of {height}×{width}"), media.path().display());
+            let advice = "encode it anew in one size, or cut it where the size changes";
+            return Err(Error::unfit("video", expected, "another size as well", place, advice));
+        }
         if got == 0 || !succeeded {
             return Err(undecodable(media, "frames", &complaint));
         }
@@ -138,26 +147,26 @@ impl Ffmpeg {
 
     fn start(&self, media: &Media, info: VideoInfo, dims: [usize; 2]) -> Result<Running, Error> {
         let mut command = Command::new(&self.ffmpeg);
-        command.args(["-v", "error", "-nostdin", "-threads", "1", "-noautorotate"]);
+        // Without "repeat", lines that say how often the last one came would stand between others.
+        command.args(["-v", "repeat+error", "-nostdin", "-threads", "1", "-noautorotate"]);
         command.args(input(media)).args(["-map", "0:v:0", self.passthrough, "passthrough"]);
+        // Frames of the size that is expected are left as they are; others have no width.
+        let [height, width] = info.dims;
+        let mut filter = format!("crop='if(eq(iw,{width})*eq(ih,{height}),iw,-1)':ih:0:0:exact=1");
         if dims != info.dims {
             let [height, width] = dims;
-            command.args(["-vf", &format!("scale={width}:{height}:flags=bilinear")]);
+            filter += &format!(",scale={width}:{height}:flags=bilinear");
         }
+        command.args(["-vf", &filter]);
         command.args(["-c:v", "mjpeg", "-q:v", QUALITY, "-f", "mpjpeg", "-"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| program(&self.ffmpeg, source))?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let frames = BufReader::new(stdout.expect("the output was asked for"));
-        let mut stderr = stderr.expect("the complaints were asked for");
+        let stderr = BufReader::new(stderr.expect("the complaints were asked for"));
         // Read aside: a pipe that nobody empties would stop ffmpeg.
-        let complaints = std::thread::spawn(move || {
-            let mut kept = Vec::new();
-            let _ = (&mut stderr).take(COMPLAINT as u64).read_to_end(&mut kept);
-            let _ = std::io::copy(&mut stderr, &mut std::io::sink());
-            kept
-        });
-        Ok(Running { child, frames, complaints: Some(complaints) })
+        let complaint = std::thread::spawn(move || first_complaint(stderr));
+        Ok(Running { child, frames, complaint: Some(complaint) })
     }
 }
 
@@ -165,7 +174,7 @@ impl Ffmpeg {
 struct Running {
     child: Child,
     frames: BufReader<ChildStdout>,
-    complaints: Option<JoinHandle<Vec<u8>>>,
+    complaint: Option<JoinHandle<String>>,
 }
 
 impl Running {
@@ -199,8 +208,8 @@ impl Running {
     /// Whether the process ended well, and its first complaint.
     fn finish(mut self) -> (bool, String) {
         let succeeded = self.child.wait().is_ok_and(|status| status.success());
-        let kept = self.complaints.take().and_then(|reader| reader.join().ok()).unwrap_or_default();
-        (succeeded, first_line(&kept))
+        let first = self.complaint.take().and_then(|reader| reader.join().ok());
+        (succeeded, first.unwrap_or_default())
     }
 }
 
@@ -245,16 +254,29 @@ pub(crate) fn bad_video(expected: &str, got: &str, path: &Path) -> Error {
     Error::damaged("video", expected, got, path.display(), "is the file complete?")
 }
 
-/// The first line of a complaint of pictures without the decoder's address, which differs from run to run.
-fn first_line(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let of_others = |line: &str| {
-        line.strip_prefix('[').is_some_and(|line| OTHERS.iter().any(|name| line.starts_with(name)))
-    };
-    let line = text.lines().find(|line| !of_others(line)).unwrap_or_default();
-    match (line.starts_with('['), line.split_once("] ")) {
-        (true, Some((_, rest))) => rest.to_owned(),
-        _ => line.to_owned(),
+/// The first complaint of pictures, without the decoder's address, which differs from run to run. Reads to the end and keeps no
+/// more than a line, of which the beginning.
+fn first_complaint(mut stderr: impl BufRead) -> String {
+    let (mut first, mut line) = (String::new(), Vec::new());
+    loop {
+        let begins = line.is_empty() || line.ends_with(b"\n");
+        line.clear();
+        match (&mut stderr).take(COMPLAINT).read_until(b'\n', &mut line) {
+            Ok(1..) if first.is_empty() && begins => first = complaint(&line),
+            Ok(1..) => {}
+            _ => return first,
+        }
+    }
+}
+
+/// What a line says of pictures or container; nothing if it is of others.
+fn complaint(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    let line = line.trim_end();
+    match line.strip_prefix('[') {
+        Some(of) if OTHERS.iter().any(|name| of.starts_with(name)) => String::new(),
+        Some(of) => of.split_once("] ").map_or(line, |(_, rest)| rest).to_owned(),
+        None => line.to_owned(),
     }
 }
 
@@ -283,17 +305,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_complaint_loses_the_address_of_its_decoder() {
-        let line = b"[mpeg4 @ 0x558bd29c5a40] ac-tex damaged at 8 12\nand more";
-        assert_eq!(first_line(line), "ac-tex damaged at 8 12");
-        assert_eq!(first_line(b"z.avi: Invalid data"), "z.avi: Invalid data");
-        assert_eq!(first_line(b""), "");
-        let sound = b"[mp3float @ 0x55d] Header missing\n[mpjpeg @ 0x55e] non monotonic\n";
-        assert_eq!(first_line(sound), "");
-        assert_eq!(
-            first_line(&[&sound[..], b"[h264 @ 0x1] cbp too large"].concat()),
-            "cbp too large"
-        );
+    fn the_first_complaint_of_pictures_is_kept_without_its_address() {
+        let first = |text: &str| first_complaint(text.as_bytes());
+        let line = "[mpeg4 @ 0x558bd29c5a40] ac-tex damaged at 8 12\nand more";
+        assert_eq!(first(line), "ac-tex damaged at 8 12");
+        assert_eq!(first("z.avi: Invalid data"), "z.avi: Invalid data");
+        assert_eq!(first(""), "");
+        let sound = "[mp3float @ 0x55d] Header missing\n[mpjpeg @ 0x55e] non monotonic\n";
+        assert_eq!(first(sound), "");
+        // However much is said of sound, and in lines of any length.
+        let long = format!("[aac @ 0x1] {}\n", "x".repeat(10_000));
+        let pictures = format!("{}{long}[h264 @ 0x1] cbp too large", sound.repeat(100));
+        assert_eq!(first(&pictures), "cbp too large");
     }
 
     #[test]

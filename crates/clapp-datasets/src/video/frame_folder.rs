@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::files::{children, name_of};
-use crate::video::{Frame, jpeg};
+use crate::video::jpeg;
 
 /// The number of frames of a folder, which must count from 1 without a hole.
 pub(crate) fn count(folder: &Path) -> Result<usize, Error> {
@@ -48,14 +48,12 @@ pub(crate) fn each(
     frames: usize,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), Error> {
-    let mut decoded = Frame::default();
     for number in 1..=frames {
         let path = file(folder, number);
         let bytes = read(&path)?;
         // ffmpeg would make up what is missing, and scale what is of another size.
-        jpeg::decode(&bytes, &mut decoded)
-            .map_err(|got| bad_frame("a complete JPEG", got, &path))?;
-        let dims = decoded.dims();
+        let dims = jpeg::dims(&bytes).and_then(|dims| jpeg::decode_whole(&bytes).map(|_| dims));
+        let dims = dims.map_err(|got| bad_frame("a complete JPEG", got, &path))?;
         if dims != [height, width] {
             let (expected, got) = (format!("{height}×{width}"), format!("{}×{}", dims[0], dims[1]));
             return Err(bad_frame(&expected, got, &path));

@@ -8,7 +8,10 @@ use crate::split::of_every_class;
 use crate::{Error, OnBad, Skipped};
 
 /// How the names of videos end, in lower case.
-const ENDINGS: [&str; 9] = ["avi", "mp4", "mkv", "mov", "webm", "mpg", "mpeg", "m4v", "wmv"];
+const ENDINGS: [&str; 17] = [
+    "avi", "mp4", "mkv", "mov", "webm", "mpg", "mpeg", "m4v", "wmv", "3gp", "asf", "flv", "m2ts",
+    "mts", "ogv", "ts", "vob",
+];
 /// First index of the streams of [`Purpose::Split`] used here; 0 and 1 belong to images.
 const CLIPS: u64 = 2;
 

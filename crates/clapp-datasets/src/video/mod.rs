@@ -44,7 +44,7 @@ mod ffmpeg;
 mod frame;
 mod frame_folder;
 mod hmdb51;
-mod jpeg;
+pub(crate) mod jpeg;
 mod list;
 pub mod moving;
 mod ops;

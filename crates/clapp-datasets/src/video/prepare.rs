@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use clapp_store::{RunLock, write_atomically};
 use rayon::prelude::*;
@@ -118,16 +118,13 @@ fn is_good(clip: &ListedClip, folder: &Path, preparation: &Preparation) -> bool 
     if height.min(width) != preparation.short_side {
         return false;
     }
-    // A source that nobody has touched since is the same one. Others are read, and then count as of now.
-    let untouched =
-        || Ok::<_, std::io::Error>(changed(&fs::metadata(&path)?)? > newest(&clip.media)?);
-    if !untouched().unwrap_or(false) {
-        let now = SystemTime::now();
+    // A source that nobody has touched since is the same one. Others are read, and then count as what they are now.
+    let Ok(stamp) = stamp(&clip.media) else { return false };
+    if fs::metadata(&path).and_then(|clip| clip.modified()).ok() != Some(stamp) {
         if !source_digest(&clip.media).is_ok_and(|digest| digest == file.header.source) {
             return false;
         }
-        let _ =
-            fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(now));
+        set_stamp(&path, stamp);
     }
     let mut bytes = Vec::new();
     preparation.check == Check::Index
@@ -147,12 +144,15 @@ fn build(
     let results: Vec<Result<Option<(String, Error)>, Error>> = clips
         .par_iter()
         .map(|clip| {
-            let made = pack(clip, preparation.short_side, ffmpeg);
-            let result = match made {
-                Ok(bytes) => store(&path_of(folder, &clip.id), &bytes).map(|()| None),
+            let path = path_of(folder, &clip.id);
+            let result = match pack(clip, preparation.short_side, ffmpeg) {
+                Ok((bytes, stamp)) => store(&path, &bytes).map(|()| {
+                    set_stamp(&path, stamp);
+                    None
+                }),
                 Err(reason) if preparation.on_bad == OnBad::Skip => {
                     // A file of an earlier state of the source must not take its place.
-                    let _ = fs::remove_file(path_of(folder, &clip.id));
+                    let _ = fs::remove_file(&path);
                     Ok(Some((clip.id.clone(), reason)))
                 }
                 Err(reason) => Err(reason),
@@ -187,19 +187,31 @@ fn remove_leftovers(clips: &[&ListedClip], folder: &Path) {
     }
 }
 
-/// When a source was changed last, in nanoseconds since 1970, or the two folders around it: another may have taken their place.
-fn newest(media: &Media) -> std::io::Result<u64> {
-    let of = |path: &Path| changed(&fs::metadata(path)?);
-    let mut newest = 0;
+/// What tells a source from itself before any change: the times of its last change and of that of the two folders around it, in
+/// which another may have taken its place, summed up. A time may go back, as those of a backup do, so which is later tells nothing.
+///
+/// The time of the content of a prepared clip is set to it: a number, and a day before 2007, that means nothing else.
+fn stamp(media: &Media) -> std::io::Result<SystemTime> {
+    let mut sum = 0_u64;
+    let mut add = |path: &Path| -> std::io::Result<()> {
+        sum = sum.wrapping_add(changed(&fs::metadata(path)?)?);
+        Ok(())
+    };
     for path in media.path().ancestors().take(3).filter(|path| *path != Path::new("")) {
-        newest = newest.max(of(path)?);
+        add(path)?;
     }
     if let Media::Frames(folder) = media {
         for entry in fs::read_dir(folder)? {
-            newest = newest.max(of(&entry?.path())?);
+            add(&entry?.path())?;
         }
     }
-    Ok(newest)
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_nanos(sum & (u64::MAX >> 4)))
+}
+
+/// Says which state of its source a clip was made of. A file system that keeps coarser times has the source read again.
+fn set_stamp(clip: &Path, stamp: SystemTime) {
+    let file = fs::File::options().append(true).open(clip);
+    let _ = file.and_then(|file| file.set_modified(stamp)); // then it is read again
 }
 
 /// The beginning of the SHA-256 of a video, or of the files of its frames: what tells one source from another.
@@ -218,13 +230,17 @@ fn source_digest(media: &Media) -> Result<u64, Error> {
     Ok(digest.iter().take(8).fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
 }
 
-/// The whole file of a clip.
+/// The whole file of a clip, and the stamp of its source.
 fn pack(
     clip: &ListedClip,
     short_side: usize,
     ffmpeg: impl Fn() -> Result<Ffmpeg, Error>,
-) -> Result<Vec<u8>, Error> {
+) -> Result<(Vec<u8>, SystemTime), Error> {
     let path = clip.media.path();
+    let stamp = || stamp(&clip.media).map_err(|source| Error::io("open", path, source));
+    // In this order: what changes while it is read has another stamp or another digest than the clip says.
+    let before = stamp()?;
+    let source = source_digest(&clip.media)?;
     let mut packer = Packer::default();
     let mut frames = None;
     if let Media::Frames(folder) = &clip.media {
@@ -236,13 +252,12 @@ fn pack(
             }
         })?;
         if as_it_is {
-            return Ok(packer.finish(dims, source_digest(&clip.media)?));
+            return Ok((packer.finish(dims, source), before));
         }
         frames = Some(count);
     } else if fs::metadata(path).map_err(|source| Error::io("open", path, source))?.len() == 0 {
         return Err(bad_video("a video", "an empty file", path));
     }
-    let source = source_digest(&clip.media)?;
     let ffmpeg = ffmpeg()?;
     let mut info = ffmpeg.probe(&clip.media)?;
     info.frames = frames.or(info.frames);
@@ -257,7 +272,7 @@ fn pack(
         packer.push(jpeg);
         Ok(())
     })?;
-    Ok(packer.finish(first.dims(), source))
+    Ok((packer.finish(first.dims(), source), before))
 }
 
 /// The size with the shorter side at `short_side`, the other rounded down.

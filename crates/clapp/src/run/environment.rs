@@ -56,6 +56,9 @@ pub struct Environment {
     pub processor: Option<String>,
     /// Architecture, then which of the extensions with kernels of their own the processor has.
     pub instructions: Vec<String>,
+    /// The set of them that the kernels of the processor use: the best, or that of `CLAPP_ISA`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<String>,
     /// Threads that compute.
     pub threads: usize,
     /// Device of the tensors.
@@ -92,8 +95,8 @@ impl Environment {
     /// If the file is damaged.
     pub fn load(folder: impl AsRef<Path>) -> Result<Vec<Self>, Error> {
         let path = folder.as_ref().join(FILE);
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(Vec::new()) };
-        serde_json::from_str(&text).map_err(|source| Error::Json {
+        let Ok(text) = fs::read(&path) else { return Ok(Vec::new()) };
+        serde_json::from_slice(&text).map_err(|source| Error::Json {
             what: "environment",
             path,
             source,
@@ -108,6 +111,7 @@ impl Environment {
             command: command.collect(),
             processor: processor(),
             instructions: instructions(),
+            kernels: kernels(),
             threads: rayon::current_num_threads(),
             device: format!("{device:?}"),
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
@@ -124,9 +128,19 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Reads what there is; writes nothing.
-    pub fn new(folder: &Path, device: &Device, unit: &str) -> Result<Self, Error> {
-        Ok(Self { earlier: Environment::load(folder)?, now: Environment::now(device, unit) })
+    /// Reads what there is. What is damaged is put aside and `told`: no run depends on it.
+    pub fn new(folder: &Path, device: &Device, unit: &str, told: impl FnOnce(String)) -> Self {
+        let earlier = Environment::load(folder).unwrap_or_else(|_| {
+            let path = folder.join(FILE);
+            let aside = path.with_extension("damaged");
+            let kept = match fs::rename(&path, &aside) {
+                Ok(()) => format!("kept as {}", aside.display()),
+                Err(error) => format!("lost: {error}"),
+            };
+            told(format!("note: {} is damaged; a new one begins, it is {kept}", path.display()));
+            Vec::new()
+        });
+        Self { earlier, now: Environment::now(device, unit) }
     }
 
     /// Adds samples that were learnt from, and the time since `since`, which becomes now.
@@ -176,4 +190,11 @@ fn instructions() -> Vec<String> {
         found.extend(extensions.into_iter().filter_map(|(name, has)| has.then_some(name)));
     }
     found.into_iter().map(str::to_owned).collect()
+}
+
+fn kernels() -> Option<String> {
+    #[cfg(feature = "flex")]
+    return Some(clapp_backend::bench::instruction_set().to_string());
+    #[cfg(not(feature = "flex"))]
+    return None;
 }

@@ -247,7 +247,8 @@ impl<S: Sense> Run<S> {
             }
         };
         let mut report = position.report.take().unwrap_or_else(|| self.config.report());
-        let mut recorder = Recorder::new(self.path(), device, S::UNIT)?;
+        let mut recorder =
+            Recorder::new(self.path(), device, S::UNIT, |note| observer.stage(&note));
         // Opened when everything else is known to be sound, because opening it cuts off what lies
         // after the checkpoint.
         let mut log = None;
