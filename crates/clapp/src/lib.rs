@@ -99,6 +99,9 @@
 //! Illing, Ventura, Bellec & Gerstner (2021), *Local plasticity rules can learn deep representations
 //! using self-supervised contrastive predictions*, NeurIPS 34.
 
+// On docs.rs every item says which feature it needs; the compiler there knows how.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub use clapp_backend as backend;
 pub use clapp_backend::device;
 #[cfg(feature = "baselines")]
