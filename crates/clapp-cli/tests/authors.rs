@@ -30,7 +30,8 @@ fn every_setting_and_every_method_of_the_page_is_one() {
             // Settings that go together are joined by "with", all others stand alone.
             let together = cell.contains("` with `") && !cell.contains("-m ");
             let words: Vec<&str> = code(cell).filter(|word| !word.starts_with("--")).collect();
-            let sets = words.iter().filter(|word| word.contains('=')).map(|set| vec!["--set", set]);
+            let sets = words.iter().copied().filter(|word| word.contains('='));
+            let sets = sets.map(|set| vec!["--set", set]);
             let sets: Vec<Vec<&str>> = match together {
                 true => vec![sets.flatten().collect()],
                 false => sets.collect(),
