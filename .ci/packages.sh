@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every published crate packs, with a README and complete metadata.
+# Every published crate packs, with a README, a licence and complete metadata, in an order in which they can be published.
 #
-#   .ci/packages.sh SCRATCH
+#   .ci/packages.sh SCRATCH [--no-verify]   without building what the packages hold
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 log=$1/package.log
@@ -12,13 +12,11 @@ complain() {
   wrong=1
 }
 
-names=()
 for manifest in crates/*/Cargo.toml; do
   grep -qE '^publish *= *false' "$manifest" && continue
   name=$(sed -nE 's/^name *= *"(.*)"/\1/p' "$manifest" | head -n 1)
-  names+=(-p "$name")
   contents=$(cargo package --list --allow-dirty --exclude-lockfile -p "$name")
-  for file in Cargo.toml README.md; do
+  for file in Cargo.toml README.md LICENSE; do
     grep -qx "$file" <<<"$contents" || complain "$name: expected $file in its package, got none"
   done
   grep -qxE 'src/(lib|main)\.rs' <<<"$contents" || complain "$name: expected sources in its package, got none"
@@ -28,12 +26,11 @@ for manifest in crates/*/Cargo.toml; do
   printf '%s: %d files\n' "$name" "$(wc -l <<<"$contents")"
 done
 
-# All at once, because they depend on each other and none need be in the registry. What they hold
-# is built by the other stages.
-cargo package --no-verify --allow-dirty --exclude-lockfile "${names[@]}" 2>"$log" || { cat "$log" >&2; exit 1; }
-grep -E 'Packaged' "$log" || true
+# All at once, because they depend on each other and none need be in the registry.
+cargo publish --dry-run --workspace --allow-dirty "${@:2}" 2>"$log" || { cat "$log" >&2; exit 1; }
+grep -E 'Packaged|Uploading' "$log" || true
 # A warning here is about metadata or a file that is missing from the package.
-if grep -E '^warning' "$log" | grep -vE 'ignoring (test|example|benchmark|bench) '; then
+if grep -E '^warning' "$log" | grep -vE 'ignoring (test|example|benchmark|bench) |aborting upload'; then
   cat "$log" >&2
   complain "package: expected no warnings, got the ones above"
 fi

@@ -49,6 +49,8 @@
 //! `wgpu`, `cuda`: forwarded to burn. The other crates of the workspace take this one without default
 //! features, because a final binary should choose. [`device`] opens a backend by name.
 
+// On docs.rs every item says which feature it needs; the compiler there knows how.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 // Upstream deprecates burn-ndarray; it stays selectable here, and tested.
 #![allow(deprecated)]

@@ -65,6 +65,9 @@
 //! Illing, Ventura, Bellec & Gerstner (2021), *Local plasticity rules can learn deep representations
 //! using self-supervised contrastive predictions*, NeurIPS 34; and the authors of the data sets.
 
+// On docs.rs every item says which feature it needs; the compiler there knows how.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "download")]
 mod archive;
 mod batcher;

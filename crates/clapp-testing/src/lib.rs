@@ -41,4 +41,6 @@ mod readmes {
     struct Clapp;
     #[doc = include_str!("../../clapp-rules/README.md")]
     struct Rules;
+    #[doc = include_str!("../../../docs/pytorch.md")]
+    struct PyTorch;
 }

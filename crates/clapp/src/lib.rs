@@ -18,7 +18,7 @@
 //! | take away | features and weights of a trained run on images | [`Encoder`](image::Encoder) |
 //! | compare | methods for equal budgets, in one table that resumes | [`Comparison`](comparison::Comparison) |
 //! | foresee | weights, multiply-adds, memory, days on this machine | [`Estimate`](estimate::Estimate) |
-//! | repeat | the rows of published tables on images | [`image::published`](fn@image::published) |
+//! | repeat | the rows of published tables | `published` of [`image`](fn@image::published), [`sound`](fn@sound::published), [`video`](fn@video::published) |
 //! | extend | another sense: its data and one `impl` | [`Sense`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
 //!
@@ -63,8 +63,8 @@
 //! | `quick` | minutes on two cores: what the method does |
 //! | `paper` | the published settings on the published data: days on a GPU |
 //!
-//! Methods are local rules (`clapp-s`, `clapp`, `gim` and their variants) on every sense, and what they are
-//! compared with (`cpc`, `hinge-cpc`, `supervised`; with the feature `baselines`).
+//! Methods are local rules (`clapp-s`, `gim` and their variants on every sense, `clapp` on images and video, more on images), and
+//! what they are compared with (`cpc`, `hinge-cpc`, `supervised`; with the feature `baselines`).
 //! Phones are read out of every layer on sound, and speakers where two of them have labelled utterances
 //! enough, beside the random encoder, log-mel spectra and MFCC; on images and video classes and actions,
 //! beside the random encoder and raw pixels.
@@ -98,6 +98,9 @@
 //!
 //! Illing, Ventura, Bellec & Gerstner (2021), *Local plasticity rules can learn deep representations
 //! using self-supervised contrastive predictions*, NeurIPS 34.
+
+// On docs.rs every item says which feature it needs; the compiler there knows how.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use clapp_backend as backend;
 pub use clapp_backend::device;
