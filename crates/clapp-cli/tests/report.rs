@@ -200,7 +200,8 @@ fn figures_are_files_for_a_column_of_a_paper() {
         let smallest = sizes.map(number).fold(f64::INFINITY, f64::min) * unit;
         assert!(smallest >= 5.0 && smallest.is_finite(), "{name}: {smallest} points");
         let png = image::open(out.join(format!("{name}.png"))).unwrap().into_rgb8();
-        assert_eq!(f64::from(png.width()), (width * unit / 72.0 * 300.0).round(), "{name}");
+        let across = (width * unit / 72.0 * 300.0).round() as u32;
+        assert_eq!(png.width(), across, "{name}");
         assert!(
             png.pixels().any(|pixel| pixel.0.iter().all(|value| *value < 80)),
             "{name}: no ink"
@@ -320,7 +321,7 @@ fn tensorboard_reads_metrics_and_figures() {
     let read: serde_json::Value = serde_json::from_str(&printed)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     let metrics: Vec<StepMetrics> =
-        clapp::store::read_metrics(&folder.join("metrics.jsonl")).unwrap();
+        clapp::store::read_metrics(folder.join("metrics.jsonl")).unwrap();
     let losses: Vec<_> =
         metrics.iter().map(|of| serde_json::json!([of.step, of.loss[1] as f32])).collect();
     assert_eq!(losses.len(), 10);

@@ -116,7 +116,7 @@ impl Tsne {
         progress: &mut (dyn FnMut(usize) + Send),
     ) -> Result<Vec<Array2<f32>>, Error> {
         let told = Mutex::new((0, progress));
-        let tell = |_| {
+        let tell = |_: usize| {
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
             told.0 += 1;
             let steps = told.0;

@@ -82,7 +82,7 @@ fn map(
     let panel = |(layer, places)| Points { title: format!("layer {}", layer + 1), places };
     let panels: Vec<Points> = places.into_iter().enumerate().map(panel).collect();
     let names: Vec<&str> = look.classes.iter().map(String::as_str).collect();
-    let names = if names.len() > CLASSES { &[] } else { &names[..] };
+    let names = if names.len() > CLASSES { &[][..] } else { &names[..] };
     let count = classes.len();
     let of = format!("{about}: t-SNE of {count} images of {}", look.name);
     let svg = figure::points("Maps of the layers' features", &of, names, &classes, &panels);

@@ -73,7 +73,7 @@ fn card(entry: &Entry) -> Markup {
     }
 }
 
-fn drawn(place: usize, Figure { svg, caption }: &Figure) -> Markup {
+fn drawn(place: usize, Figure { svg, caption, .. }: &Figure) -> Markup {
     html! {
         figure {
             @if !svg.is_empty() { div .drawing { (PreEscaped(svg)) } }

@@ -46,11 +46,11 @@ pub fn histograms(
         let shares = outlines.iter().flatten().map(|&(_, share)| share).chain([0.0]);
         let y = Axis::round(shares.collect::<Vec<_>>().into_iter(), 5);
         let line = |(style, outline): (usize, &Vec<(f64, f64)>)| {
-            let highest = outline.iter().map(|&(_, share)| share).fold(0.0, f64::max);
-            // The marker stands on the highest bin: `marked / 2` points are before it.
-            let before = outline.iter().position(|&(_, share)| share >= highest).unwrap_or(0);
             let points = outline.iter().filter_map(|&(x, y)| Some((x, Summary::of(&[y])?)));
-            Line { style, points: points.collect(), marked: (2 * before).max(2 * BINS) }
+            let by_share = |a: &usize, b: &usize| outline[*a].1.total_cmp(&outline[*b].1);
+            // One marker, on the highest bin.
+            let marks = (0..outline.len()).max_by(by_share).into_iter().collect();
+            Line { style, points: points.collect(), marks }
         };
         let lines = outlines.iter().enumerate().map(line).collect();
         let names = [along, "share (%)"].map(str::to_owned);

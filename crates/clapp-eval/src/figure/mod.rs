@@ -24,7 +24,7 @@ pub use points::{Points, points};
 
 use axis::Axis;
 use panel::{HEIGHT, Level, Line, Panel, WIDTH};
-use shape::{COLUMN, MARGIN, Sample, colour, heading, page, text, text_width};
+use shape::{COLUMN, MARGIN, Sample, heading, page, text, text_width};
 
 /// Panels side by side.
 const COLUMNS: usize = 2;
@@ -72,7 +72,7 @@ pub fn report(report: &Report) -> String {
                     [(0, summary)] => levels.push(Level::encoder(style, *summary)),
                     layers => {
                         let points = layers.iter().map(|&(l, s)| (l as f64, s)).collect();
-                        lines.push(Line { style, points, marked: 1 });
+                        lines.push(Line { style, points, marks: (0..layers.len()).collect() });
                     }
                 }
             }

@@ -4,8 +4,8 @@ use ndarray::Array2;
 use svg::Node;
 use svg::node::element::{Group, Path};
 
-use super::shape::{COLUMN, MARGIN, Sample, heading, outline, page, rectangle, text};
-use super::{colour, draw_legend};
+use super::draw_legend;
+use super::shape::{COLUMN, MARGIN, Sample, colour, heading, outline, page, rectangle, text};
 
 /// Between panels, and above each for its title.
 const GAP: f64 = 10.0;

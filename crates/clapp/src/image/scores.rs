@@ -14,7 +14,7 @@ use clapp_rules::{Contrast, Feedback, Objective, Plasticity, Rule, ThirdFactor, 
 
 use super::{Encoder, Images, Setup, look::held_out, tensor};
 use crate::{
-    Error, Learning, RunConfig,
+    Error, Learning,
     run::{newest, to_state},
 };
 
