@@ -190,3 +190,20 @@ fn a_map_keeps_clusters_and_is_the_same_with_any_number_of_threads() {
     let few = tsne.map(Array2::zeros((3, 8)).view(), &mut |_| ()).unwrap_err().to_string();
     assert_eq!(few, "t-SNE: expected 4 to 8000 samples, got 3; take others");
 }
+
+/// Ten clusters in 1,024 dimensions, as many samples as a map has at most.
+#[test]
+#[ignore = "it takes a minute; run it by name with --nocapture to see how long"]
+fn the_largest_map_takes_less_than_three_minutes_on_two_cores() {
+    let noise = |i: usize, j: usize| ((i * 7919 + j * 104_729 + i * j) % 1009) as f32 / 1009.0;
+    let centre = |i: usize, j: usize| if j % 10 == i % 10 { 0.5 } else { 0.0 };
+    let features = Array2::from_shape_fn((Tsne::MOST, 1024), |(i, j)| centre(i, j) + noise(i, j));
+    let start = std::time::Instant::now();
+    let map = Tsne::new(2).map(features.view(), &mut |_| ()).expect("good features");
+    let seconds = start.elapsed().as_secs_f64();
+    println!("8,000 x 1,024: {seconds:.1} s");
+    let classes: Vec<u32> = (0..Tsne::MOST as u32).map(|i| i % 10).collect();
+    let panel = Points { title: "made up".into(), places: map };
+    keep("largest-map.svg", &figure::points("Ten clusters", "made up", &[], &classes, &[panel]));
+    assert!(seconds < 180.0, "{seconds} s");
+}
