@@ -126,6 +126,12 @@ pub trait Source: Send + Sync {
         0
     }
 
+    /// The name of a class, where classes have names.
+    fn class_name(&self, class: usize) -> Option<&str> {
+        let _ = class;
+        None
+    }
+
     /// The name of item `index`, where items have names: that of a file from the folder on.
     fn item_name(&self, index: usize) -> Option<&str> {
         let _ = index;
@@ -170,6 +176,10 @@ macro_rules! delegate {
             }
             fn classes(&self) -> usize {
                 (**self).classes()
+            }
+
+            fn class_name(&self, class: usize) -> Option<&str> {
+                (**self).class_name(class)
             }
 
             fn item_name(&self, index: usize) -> Option<&str> {

@@ -9,6 +9,7 @@
 //! | speakers | the same on means over time | [`LinearProbe::speakers`] |
 //! | log-mel, MFCC | frames of 25 ms every 10 ms, 13 cepstra + Δ + ΔΔ | [`sound`] |
 //! | confusion | how often each class is taken for each | [`Confusion`] |
+//! | map of features | t-SNE of their 50 leading directions | [`Tsne`] |
 //! | k nearest neighbours | s_c = Σ_{i ∈ nearest k, y_i = c} w_i | [`Knn`] |
 //! | accuracy | share of y among the k largest scores; the authors' mean over batches | [`metrics`] |
 //! | margin | mean of the last layer − best mean of a control, against the spread | [`Comparison`] |
@@ -92,6 +93,7 @@ mod report;
 pub mod sound;
 mod standardise;
 mod table;
+mod tsne;
 
 pub use comparison::{Comparison, Margin};
 pub use confusion::Confusion;
@@ -104,3 +106,4 @@ pub use phones::PhoneFrames;
 pub use probe::{LinearProbe, Probe, Protocol, Readout, StandardisedProbe};
 pub use report::{ALL_LAYERS, Cell, Labels, Measurement, Report, Series};
 pub use standardise::Standardiser;
+pub use tsne::Tsne;

@@ -1,7 +1,8 @@
 //! Figures are well-formed XML and show all that is in the report.
 
-use clapp_eval::figure::{Curves, Picture, Row};
-use clapp_eval::{Confusion, Labels, Protocol, Report, Series, figure};
+use clapp_eval::figure::{Curves, Picture, Points, Row, Values};
+use clapp_eval::{Confusion, Labels, Protocol, Report, Series, Tsne, figure};
+use ndarray::Array2;
 
 /// Numbers like those of the paper's Figure 4, made up.
 fn report() -> Report {
@@ -109,7 +110,24 @@ fn letters_are_legible_in_a_column() {
     let labels: Vec<u32> = (0..40).map(|i| i % 10).collect();
     let confusion = figure::confusion(&Confusion::of(scores.view(), &labels), "Classes", long);
     let accuracy = figure::report(&report());
+    let classes: Vec<u32> = (0..300).map(|i| i % 10).collect();
+    let map = |layer: usize| Points {
+        title: format!("layer {layer}"),
+        places: Array2::from_shape_fn((300, 2), |(i, j)| ((i * (7 + 4 * j)) % 83) as f32),
+    };
+    let classes_named =
+        ["aeroplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "lorry"];
+    let maps: Vec<Points> = (1..=6).map(map).collect();
+    let maps = figure::points("Maps", long, &classes_named, &classes, &maps);
+    let scores = |layer: usize| Values {
+        title: format!("layer {layer}"),
+        groups: vec![vec![0.5, 1.5, 1.2], vec![-2.0, -0.5, 0.1]],
+    };
+    let scores: Vec<Values> = (1..=3).map(scores).collect();
+    let scores = figure::histograms("Scores", long, "score", &["fixations", "saccades"], &scores);
     for (name, svg) in [
+        ("maps", maps),
+        ("scores", scores),
         ("curves", curves),
         ("pictures", pictures),
         ("confusion", confusion),
@@ -133,4 +151,59 @@ fn curves_of_one_quantity_share_their_axis_and_pictures_are_inside() {
     let picture = Picture::of_planes(1, [4, 2], |place| [0, 8, 100, 100, 16, 24, 100, 100][place]);
     assert_eq!(picture.clone().shrunk(2).rgb, [12, 12, 12, 100, 100, 100]);
     assert!(picture.data_uri().starts_with("data:image/png;base64,iVBORw0KGgo"));
+}
+
+#[test]
+fn a_map_keeps_clusters_and_is_the_same_with_any_number_of_threads() {
+    // Four clusters of 30, in 80 dimensions: more than are kept.
+    let cluster = |i: usize| i % 4;
+    let noise = |i: usize, j: usize| ((i * 37 + j * 101 + i * j) % 29) as f32 / 29.0;
+    let centre = |i: usize, j: usize| if j % 4 == cluster(i) { 3.0 } else { 0.0 };
+    let features = Array2::from_shape_fn((120, 80), |(i, j)| centre(i, j) + noise(i, j));
+    let tsne = Tsne { perplexity: 10.0, epochs: 400, ..Tsne::new(2) };
+    let map = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let mut steps = 0;
+        let maps =
+            pool.install(|| tsne.maps(&[features.view(), features.view()], &mut |_| steps += 1));
+        assert_eq!(steps, 800);
+        maps.expect("good features")
+    };
+    let (one, three) = (map(1), map(3));
+    assert_eq!(one, three);
+    assert_eq!(one[0], one[1]);
+    let far = |i: usize, k: usize| {
+        let difference = &one[0].row(i) - &one[0].row(k);
+        difference.dot(&difference)
+    };
+    for i in 0..120 {
+        let others = (0..120).filter(|k| *k != i);
+        let nearest = others.min_by(|a, b| far(i, *a).total_cmp(&far(i, *b)));
+        assert_eq!(nearest.map(cluster), Some(cluster(i)), "sample {i}");
+    }
+    let other = Tsne { seed: 3, ..tsne }.map(features.view(), &mut |_| ()).expect("good features");
+    assert_ne!(one[0], other);
+    let dead = Tsne { epochs: 20, ..tsne }.map(Array2::zeros((40, 60)).view(), &mut |_| ());
+    assert!(
+        dead.expect("units that say nothing are no error").iter().all(|place| place.is_finite())
+    );
+    let few = tsne.map(Array2::zeros((3, 8)).view(), &mut |_| ()).unwrap_err().to_string();
+    assert_eq!(few, "t-SNE: expected 4 to 8000 samples, got 3; take others");
+}
+
+/// Ten clusters in 1,024 dimensions, as many samples as a map has at most.
+#[test]
+#[ignore = "it takes a minute; run it by name with --nocapture to see how long"]
+fn the_largest_map_takes_less_than_three_minutes_on_two_cores() {
+    let noise = |i: usize, j: usize| ((i * 7919 + j * 104_729 + i * j) % 1009) as f32 / 1009.0;
+    let centre = |i: usize, j: usize| if j % 10 == i % 10 { 0.5 } else { 0.0 };
+    let features = Array2::from_shape_fn((Tsne::MOST, 1024), |(i, j)| centre(i, j) + noise(i, j));
+    let start = std::time::Instant::now();
+    let map = Tsne::new(2).map(features.view(), &mut |_| ()).expect("good features");
+    let seconds = start.elapsed().as_secs_f64();
+    println!("8,000 x 1,024: {seconds:.1} s");
+    let classes: Vec<u32> = (0..Tsne::MOST as u32).map(|i| i % 10).collect();
+    let panel = Points { title: "made up".into(), places: map };
+    keep("largest-map.svg", &figure::points("Ten clusters", "made up", &[], &classes, &[panel]));
+    assert!(seconds < 180.0, "{seconds} s");
 }

@@ -48,6 +48,8 @@ pub enum Purpose {
     Probe = 8,
     /// Anything that belongs to a test or a benchmark.
     Test = 9,
+    /// What is drawn at random to be looked at: nothing learns from it.
+    Figure = 10,
 }
 
 /// Opens the stream at the address `(seed, purpose, indices)`.

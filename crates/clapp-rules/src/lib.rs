@@ -188,7 +188,7 @@ pub use clapp_random::{Purpose, Stream, stream};
 pub use all_pairs::AllPairs;
 pub use contrastive::Contrastive;
 pub use error::RuleError;
-pub use lateral::{Lateral, LateralUpdate, WayBack};
+pub use lateral::{Lateral, LateralUpdate, W_PRED, W_RETRO, WayBack};
 pub use lpl::Lpl;
 pub use matrices::Matrices;
 pub use optimizer::{Memory, Optimize, Optimizer};

@@ -89,7 +89,7 @@ impl Entry {
             let what = format!(
                 "Confusion matrix of seed {seed}: what the read-out of the last layer takes for what; rows are labels, columns guesses."
             );
-            figures.push(Figure { svg, caption: self.caption(&what) });
+            figures.push(self.figure(&format!("confusion seed {seed}"), svg, &what));
         }
         figures
     }
@@ -161,6 +161,11 @@ impl Entry {
             "{what} Run {}, data: {data}, seeds {seeds}; command: {command}; {version}.",
             self.name
         )
+    }
+
+    /// A figure of this run alone.
+    pub fn figure(&self, name: &str, svg: String, what: &str) -> Figure {
+        Figure { name: format!("{name} {}", self.name), svg, caption: self.caption(what) }
     }
 
     /// Metrics of the first seed, by place and name: loss, open gates, accuracy and what else the rule says.

@@ -5,9 +5,8 @@ use std::{collections::BTreeSet, fmt::Display};
 use clapp::{
     eval::{
         Report,
-        figure::{self, Curves, Row},
+        figure::{self, Curves},
     },
-    image::{Encoder, Look, receptive_fields},
     readout::{RANDOM_ENCODER, RAW_PIXELS},
 };
 
@@ -15,6 +14,8 @@ use super::entry::{Entry, Quantity};
 
 /// A figure with its caption.
 pub(super) struct Figure {
+    /// Of its file: what it shows, and of which run if of one.
+    pub name: String,
     /// The drawing; empty where there is a reason in its place.
     pub svg: String,
     /// What it shows, of what, and how it was made.
@@ -25,6 +26,7 @@ impl Figure {
     /// The reason why there is no figure.
     pub fn missing(entry: &Entry, what: &str, why: &dyn Display) -> Self {
         Self {
+            name: String::new(),
             svg: String::new(),
             caption: format!("{what} of {} could not be made: {why}.", entry.name),
         }
@@ -50,6 +52,7 @@ pub(super) fn figures(entries: &[Entry]) -> Vec<Figure> {
         let what = "Accuracy per layer, with its controls: the same network before its first step, and the input itself; dotted grey is chance.";
         let caption = alike.iter().map(|entry| entry.caption("")).collect::<String>();
         figures.push(Figure {
+            name: "accuracy".to_owned(),
             svg: figure::report(&together(&alike)),
             caption: format!("{what}{caption}"),
         });
@@ -124,39 +127,8 @@ fn learning(entries: &[Entry]) -> Vec<Figure> {
         let svg = figure::curves(&title, &about, &along, &runs, &panels);
         let what = format!("Learning curves: {name} of every layer, smoothed, of the first seed.");
         let caption = of.iter().map(|(entry, _)| entry.caption("")).collect::<String>();
-        figures.push(Figure { svg, caption: format!("{what}{caption}") });
-    }
-    figures
-}
-
-/// Pictures of what the units of a run on images respond to.
-pub(super) fn looks(entry: &Entry, encoder: &Encoder, images: usize) -> Vec<Figure> {
-    const FIELDS: usize = 96;
-    const UNITS: usize = 3;
-    const BEST: usize = 8;
-    let mut figures = Vec::new();
-    let mut fields = receptive_fields(encoder);
-    let about = format!("{}, step {}, seed {}", entry.name, encoder.step(), encoder.seed());
-    if !fields.is_empty() {
-        let all = fields.len();
-        fields.truncate(FIELDS);
-        let rows = [Row { name: String::new(), pictures: fields }];
-        let of = format!("{about}: weights of {} of {all} units", rows[0].pictures.len());
-        let svg = figure::pictures("Receptive fields of layer 1", &of, &rows, 16);
-        let what = "Receptive fields: the weights of the first layer's units, each scaled to its largest; grey is 0.";
-        figures.push(Figure { svg, caption: entry.caption(what) });
-    }
-    let look = Look::at(encoder, images);
-    match look.and_then(|look| Ok((look.preferred(UNITS, BEST)?, look))) {
-        Ok((rows, look)) => {
-            let of = format!("{about}: picked out of {} from {}", look.labels.len(), look.name);
-            let svg = figure::pictures("What units prefer", &of, &rows, BEST);
-            let what = format!(
-                "Preferred images: for {UNITS} units of each layer, evenly spaced, the {BEST} images with the largest mean activity, the largest first."
-            );
-            figures.push(Figure { svg, caption: entry.caption(&what) });
-        }
-        Err(error) => figures.push(Figure::missing(entry, "Preferred images", &error)),
+        let (name, caption) = (format!("learning {name}"), format!("{what}{caption}"));
+        figures.push(Figure { name, svg, caption });
     }
     figures
 }

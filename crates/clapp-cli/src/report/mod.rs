@@ -10,11 +10,15 @@ use clapp::{Error, Images, comparison::Table, image::Encoder, store};
 
 use crate::output::print;
 use entry::Entry;
-use figures::{Figure, figures, looks};
+use figures::{Figure, figures};
+use looks::{alignment, looks};
 
 mod entry;
 mod figures;
+mod files;
+mod looks;
 mod page;
+mod tensorboard;
 
 /// One HTML page about a run, or about several side by side, with all figures inside.
 #[derive(Args)]
@@ -25,9 +29,15 @@ pub(crate) struct Options {
     /// File for the page. A page that is there is replaced, another file is not.
     #[arg(long, short, default_value = "report.html")]
     out: PathBuf,
-    /// Images of the run's data that units are shown.
-    #[arg(long, default_value_t = 500)]
-    images: usize,
+    /// Folder for every figure as SVG and as PNG for a column of a paper, with captions; new, or to replace.
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
+    /// Folder for metrics and figures as TensorBoard reads them; new, or to replace.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
+    /// Images of the run's data that units are shown and that maps are made of; 8,000 at most.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=8000))]
+    images: u16,
     /// Where to compute.
     #[arg(long, default_value = "flex")]
     device: String,
@@ -62,16 +72,26 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let mut all = figures(&entries);
     for entry in &entries {
         all.extend(entry.confusions());
+        all.extend(alignment(entry));
         // Runs on sound and video, and runs without a checkpoint, have no pictures.
         if entry.saved && clapp::RunConfig::<Images>::load(&entry.folder).is_ok() {
             match Encoder::load(&entry.folder, &device) {
-                Ok(encoder) => all.extend(looks(entry, &encoder, options.images)),
+                Ok(encoder) => all.extend(looks(entry, &encoder, options.images.into())),
                 Err(error) => all.push(Figure::missing(entry, "Pictures", &error)),
             }
         }
     }
     let html = page::page(&entries, &tables, &all).into_string();
     store::write_atomically(out, |file| file.write_all(html.as_bytes()))?;
+    if options.figures.is_some() || options.tensorboard.is_some() {
+        let drawn = files::draw(&all)?;
+        if let Some(folder) = &options.figures {
+            files::write(folder, &drawn)?;
+        }
+        if let Some(folder) = &options.tensorboard {
+            tensorboard::write(folder, &entries, &drawn)?;
+        }
+    }
     print(format_args!("{}: {} figures of {} runs", out.display(), all.len(), entries.len()))
 }
 

@@ -10,6 +10,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{MARK, entry::Entry, figures::Figure};
 
+/// What browsers hold the page to: all that it shows and does stands in it.
+const NOTHING_LOADED: &str =
+    "default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'";
+
 /// The whole document: nothing in it is loaded from elsewhere.
 pub(super) fn page(entries: &[Entry], tables: &[Table], figures: &[Figure]) -> Markup {
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
@@ -20,6 +24,7 @@ pub(super) fn page(entries: &[Entry], tables: &[Table], figures: &[Figure]) -> M
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(NOTHING_LOADED);
                 (PreEscaped(MARK)) (PreEscaped("\">"))
                 title { (title) " – CLAPP" }
                 style { (PreEscaped(include_str!("page.css"))) }
@@ -37,7 +42,7 @@ pub(super) fn page(entries: &[Entry], tables: &[Table], figures: &[Figure]) -> M
                     @if figures.is_empty() { p { "Nothing can be drawn yet." } }
                     @for entry in entries { (details(entry)) }
                 }
-                footer { p { "Made by clapp " (env!("CARGO_PKG_VERSION")) ". Figures are SVG: save one to print it; at the width of a column, 8.5 cm, its letters are still legible. Click the head of a table to sort it." } }
+                footer { p { "Made by clapp " (env!("CARGO_PKG_VERSION")) ". Figures are SVG, legible at the width of a column, 8.5 cm; " code { "clapp report RUN --figures DIR" } " writes them as files, as PNG too. Click the head of a table to sort it." } }
                 script { (PreEscaped(include_str!("page.js"))) }
             }
         }
@@ -68,7 +73,7 @@ fn card(entry: &Entry) -> Markup {
     }
 }
 
-fn drawn(place: usize, Figure { svg, caption }: &Figure) -> Markup {
+fn drawn(place: usize, Figure { svg, caption, .. }: &Figure) -> Markup {
     html! {
         figure {
             @if !svg.is_empty() { div .drawing { (PreEscaped(svg)) } }

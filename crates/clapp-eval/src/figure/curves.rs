@@ -53,10 +53,11 @@ pub fn curves(title: &str, about: &str, along: &str, names: &[&str], panels: &[C
             let values: Vec<f64> =
                 alike.flat_map(|(_, runs)| points(runs)).map(|(_, y)| y).collect();
             let axes = [x.clone(), Axis::round(values.into_iter(), 5)];
-            let line = |(style, run): (usize, &Vec<(f64, f64)>)| Line {
-                style,
-                points: run.iter().filter_map(|&(x, y)| Some((x, Summary::of(&[y])?))).collect(),
-                marked: run.len().div_ceil(MARKERS),
+            let line = |(style, run): (usize, &Vec<(f64, f64)>)| {
+                let points = run.iter().filter_map(|&(x, y)| Some((x, Summary::of(&[y])?)));
+                let apart = run.len().div_ceil(MARKERS).max(1);
+                let marks = (apart / 2..run.len()).step_by(apart);
+                Line { style, points: points.collect(), marks: marks.collect() }
             };
             let lines = runs.iter().enumerate().map(line).collect();
             Panel::curves(

@@ -1,4 +1,4 @@
-//! Figures as SVG: accuracy against layer, learning curves, confusion matrices, pictures.
+//! Figures as SVG: accuracy against layer, learning curves, confusion matrices, pictures, maps, histograms.
 //!
 //! All fit a column of 8.5 cm, where their smallest letters are 5 points high; of confusion matrices those of
 //! up to twelve classes do.
@@ -6,8 +6,10 @@
 mod axis;
 mod confusion;
 mod curves;
+mod histograms;
 mod panel;
 mod pictures;
+mod points;
 mod shape;
 
 use svg::Node;
@@ -16,7 +18,9 @@ use svg::node::element::{Group, Text};
 use crate::Report;
 pub use confusion::confusion;
 pub use curves::{Curves, curves};
+pub use histograms::{Values, histograms};
 pub use pictures::{Picture, Row, pictures};
+pub use points::{Points, points};
 
 use axis::Axis;
 use panel::{HEIGHT, Level, Line, Panel, WIDTH};
@@ -29,6 +33,8 @@ const LEGEND_SIZE: f64 = 14.0;
 const LEGEND_LINE: f64 = 24.0;
 /// Length of the line sample before a legend text.
 const SAMPLE: f64 = 34.0;
+/// The same of a marker alone.
+const POINT: f64 = 10.0;
 
 /// Draws a report: a panel per protocol and labels, a line per encoder with mean and the range from
 /// the lowest to the highest seed, and chance. An encoder without layers (raw pixels) is a level line.
@@ -66,7 +72,7 @@ pub fn report(report: &Report) -> String {
                     [(0, summary)] => levels.push(Level::encoder(style, *summary)),
                     layers => {
                         let points = layers.iter().map(|&(l, s)| (l as f64, s)).collect();
-                        lines.push(Line { style, points, marked: 1 });
+                        lines.push(Line { style, points, marks: (0..layers.len()).collect() });
                     }
                 }
             }
@@ -109,12 +115,13 @@ fn draw_legend(entries: &[(Sample, &str)], width: f64) -> (Group, f64) {
     let mut group = Group::new();
     let (mut x, mut y) = (0.0, LEGEND_LINE / 2.0);
     for &(sample, name) in entries {
-        let length = SAMPLE + 8.0 + text_width(name, LEGEND_SIZE);
+        let sample_length = if matches!(sample, Sample::Point(_)) { POINT } else { SAMPLE };
+        let length = sample_length + 8.0 + text_width(name, LEGEND_SIZE);
         if x > 0.0 && x + length > width {
             (x, y) = (0.0, y + LEGEND_LINE);
         }
-        group.append(shape::sample(sample, x, y, SAMPLE));
-        let label: Text = text(name, x + SAMPLE + 8.0, y + 5.0, LEGEND_SIZE);
+        group.append(shape::sample(sample, x, y, sample_length));
+        let label: Text = text(name, x + sample_length + 8.0, y + 5.0, LEGEND_SIZE);
         group.append(label);
         x += length + 28.0;
     }

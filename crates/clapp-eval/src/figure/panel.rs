@@ -26,8 +26,8 @@ const CAP: f64 = 6.5;
 pub(super) struct Line {
     pub style: usize,
     pub points: Vec<(f64, Summary)>,
-    /// Every so many points there is a marker, with the range.
-    pub marked: usize,
+    /// Points that have a marker, with the range.
+    pub marks: Vec<usize>,
 }
 
 /// A value that holds for the whole panel.
@@ -161,7 +161,7 @@ impl Panel {
         let path = Path::new().set("d", data).set("fill", "none").set("stroke", colour);
         let path = path.set("stroke-dasharray", dashes(Some(line.style)));
         group.append(path.set("stroke-width", 2.2).set("stroke-linejoin", "round"));
-        for point in line.points.iter().skip(line.marked / 2).step_by(line.marked.max(1)) {
+        for point in line.marks.iter().filter_map(|&place| line.points.get(place)) {
             let (x, y) = place(point);
             self.draw_bar(group, x, &point.1, colour);
             group.append(marker(line.style, x, y));

@@ -75,17 +75,31 @@ impl Picture {
     ///
     /// # Panics
     ///
-    /// If there are not three bytes for each pixel.
+    /// As [`png`](Self::png).
     #[must_use]
     pub fn data_uri(&self) -> String {
+        format!("data:image/png;base64,{}", BASE64_STANDARD.encode(self.png(None)))
+    }
+
+    /// The picture as a PNG, which may say how many pixels are printed on an inch.
+    ///
+    /// # Panics
+    ///
+    /// If there are not three bytes for each pixel.
+    #[must_use]
+    pub fn png(&self, per_inch: Option<f64>) -> Vec<u8> {
         let [width, height] = self.size.map(|side| u32::try_from(side).expect("a small picture"));
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, width, height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_pixel_dims(per_inch.map(|dots| {
+            let per_metre = (dots / 0.0254).round() as u32;
+            png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit: png::Unit::Meter }
+        }));
         let written = encoder.write_header().and_then(|mut w| w.write_image_data(&self.rgb));
         written.expect("three bytes for each pixel, written to memory");
-        format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes))
+        bytes
     }
 }
 

@@ -1,7 +1,7 @@
 //! The look of lines, markers and text.
 
 use svg::Document;
-use svg::node::element::{Circle, Group, Line as Stroke, Path, Rectangle, Text};
+use svg::node::element::{Group, Line as Stroke, Path, Rectangle, Text};
 
 /// The margin of a figure, in pixels.
 pub(super) const MARGIN: f64 = 24.0;
@@ -21,6 +21,8 @@ pub(super) enum Sample {
     Line(usize),
     /// A level line of an encoder.
     Level(usize),
+    /// A marker without a line.
+    Point(usize),
     /// Chance.
     Chance,
 }
@@ -72,13 +74,14 @@ pub(super) fn lines(content: &str, width: f64, size: f64) -> Vec<String> {
 pub(super) fn sample(sample: Sample, x: f64, y: f64, length: f64) -> Group {
     let style = match sample {
         Sample::Line(style) | Sample::Level(style) => Some(style),
+        Sample::Point(style) => return marker(style, x + 6.0, y),
         Sample::Chance => None,
     };
     let line = stroke((x, y), (x + length, y), colour(style), 2.2);
     let group = Group::new().add(line.set("stroke-dasharray", dashes(style)));
     match sample {
         Sample::Line(style) => group.add(marker(style, x + length / 2.0, y)),
-        Sample::Level(_) | Sample::Chance => group,
+        _ => group,
     }
 }
 
@@ -133,15 +136,39 @@ pub(super) fn stroke(from: (f64, f64), to: (f64, f64), colour: &str, width: f64)
 
 /// Circle, square, triangle or diamond, with a white rim that sets it off from other lines.
 pub(super) fn marker(style: usize, x: f64, y: f64) -> Group {
-    let group = Group::new()
+    let path = Path::new().set("d", outline(style, 0.0, 0.0, 4.2));
+    Group::new()
         .set("fill", colour(Some(style)))
         .set("stroke", "#ffffff")
         .set("stroke-width", 1.0)
-        .set("transform", format!("translate({x:.1} {y:.1})"));
+        .set("transform", format!("translate({x:.1} {y:.1})"))
+        .add(path)
+}
+
+/// The outline of a marker about as large as a circle of radius `size`.
+pub(super) fn outline(style: usize, x: f64, y: f64, size: f64) -> String {
+    let [whole, flat, steep] = [1.0, 0.9, 1.2].map(|part| part * size);
     match style % 4 {
-        0 => group.add(Circle::new().set("r", 4.2)),
-        1 => group.add(Path::new().set("d", "M-3.8 -3.8H3.8V3.8H-3.8Z")),
-        2 => group.add(Path::new().set("d", "M0 -5L4.8 3.5H-4.8Z")),
-        _ => group.add(Path::new().set("d", "M0 -5.3L4.8 0L0 5.3L-4.8 0Z")),
+        0 => format!(
+            "M{:.1} {y:.1}a{whole:.1} {whole:.1} 0 1 0 {:.1} 0a{whole:.1} {whole:.1} 0 1 0 {:.1} 0",
+            x - whole,
+            2.0 * whole,
+            -2.0 * whole
+        ),
+        1 => {
+            let side = 2.0 * flat;
+            format!("M{:.1} {:.1}h{side:.1}v{side:.1}h{:.1}z", x - flat, y - flat, -side)
+        }
+        2 => {
+            let (half, high) = (1.15 * size, 2.0 * size);
+            format!("M{x:.1} {:.1}l{half:.1} {high:.1}h{:.1}z", y - steep, -2.0 * half)
+        }
+        _ => format!(
+            "M{x:.1} {:.1}l{whole:.1} {steep:.1}l{:.1} {steep:.1}l{:.1} {:.1}z",
+            y - steep,
+            -whole,
+            -whole,
+            -steep
+        ),
     }
 }

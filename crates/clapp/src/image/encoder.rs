@@ -109,6 +109,12 @@ impl Encoder {
         self.trial.seed
     }
 
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.trial.device
+    }
+
     /// The step of its checkpoint, as the name of its folder says; 0 without one.
     #[must_use]
     pub fn step(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use clapp_datasets::{Image, Item, Subset};
+use clapp_datasets::{Image, Item, Source as _, Subset};
 use clapp_eval::figure::{Picture, Row};
 use clapp_rules::State;
 use ndarray::{Array2, ArrayView1, Axis, concatenate};
@@ -29,6 +29,8 @@ pub struct Look {
     pub name: String,
     /// Classes of the images, as far as they have some.
     pub labels: Vec<Option<u32>>,
+    /// Names of the classes; numbers where they have none.
+    pub classes: Vec<String>,
     /// Activity of every unit in every layer from the input up, averaged over the image: `[image, unit]`.
     pub layers: Vec<Array2<f32>>,
     images: Source,
@@ -42,15 +44,7 @@ impl Look {
     ///
     /// If the data are missing or damaged.
     pub fn at(encoder: &Encoder, most: usize) -> Result<Self, Error> {
-        let Data { learn, labelled, names: [learnt, tested], .. } =
-            Data::<Images>::open(encoder.config(), encoder.seed())?;
-        let (all, name) = match labelled {
-            Some([_, test]) => (test, tested),
-            None => (learn, learnt),
-        };
-        let count = most.min(all.len());
-        let spaced = (0..count).map(|place| place * all.len() / count).collect();
-        let images: Source = Arc::new(Subset::new(all, spaced)?);
+        let (images, name) = held_out(encoder, most)?;
         let (mut labels, mut chunks) = (Vec::new(), Vec::<Vec<Array2<f32>>>::new());
         for batch in encoder.loader(images.clone())?.epoch(0)? {
             let batch = batch?;
@@ -66,7 +60,10 @@ impl Look {
             let views: Vec<_> = chunks.iter().map(|chunk| chunk.view()).collect();
             concatenate(Axis(0), &views).expect("chunks of one layer have the same units")
         };
-        Ok(Self { name, labels, layers: chunks.iter().map(join).collect(), images })
+        let class =
+            |class: usize| images.class_name(class).map_or(class.to_string(), str::to_owned);
+        let classes = (0..images.classes()).map(class).collect();
+        Ok(Self { name, labels, classes, layers: chunks.iter().map(join).collect(), images })
     }
 
     /// For `units` of each layer, evenly spaced among those whose activity differs between images, the `best`
@@ -111,6 +108,20 @@ impl fmt::Debug for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Look").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// Up to so many images, evenly spaced in what a run is tested on, or learns from where nothing has labels, and the
+/// name of the data.
+pub(super) fn held_out(encoder: &Encoder, most: usize) -> Result<(Source, String), Error> {
+    let Data { learn, labelled, names: [learnt, tested], .. } =
+        Data::<Images>::open(encoder.config(), encoder.seed())?;
+    let (all, name) = match labelled {
+        Some([_, test]) => (test, tested),
+        None => (learn, learnt),
+    };
+    let count = most.min(all.len());
+    let spaced = (0..count).map(|place| place * all.len() / count).collect();
+    Ok((Arc::new(Subset::new(all, spaced)?), name))
 }
 
 /// Means over the cells of each unit: `[image, cell × unit]` to `[image, unit]`.

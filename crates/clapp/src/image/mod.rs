@@ -52,6 +52,7 @@ mod published;
 mod readout;
 mod rule;
 mod scff;
+mod scores;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -82,6 +83,7 @@ pub use order::Order;
 pub use preset::METHODS;
 pub use published::{PUBLISHED, published};
 pub use rule::ImageRule;
+pub use scores::{Scores, scores};
 
 /// Images: the sense of runs on them, and the pictures that a preset is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]

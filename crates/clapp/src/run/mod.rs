@@ -1,6 +1,7 @@
 //! A run from its first batch to its table, in a folder that survives a crash.
 
 mod again;
+mod alignment;
 mod environment;
 mod metrics;
 mod saved;
@@ -24,6 +25,7 @@ use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer};
 use environment::Recorder;
 use saved::check_finite;
 
+pub use alignment::retro_alignment;
 pub use environment::Environment;
 pub use metrics::{LayerMetrics, StepMetrics};
 pub(crate) use saved::{from_state, to_state};
