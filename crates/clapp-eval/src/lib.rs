@@ -93,7 +93,7 @@ pub mod sound;
 mod standardise;
 mod table;
 
-pub use comparison::{Comparison, Margin};
+pub use comparison::{Comparison, Margin, Spread};
 pub use confusion::Confusion;
 pub use error::Error;
 pub use features::Features;
