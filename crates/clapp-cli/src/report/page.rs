@@ -20,7 +20,7 @@ pub(super) fn page(entries: &[Entry], tables: &[Table], figures: &[Figure]) -> M
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                (PreEscaped(MARK)) (PreEscaped("\">"))
+                (PreEscaped(MARK)) (env!("CARGO_PKG_VERSION")) (PreEscaped("\">"))
                 title { (title) " – CLAPP" }
                 style { (PreEscaped(include_str!("page.css"))) }
             }
