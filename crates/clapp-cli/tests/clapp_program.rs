@@ -342,8 +342,9 @@ fn what_cannot_work_here_is_refused_or_bounded_with_a_word() {
         assert!(called.code == 1 && called.err.contains("install ffmpeg"), "{called:?}");
     }
     let refused = fixture.refused("train -p smoke --embedded moving-scenes --set batch=1");
-    assert_says(&refused, "configuration", "at least 2 samples in a batch, got 1");
-    let many = fixture.call("train -p smoke --set images=32 --threads 100000 -q").finished();
+    assert_says(&refused, "rule: expected at least 2 samples in a batch", "got 1");
+    let many =
+        fixture.call("train -i photos -p smoke --set images=32 --threads 100000 -q").finished();
     assert!(many.err.contains("in place of 100000, 32 for each core"), "{many:?}");
     let odd = fixture.command("train -p smoke").env("CLAPP_ISA", "bogus").output().unwrap();
     let odd = Called::of(&odd, "CLAPP_ISA");

@@ -106,8 +106,10 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn a_run_killed_twenty_times_ends_as_the_uninterrupted_one_byte_for_byte() {
-    let train =
-        "train -p smoke -s 2,3 -q --probe-every 96 --set images=320 --set checkpoint_every=3";
+    // Forty steps of two seeds, a row for each; looks and checkpoints fall on different ones.
+    let train = "train -p smoke -s 2,3 -q --probe-every 40 --set checkpoint_every=3 \
+        --set batch=8 --set images=160 --set data.unlabelled=64 --set data.train=60 --set data.test=30 \
+        --set readout.protocols=[\"knn\"] --set readout.few=2 --set readout.few_draws=2";
     let root = tempfile::tempdir().unwrap();
     let [whole, run] = ["whole", "run"].map(|name| root.path().join(name));
     let output =
