@@ -215,8 +215,7 @@ fn sound_file(
     }
     if rate == 0 || (rate != RATE && rates == Rates::Refuse) {
         let (expected, got) = (format!("{RATE} Hz"), format!("{rate} Hz"));
-        let advice =
-            "resample the file, or have it done when it is read (rates: resample, or --resample)";
+        let advice = "resample the file, or have it done when it is read (data.rates=resample)";
         return Err(Error::unfit("sample rate", expected, got, path.display(), advice));
     }
     if stored == 0 {
