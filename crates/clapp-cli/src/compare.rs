@@ -72,6 +72,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     })?;
     if table.rows.iter().any(|row| row.ended != Ended::Finished) {
         output::stopped();
+        if clapp::console::exit_code().is_some() {
+            clapp::console::note("stopped; go on with the same command");
+        }
     }
     match machine.json {
         true => output::print_json(&table),

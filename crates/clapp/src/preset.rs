@@ -22,10 +22,12 @@ pub trait Presets: Sense {
     const SPLIT: &'static [&'static str] = &[];
 
     /// Rows of published tables on this sense.
-    const PUBLISHED: &'static [Published];
+    const PUBLISHED: &'static [Published] = &[];
 
     /// The data as the [names of rows](Published::data) have it; none of data that nothing was published on.
-    fn published_as(&self) -> Option<&'static str>;
+    fn published_as(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Changes the preset of a row's method where the row differs from it.
     fn amend(row: &Published, config: &mut RunConfig<Self>) {
