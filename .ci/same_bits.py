@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Do two builds learn the same numbers, bit for bit?
 
-    .ci/same_bits.py build REVISION FOLDER    builds the examples of a git revision into FOLDER
-    .ci/same_bits.py compare BEFORE AFTER     compares two folders of built examples
+    .ci/same_bits.py build REVISION FOLDER    builds the programs of a git revision into FOLDER
+    .ci/same_bits.py compare BEFORE AFTER     compares two folders of built programs
     .ci/same_bits.py compare BEFORE           only makes the runs of one, for later: --runs
 
 `compare` makes a small run of every method on images, sound and video with either folder's programs, from
@@ -24,6 +24,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,8 +35,7 @@ from pathlib import Path
 
 # The learning rules with a run each. A name that a build does not know is an error.
 IMAGES = "clapp clapp-s gim clapp-s-retro clapp-s-blocked clapp-s-above clapp-symmetric"
-SOUND = "clapp-s gim cpc hinge-cpc supervised greedy-supervised"
-RECURRENCES = "one-step none bptt"
+SOUND = "clapp-s gim cpc hinge-cpc supervised greedy-supervised clapp-s-one-step clapp-s-no-gru clapp-s-bptt gim-one-step gim-no-gru gim-bptt"
 VIDEO = "clapp-s clapp gim cpc hinge-cpc supervised"
 # Programs without a run folder: what they print is compared.
 PRINTED = "online_rule online_speech compare_updates"
@@ -44,39 +44,36 @@ ONE_THREAD = ["--threads", "1"]
 
 
 def cases(data, ffmpeg):
-    """Name, example and arguments of every case. `{…}` in an argument is the run folder of that case."""
-    smoke = ["--preset", "smoke", "--seed", "2", *ONE_THREAD]
+    """Name, program and arguments of every case. `{…}` in an argument is the run folder of that case."""
+    smoke = ["train", "--preset", "smoke", "--seed", "2", *ONE_THREAD]
     listed = []
 
-    def add(name, example, *arguments):
-        listed.append((name, example, [*smoke, *map(str, arguments)]))
+    def add(name, *arguments):
+        listed.append((name, "clapp", [*smoke, *map(str, arguments)]))
 
     for method in IMAGES.split():
-        add(f"images {method}", "stl10_clapp", "--method", method)
-    add("images clapp-s two seeds, exact", "stl10_clapp", "--seed", "3", "--exact")
-    add("images clapp-s stl10", "stl10_clapp", "--data", data / "stl10", "--any-size")
-    for held in ([], ["--validate"]):
-        name = " ".join(["images gim cifar10", *held])
-        add(name, "stl10_clapp", "--method", "gim", "--cifar10", data / "cifar10", "--any-size", *held)
+        add(f"images {method}", "--method", method)
+    add("images clapp-s two seeds, exact", "--seed", "3", "--set", "encoder.arithmetic=exact")
+    add("images clapp-s stl10", "--stl10", data / "stl10", "--any-size")
+    for part in ("test", "validation"):
+        cifar10 = ["--cifar10", data / "cifar10", "--any-size", "--set", f"data.tested_on={part}"]
+        add(f"images gim cifar10 {part}", "--method", "gim", *cifar10)
+    talkers, moving = ["--embedded", "talkers"], ["--embedded", "moving-scenes"]
     for method in SOUND.split():
-        add(f"sound {method}", "librispeech_clapp", "--method", method)
-        if method in ("clapp-s", "gim"):
-            for recurrence in RECURRENCES.split():
-                name = f"sound {method} {recurrence}"
-                add(name, "librispeech_clapp", "--method", method, "--recurrence", recurrence)
-    folder = ["--data", data / "sound", "--part", "folder"]
-    labels = ["--labels", data, "--classes", "4"]
-    add("sound clapp-s files", "librispeech_clapp", *folder, *labels)
-    add("sound clapp-s unlabelled", "librispeech_clapp", *folder)
-    add("sound greedy-supervised files", "librispeech_clapp", *folder, *labels, "--method", "greedy-supervised")
+        add(f"sound {method}", *talkers, "--method", method)
+    folder = ["--sounds", data / "sound", "--part", "folder"]
+    labels = ["--labels", data, "--set", "data.labels.classes=4"]
+    add("sound clapp-s files", *folder, *labels)
+    add("sound clapp-s unlabelled", *folder)
+    add("sound greedy-supervised files", *folder, *labels, "--method", "greedy-supervised")
     for method in VIDEO.split():
         for still in ("", "-still"):
-            add(f"video {method}{still}", "ucf101_clapp", "--method", f"{method}{still}")
-    add("video fine-tuned", "ucf101_clapp", "--method", "supervised", "--start", "{video clapp-s}")
+            add(f"video {method}{still}", *moving, "--method", f"{method}{still}")
+    add("video fine-tuned", *moving, "--method", "supervised", "--set", "start={video clapp-s}")
     if ffmpeg:
-        add("video clapp-s ucf101", "ucf101_clapp", "--data", data / "ucf101")
+        add("video clapp-s ucf101", "--videos", data / "ucf101")
         folder = data / "ucf101" / "UCF-101"
-        add("video gim-still folders", "ucf101_clapp", "--method", "gim-still", "--data", folder, "--layout", "folders")
+        add("video gim-still folders", "--method", "gim-still", "--videos", folder, "--layout", "folders")
     listed += [(name, name, None) for name in PRINTED.split()]
     return listed
 
@@ -187,10 +184,11 @@ def run(case, binaries, parent, starts):
     if made_by.is_file() and digest in (None, made_by.read_text()):
         return folder
     if digest is None:
-        raise Failure(f"expected the program {binary}, got none; build the examples with --features baselines")
+        raise Failure(f"expected the program {binary}, got none; build with --features baselines")
     shutil.rmtree(folder, ignore_errors=True)
     # Starts from the run before in both builds, so that configurations agree and old checkpoints are read.
-    started = [str(run_of(folder_of(a[1:-1], starts))) if a.startswith("{") else a for a in arguments or []]
+    named = lambda case: str(run_of(folder_of(case[1], starts)))
+    started = [re.sub(r"\{(.*)\}", named, argument) for argument in arguments or []]
     (folder / "out").mkdir(parents=True)
     (folder / "printed").write_text(call(binary, started, folder / "out"))
     made_by.write_text(digest)
@@ -208,7 +206,7 @@ def resume(case, binaries, before, parent):
     shutil.rmtree(checkpoints[-1])
     for table in folder.glob("table.*"):
         table.unlink()
-    call(binaries / example, ["--resume", folder, *ONE_THREAD], folder.parent)
+    call(binaries / example, ["resume", folder, *ONE_THREAD], folder.parent)
     return folder
 
 
@@ -346,7 +344,7 @@ def compare(options):
 
 
 def build(options):
-    """Builds the examples of a revision from its own sources."""
+    """Builds the programs of a revision from its own sources."""
     folder = options.folder.resolve()
     source = folder / "source"
     shutil.rmtree(source, ignore_errors=True)
@@ -354,13 +352,14 @@ def build(options):
     archive = subprocess.run(["git", "archive", options.revision], check=True, capture_output=True)
     subprocess.run(["tar", "-x", "-C", source], input=archive.stdout, check=True)
     target = os.environ.get("CARGO_TARGET_DIR", str(folder / "target"))
-    command = ["cargo", "build", "--release", "--workspace", "--examples", "--locked"]
+    command = ["cargo", "build", "--release", "--workspace", "--bins", "--examples", "--locked"]
     command += ["--features", options.features] if options.features else []
     subprocess.run(command, cwd=source, check=True, env={**os.environ, "CARGO_TARGET_DIR": target})
-    for program in (Path(target) / "release" / "examples").iterdir():
+    release = Path(target) / "release"
+    for program in [release / "clapp", *(release / "examples").iterdir()]:
         if program.is_file() and "-" not in program.name and os.access(program, os.X_OK):
             shutil.copy2(program, folder)
-    print(f"built the examples of {options.revision} into {folder}")
+    print(f"built the programs of {options.revision} into {folder}")
     return 0
 
 

@@ -1,86 +1,90 @@
-//! What examples share: the options of runs and the way from them to a table; a quick read-out of a stack.
+//! What examples share: a run from data to a table, a quick read-out of a stack, lines on standard output.
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::Args;
-use clapp::{Error, ProgressBar, Run, RunConfig, RunEnd, Sense, preset::PRESETS};
+use clap::Parser;
+use clapp::{
+    Error, ProgressBar, Run, RunEnd, console,
+    preset::{PRESETS, Presets, preset},
+};
 
 mod look;
-mod shell;
 
 pub use look::{accuracies, tensor};
-pub use shell::{end, exit, fetch, needs, print_or_end};
 
-/// Options of every run. An example has its own in a struct `Options`, with these flattened into it.
-#[derive(Args, Debug)]
-pub struct RunOptions {
-    /// Name of the preset.
+/// What every example with a run takes. The program `clapp` takes the rest: settings, other data, dry runs.
+#[derive(Parser, Debug)]
+pub struct Options {
+    /// Folder of the data that the example is named after, in their official layout [default: embedded data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     #[arg(long, default_value = "quick", help = format!("One of {PRESETS}"))]
-    pub preset: String,
-    /// Device of all tensors.
-    #[arg(
-        long,
-        default_value = "flex",
-        help = "flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built"
-    )]
-    pub device: String,
-    /// Threads [default: one per core]
-    #[arg(long, default_value_t = 0)]
-    pub threads: usize,
+    preset: String,
+    /// How to learn; `clapp list` names all
+    #[arg(long, default_value = "clapp-s")]
+    method: String,
+    /// Seeds; the run is repeated for each
+    #[arg(long, value_delimiter = ',')]
+    seed: Vec<u64>,
+    /// Device of all tensors: flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
+    #[arg(long, default_value = "flex")]
+    device: String,
     /// Folder that runs are written to
     #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub out: PathBuf,
-    /// Start a run with the configuration of the one in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["Options", "preset", "resume"])]
-    pub config: Option<PathBuf>,
-    /// Print configuration, weights, multiply-adds, memory and days on this machine; run nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    out: PathBuf,
     /// Go on with the run in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["Options", "preset", "out"])]
-    pub resume: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "preset", "method", "seed", "out"])]
+    resume: Option<PathBuf>,
 }
 
-impl RunOptions {
-    /// Starts the run of a configuration, or goes on with one, and prints its table.
-    pub fn run<S: Sense>(
-        &self,
-        config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,
-    ) -> ExitCode {
-        end(self.execute(config))
+impl Options {
+    /// Trains on the data and reads out every layer, for `seeds` unless others are asked for.
+    pub fn run<S: Presets>(&self, data: &S, seeds: &[u64]) -> ExitCode {
+        self.execute(data, seeds).unwrap_or_else(|error| {
+            console::note(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        })
     }
 
-    /// Whether the run was stopped before its end.
-    fn execute<S: Sense>(
-        &self,
-        config: impl FnOnce(&str) -> Result<RunConfig<S>, Error>,
-    ) -> Result<bool, Error> {
-        use clapp::console::print;
-        clapp::set_threads(self.threads)?;
+    fn execute<S: Presets>(&self, data: &S, seeds: &[u64]) -> Result<ExitCode, Error> {
         let device = clapp::device(&self.device)?;
-        let config = || match self.config.as_ref().or(self.resume.as_ref()) {
-            Some(folder) => RunConfig::load(folder),
-            None => config(&self.preset),
-        };
-        if self.dry_run {
-            let estimate = clapp::estimate::dry_run(&config()?, &device)?;
-            return print(estimate.trim_end()).map(|()| false);
-        }
+        let seeds = if self.seed.is_empty() { seeds } else { &self.seed };
         let mut run = match &self.resume {
-            Some(folder) => Run::resume(folder)?,
-            None => Run::create(&self.out, config()?)?,
+            Some(folder) => Run::<S>::resume(folder)?,
+            None => Run::create(&self.out, preset(&self.preset, &self.method, data, seeds)?)?,
         };
-        print(format_args!("run folder: {}", run.path().display()))?;
-        let mut progress = ProgressBar::until_interrupted(run.config().batch);
-        match run.execute(&device, &mut progress)? {
+        let folder = run.path().display().to_string();
+        console::print(format_args!("run folder: {folder}"))?;
+        let mut progress = ProgressBar::until_interrupted();
+        let end = run.execute(&device, &mut progress)?;
+        drop(progress);
+        match end {
             RunEnd::Finished(report) => {
-                print(format_args!("{report}\n{}", clapp::summary(&report))).map(|()| false)
+                console::print(format_args!("{report}\n{}", clapp::summary(&report)))?;
+                Ok(ExitCode::SUCCESS)
             }
             RunEnd::Stopped { step } => {
-                let folder = run.path().display();
-                let text = format_args!("stopped at step {step}; go on with --resume {folder}");
-                print(text).map(|()| true)
+                console::print(format_args!(
+                    "stopped at step {step}; go on with --resume {folder}"
+                ))?;
+                Ok(console::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from))
             }
         }
+    }
+}
+
+/// Prints a line, as `println!` does; ends the program where that panics, and goes on where nobody reads.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::print_or_end(format_args!($($text)*))
+    };
+}
+
+/// What [`say!`] does.
+pub fn print_or_end(text: std::fmt::Arguments<'_>) {
+    if let Err(error) = console::print(text) {
+        console::note(format_args!("error: {error}"));
+        std::process::exit(1);
     }
 }

@@ -4,14 +4,13 @@ use std::{path::PathBuf, process::Command};
 
 use clap::Args;
 use clapp::{
-    Error, Images, RunConfig,
+    Error, Images,
     comparison::{Budget, Comparison, Ended, Plan, run_member},
-    preset,
 };
 
 use crate::{
     data::{Data, Sensed},
-    machine::{Machine, Watch},
+    machine::Machine,
     output,
 };
 
@@ -49,8 +48,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let Options { out, machine, .. } = options;
     if let Some(name) = &options.member {
-        let mut watch = Watch::new(machine.quiet, Plan::<Images>::load(out)?.member(name)?.batch);
-        return run_member::<Images>(out, name, &machine.open()?, &mut watch).map(|_| ());
+        let mut progress = machine.progress();
+        return run_member::<Images>(out, name, &machine.open()?, &mut progress).map(|_| ());
     }
     // Before data that many threads read.
     clapp::set_threads(machine.threads)?;
@@ -73,6 +72,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     })?;
     if table.rows.iter().any(|row| row.ended != Ended::Finished) {
         output::stopped();
+        if clapp::console::exit_code().is_some() {
+            clapp::console::note("stopped; go on with the same command");
+        }
     }
     match machine.json {
         true => output::print_json(&table),
@@ -81,20 +83,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn plan(options: &Options) -> Result<Plan<Images>, Error> {
-    let Options { preset: size, seed, methods, .. } = options;
     let Sensed::Images(images) = options.data.sensed() else {
         let got = options.data.given().unwrap_or_default();
         return Err(Error::misfit_of("comparison", "images", got, "leave it out"));
     };
-    // All are read out in the same way: the mean of every layer, standardised.
-    let readout = preset(size, "clapp-pp", &images, seed)?.setup.readout;
-    let member = |method: &String| -> Result<RunConfig<Images>, Error> {
-        let mut config = preset(size, method, &images, seed)?;
-        config.setup.readout = readout.clone();
-        Ok(config)
-    };
-    let members = methods.iter().map(member).collect::<Result<_, _>>()?;
     let seconds = options.minutes.map(|minutes| Budget::Seconds(60.0 * minutes));
     let budget = seconds.unwrap_or(Budget::Samples(options.samples));
-    Ok(Plan { budget, program: "clapp train".into(), members })
+    Plan::of(&options.methods, &options.preset, &images, &options.seed, budget)
 }

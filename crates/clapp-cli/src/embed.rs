@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long)]
     seed: Option<u64>,
     /// Folder for the features; new or empty.
-    #[arg(long)]
+    #[arg(short, long)]
     out: PathBuf,
     /// Replace features that are there.
     #[arg(long)]

@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// Folder of the run.
     run: PathBuf,
     /// File for the weights; a Python file of the same name stands beside it.
-    #[arg(long, value_name = "FILE.safetensors")]
+    #[arg(short, long, value_name = "FILE.safetensors")]
     out: PathBuf,
     /// Seed of the run whose encoder is taken: that of the newest checkpoint unless given.
     #[arg(long)]

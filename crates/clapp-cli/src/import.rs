@@ -27,7 +27,7 @@ pub(crate) struct Options {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Folder of the run, new or empty.
-    #[arg(long)]
+    #[arg(short, long)]
     out: PathBuf,
     /// Method that they were trained with: clapp-s, or clapp where files have loss_mirror.
     #[arg(long)]

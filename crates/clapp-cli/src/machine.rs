@@ -1,15 +1,8 @@
 //! Where and how a run is computed, and how much is said.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
-
 use clap::Args;
 use clapp::{
-    Error, ProgressBar, Run, RunEnd, Sense,
-    rules::burn::tensor::Device,
-    run::{Observer, StepMetrics},
+    Error, ProgressBar, Run, RunEnd, Sense, rules::burn::tensor::Device, run::Observer as _,
 };
 use serde_json::json;
 
@@ -39,13 +32,19 @@ impl Machine {
         Ok(clapp::device(&self.device)?)
     }
 
+    /// Shows how a run goes on, unless nobody wants to know, and ends it when a signal comes.
+    pub(crate) fn progress(&self) -> ProgressBar {
+        let bar = ProgressBar::until_interrupted();
+        if self.quiet { bar.quiet() } else { bar }
+    }
+
     /// Takes a run to its end, or until a signal comes, and prints what came out.
     pub(crate) fn finish<S: Sense>(&self, mut run: Run<S>, device: &Device) -> Result<(), Error> {
         let folder = run.path().display().to_string();
-        let mut watch = Watch::new(self.quiet, run.config().batch);
-        watch.stage(&format!("run folder: {folder}"));
-        let end = run.execute(device, &mut watch)?;
-        drop(watch);
+        let mut progress = self.progress();
+        progress.stage(&format!("run folder: {folder}"));
+        let end = run.execute(device, &mut progress)?;
+        drop(progress);
         match end {
             RunEnd::Finished(report) if self.json => {
                 output::print_json(&json!({"folder": folder, "ended": "finished", "table": report}))
@@ -62,39 +61,6 @@ impl Machine {
                 }
                 output::print(format!("stopped at step {step}; go on with: clapp resume {folder}"))
             }
-        }
-    }
-}
-
-/// Shows how a run goes on, unless nobody wants to know, and ends it when a signal comes.
-pub(crate) struct Watch {
-    bar: Option<ProgressBar>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Watch {
-    pub(crate) fn new(quiet: bool, batch: usize) -> Self {
-        let stop = clapp::console::interrupted();
-        Self { bar: (!quiet).then(|| ProgressBar::new(batch, stop.clone())), stop }
-    }
-}
-
-impl Observer for Watch {
-    fn step(&mut self, steps: u64, metrics: &StepMetrics) -> bool {
-        if let Some(bar) = &mut self.bar {
-            bar.step(steps, metrics);
-        }
-        !self.stop.load(Relaxed)
-    }
-
-    fn stage(&mut self, what: &str) {
-        match &mut self.bar {
-            Some(bar) => bar.stage(what),
-            // What was left out of the data is said in any case.
-            None if what.starts_with("note:") => {
-                clapp::console::note(what);
-            }
-            None => {}
         }
     }
 }

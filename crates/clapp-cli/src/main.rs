@@ -30,7 +30,8 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 finished; 1 error; 2 the command line is not understood; \
-    130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP after a checkpoint, to go on with `clapp resume`";
+    130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP after a checkpoint, to go on with `clapp resume`, \
+    or after `clapp compare` with the same command";
 
 #[derive(Subcommand)]
 enum Command {
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
         // Help and version are no mistakes, but there may be no room for them.
         Err(said) => {
             let code = u8::try_from(said.exit_code()).unwrap_or(2);
-            return code_of(output::checked(said.print()).map(|()| ExitCode::from(code)));
+            return code_of(clapp::console::written(said.print()).map(|()| ExitCode::from(code)));
         }
     };
     let result = match cli.command {

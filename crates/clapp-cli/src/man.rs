@@ -24,6 +24,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         })?,
     };
     let mut text = Vec::new();
-    output::checked(Man::new(page).render(&mut text))?;
+    clapp::console::written(Man::new(page).render(&mut text))?;
     output::print(String::from_utf8_lossy(&text).trim_end())
 }

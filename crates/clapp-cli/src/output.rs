@@ -1,7 +1,6 @@
 //! The standard output, which may be closed or full, and what the program ends with.
 
 use std::{
-    io::{self, ErrorKind},
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
@@ -24,18 +23,6 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Error> {
         let advice = "leave out --json and report this";
         Error::misfit_of("output", "values that JSON has", source, advice)
     })?)
-}
-
-/// What became of something that was printed. A reader that has seen enough, such as `head`, is no error.
-///
-/// # Errors
-///
-/// If it could not be written.
-pub(crate) fn checked(result: io::Result<()>) -> Result<(), Error> {
-    result.or_else(|source| match source.kind() {
-        ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Error::Output(source)),
-    })
 }
 
 /// Remembers that a run was stopped before its end.

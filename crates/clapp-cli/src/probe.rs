@@ -11,7 +11,7 @@ use crate::{
     output::print,
 };
 
-/// Reads out the newest checkpoint of a run and prints the table; nothing is learnt or written.
+/// Read out the newest checkpoint of a run again; nothing is learnt or written.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Folder of the run.

@@ -1,14 +1,12 @@
 //! `clapp train`: from data to a table of what every layer knows.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::Args;
 use clapp::{
     Error, Images, Run, RunConfig, Sound, Video,
     estimate::{Estimate, dry_run},
-    image,
-    preset::{PRESETS, Presets, preset},
-    sound, video,
+    preset::{PRESETS, Presets, preset, published},
 };
 use serde_json::{Value, json};
 
@@ -35,6 +33,9 @@ pub(crate) struct Options {
     /// Seeds; the run is repeated for each [default: 2]
     #[arg(short, long, value_delimiter = ',', value_name = "N")]
     seed: Vec<u64>,
+    /// Images between early looks at what every layer knows, on a few training images
+    #[arg(long, value_name = "IMAGES")]
+    probe_every: Option<NonZeroU64>,
     /// Folder of the run, new or empty [default: a new one in runs]
     #[arg(short, long, value_name = "RUN")]
     out: Option<PathBuf>,
@@ -57,53 +58,23 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     // Before data that many threads read.
     clapp::set_threads(options.machine.threads)?;
-    if let Some(row) = &options.row {
-        return published(options, row);
-    }
     let file = options.config.as_deref().map(config::read).transpose()?.unwrap_or(json!({}));
     // A whole configuration names its data.
     match Kind::of(&file).filter(|_| options.data.given().is_none()) {
-        Some(Kind::Images) => of_sense(options, file, &Images::Synthetic),
-        Some(Kind::Sound) => of_sense(options, file, &Sound::Synthetic),
-        Some(Kind::Video) => of_sense(options, file, &Video::MovingScenes),
+        Some(Kind::Images) => start(options, file, &Images::Synthetic),
+        Some(Kind::Sound) => start(options, file, &Sound::Synthetic),
+        Some(Kind::Video) => start(options, file, &Video::MovingScenes),
         None => match options.data.sensed() {
-            Sensed::Images(data) => of_sense(options, file, &data),
-            Sensed::Sound(data) => of_sense(options, file, &data),
-            Sensed::Video(data) => of_sense(options, file, &data),
+            Sensed::Images(data) => start(options, file, &data),
+            Sensed::Sound(data) => start(options, file, &data),
+            Sensed::Video(data) => start(options, file, &data),
         },
     }
 }
 
-fn of_sense<S: Presets>(options: &Options, file: Value, data: &S) -> Result<(), Error> {
-    start(options, resolve(options, file, data)?)
-}
-
-/// The row of a published table, changed by settings.
-fn published(options: &Options, row: &str) -> Result<(), Error> {
-    let seeds = if options.seed.is_empty() { &[2][..] } else { &options.seed };
-    match options.data.sensed() {
-        Sensed::Images(Images::Stl10(root, sizes) | Images::Cifar10(root, sizes)) => {
-            changed(options, &image::published(row, root, sizes, seeds)?)
-        }
-        Sensed::Sound(Sound::Files(files)) => {
-            changed(options, &sound::published(row, files, seeds)?)
-        }
-        Sensed::Video(Video::Clips(clips)) => {
-            changed(options, &video::published(row, clips, seeds)?)
-        }
-        _ => {
-            let (expected, got) = ("the data that it was published on", "others");
-            Err(Error::misfit_of("--row", expected, got, "name their folder"))
-        }
-    }
-}
-
-fn changed<S: Presets>(options: &Options, config: &RunConfig<S>) -> Result<(), Error> {
-    start(options, config::overlay(config, json!({}), &options.set)?)
-}
-
-fn start<S: Presets>(options: &Options, config: RunConfig<S>) -> Result<(), Error> {
+fn start<S: Presets>(options: &Options, file: Value, data: &S) -> Result<(), Error> {
     let Options { machine, out, .. } = options;
+    let config = resolve(options, file, data)?;
     if options.print_config {
         return match machine.json {
             true => output::print_json(&config),
@@ -124,15 +95,17 @@ fn start<S: Presets>(options: &Options, config: RunConfig<S>) -> Result<(), Erro
     machine.finish(run, &device)
 }
 
-/// The preset, changed by the file, by settings, by options.
+/// The preset or the published row, changed by the file, by settings, by options.
 fn resolve<S: Presets>(
     options: &Options,
     mut file: Value,
     data: &S,
 ) -> Result<RunConfig<S>, Error> {
     let Options { method, preset: size, seed, set, .. } = options;
-    let mut config = match serde_json::from_value::<RunConfig<S>>(file.clone()) {
-        Ok(whole) => {
+    let whole = serde_json::from_value::<RunConfig<S>>(file.clone());
+    let mut config = match (&options.row, whole) {
+        (Some(row), _) => published(row, data, &[2])?,
+        (None, Ok(whole)) => {
             let named = [("--method", method.is_some()), ("--preset", size.is_some())];
             let mut named = named.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
             if let Some(option) = options.data.given().or(named.next()) {
@@ -142,7 +115,7 @@ fn resolve<S: Presets>(
             }
             whole
         }
-        Err(_) => {
+        (None, Err(_)) => {
             // Options go before what the file says.
             let mut named = |name: &str, option: &Option<String>, default: &str| -> String {
                 // What is no word stays, and is refused with the other settings that do not fit.
@@ -160,7 +133,8 @@ fn resolve<S: Presets>(
     config = config::overlay(&config, file, set)?;
     if !seed.is_empty() {
         config.seeds.clone_from(seed);
-        config.validate()?;
     }
+    config.probe_every = options.probe_every.or(config.probe_every);
+    config.validate()?;
     Ok(config)
 }

@@ -161,33 +161,6 @@ fn a_folder_of_one_class_is_learnt_from_and_not_read_out() {
     assert_says(&refused, "data: expected at least 30 images for one batch", "own photographs in");
 }
 
-#[cfg(unix)]
-#[test]
-fn a_stopped_run_says_so_and_goes_on_to_the_same_files() {
-    let fixture = Fixture::new();
-    let long = "train -i photos -p smoke -s 2 --set checkpoint_every=2 --set images=960";
-    fixture.call(&format!("{long} -o whole -q")).finished();
-    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
-        let mut command = fixture.command(&format!("{long} -o {signal}"));
-        let run = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
-        let checkpoint = fixture.path(&format!("{signal}/checkpoints/step-000000002"));
-        while !checkpoint.is_dir() && !fixture.path(&format!("{signal}/table.txt")).is_file() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        let kill = ["-s", signal, &run.id().to_string()].map(str::to_owned);
-        Command::new("kill").args(kill).output().unwrap();
-        let called = Called::of(&run.wait_with_output().unwrap(), signal);
-        // When exactly the signal comes decides what is tested, never whether it passes.
-        let ended = ["stopped at step", "random encoder"].map(|text| called.out.contains(text));
-        assert_eq!(ended, [called.code == code, called.code == 0], "{called:?}");
-        fixture.call(&format!("resume {signal}")).finished();
-        for file in ["metrics.jsonl", "table.json"] {
-            let of = |run: &str| fs::read(fixture.path(run).join(file)).unwrap();
-            assert!(of(signal) == of("whole"), "{signal}: expected the same {file}");
-        }
-    }
-}
-
 #[test]
 fn a_printed_configuration_is_read_again() {
     let fixture = Fixture::new();
@@ -278,6 +251,13 @@ fn a_command_line_that_is_not_understood_has_a_code_of_its_own() {
     for arguments in ["", "trayn", "train --imagez photos", "train -i photos --stl10 photos"] {
         assert_eq!(fixture.call(arguments).code, 2, "{arguments}");
     }
+    // Options that would have no effect.
+    for arguments in
+        ["--any-size", "--split 2", "--layout folders", "--part dev-clean", "--skip-bad"]
+    {
+        let called = fixture.call(&format!("train {arguments}"));
+        assert!(called.code == 2 && called.err.contains("required"), "{arguments}: {called:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -286,29 +266,87 @@ fn a_closed_output_ends_quietly_and_a_full_one_is_an_error() {
     let fixture = Fixture::new();
     let shell = |line: &str| {
         let line = line.replace("clapp ", &format!("{} ", env!("CARGO_BIN_EXE_clapp")));
-        let output = Command::new("bash").args(["-o", "pipefail", "-c", &line]).output().unwrap();
-        Called::of(&output, &line)
+        let mut command = Command::new("bash");
+        command.args(["-o", "pipefail", "-c", &line]).current_dir(fixture.root.path());
+        Called::of(&command.output().unwrap(), &line)
     };
-    for command in ["clapp list", "clapp completions bash", "clapp man train", "clapp --help"] {
-        let closed = shell(&format!("{command} | head -1"));
+    let train = "clapp train -i photos -p smoke --set images=32";
+    for command in
+        ["clapp list", "clapp completions bash", "clapp man train", "clapp --help", train]
+    {
+        let closed = shell(&format!("{command} 2>error | head -1"));
         assert_eq!((closed.code, closed.err.as_str()), (0, ""), "{command}: {closed:?}");
         let full = shell(&format!("{command} > /dev/full"));
-        assert_eq!((full.code, full.err.lines().count()), (1, 1), "{command}: {full:?}");
-        assert_says(
-            full.err.trim_start_matches("error: "),
-            "standard output: expected",
-            "make room",
-        );
+        let error = full.err.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        assert_eq!(full.code, 1, "{command}: {full:?}");
+        assert_says(error, "standard output: expected", "make room");
     }
-    drop(fixture);
+    for others in ["2>&1 | true", "2>/dev/full >/dev/null", "<&- >/dev/null 2>&-"] {
+        let called = shell(&format!("{train} {others}"));
+        assert_eq!((called.code, called.err.as_str()), (0, ""), "{others}: {called:?}");
+    }
 }
 
 #[test]
-fn methods_are_compared() {
+fn methods_are_compared_and_each_is_repeated_by_its_command() {
     let fixture = Fixture::new();
-    let called = fixture
-        .call("compare -i photos -p smoke -m clapp-s,gim -s 2 --samples 32 -o both -q")
-        .finished();
+    let compare = "compare -i photos -p smoke -m clapp-s,gim -s 2 --samples 32 -o both -q";
+    let called = fixture.call(compare).finished();
     assert!(called.out.contains("| clapp-s |") && called.out.contains("| gim |"), "{called:?}");
     assert!(called.out.contains("clapp train --config "), "{called:?}");
+    assert_eq!(fixture.call(compare).finished().out, called.out, "nothing is run twice");
+    fixture.call("train --config both/smoke-gim -o again -q").finished();
+    for file in ["metrics.jsonl", "table.json"] {
+        let of = |run: &str| fs::read(fixture.path(run).join(file)).unwrap();
+        assert!(of("again") == of("both/smoke-gim"), "expected the same {file}");
+    }
+    let refused = fixture.refused("compare -p smoke -m clapp-s,clap -o other");
+    assert_says(&refused, "method", "\"clap\"");
+}
+
+#[test]
+fn a_folder_of_recordings_is_learnt_from_and_what_is_left_out_is_named() {
+    // Beside the sound an index of it is kept.
+    let (fixture, sound) = (Fixture::new(), tempfile::tempdir().unwrap());
+    for talker in 0..9_u16 {
+        let pitch = |i: u16| 0.05 * f32::from(1 + (i / 2_560 + talker) % 4);
+        let tone = |i: u16| (6_000.0 * (f32::from(i) * pitch(i)).sin()) as i16;
+        let (samples, rate) = if talker == 8 { (4_000, 8_000) } else { (20_880, 16_000) };
+        let samples: Vec<i16> = (0..samples).map(tone).collect();
+        let folder = sound.path().join(format!("t{talker}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("a.wav"), clapp_testing::wav(&samples, rate, 1)).unwrap();
+    }
+    let place = sound.path().display();
+    let train = format!("train --sounds {place} --part folder -p smoke --set crops=16 -o run");
+    assert_says(&fixture.refused(&train), "sample rate", "t8/a.wav");
+    let called = fixture.call(&format!("{train} --skip-bad -q")).finished();
+    assert!(called.out.contains("evaluated on: nothing"), "{called:?}");
+    for note in ["nothing is read out, because there are no labels", "1 left out of "] {
+        assert!(called.err.contains(&format!("note: {note}")), "{called:?}");
+    }
+}
+
+#[test]
+fn what_cannot_work_here_is_refused_or_bounded_with_a_word() {
+    let fixture = Fixture::new();
+    for name in ["a/1.avi", "a/2.avi", "b/1.avi", "b/2.avi"] {
+        let path = fixture.path("videos").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "no video").unwrap();
+    }
+    let videos = "train -p smoke --videos videos --layout folders";
+    for arguments in [videos, &format!("{videos} --skip-bad")] {
+        let called = fixture.command(arguments).env("PATH", "").output().unwrap();
+        let called = Called::of(&called, arguments);
+        assert!(called.code == 1 && called.err.contains("install ffmpeg"), "{called:?}");
+    }
+    let refused = fixture.refused("train -p smoke --embedded moving-scenes --set batch=1");
+    assert_says(&refused, "rule: expected at least 2 samples in a batch", "got 1");
+    let many =
+        fixture.call("train -i photos -p smoke --set images=32 --threads 100000 -q").finished();
+    assert!(many.err.contains("in place of 100000, 32 for each core"), "{many:?}");
+    let odd = fixture.command("train -p smoke").env("CLAPP_ISA", "bogus").output().unwrap();
+    let odd = Called::of(&odd, "CLAPP_ISA");
+    assert!(odd.code != 0 && odd.err.contains("got \"bogus\" in CLAPP_ISA"), "{odd:?}");
 }

@@ -117,7 +117,7 @@ fn another_rate_is_refused_with_advice() {
         let start = "sample rate: expected 16000 Hz, got 44100 Hz in ";
         assert_refused(&root, &options(), start, &path);
         let text = SpeechFiles::folder(root.path(), &options()).unwrap_err().to_string();
-        assert!(text.ends_with("(rates: resample, or --resample)"), "{text}");
+        assert!(text.ends_with("(data.rates=resample)"), "{text}");
     }
 }
 

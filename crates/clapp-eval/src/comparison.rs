@@ -11,34 +11,47 @@ use crate::{Error, Report, Series, Summary};
 pub struct Margin {
     /// Difference of the means in percentage points; negative if below.
     pub points: f64,
-    /// Whether every seed of the one lies above every seed of the other: more than the spread over
-    /// seeds. None if one of them has fewer than two seeds, for then the spread is not known.
-    pub exceeds_spread: Option<bool>,
-    /// Whether every seed of the one lies below every seed of the other. None as above.
+    /// Where it lies beside the spread over seeds.
     #[serde(default)]
-    pub below_spread: Option<bool>,
+    pub spread: Spread,
+}
+
+/// Where accuracies over several seeds lie beside others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spread {
+    /// Every seed above every other's.
+    Above,
+    /// Neither above nor below.
+    Within,
+    /// Every seed below every other's.
+    Below,
+    /// Not known: one of them has fewer than two seeds.
+    #[default]
+    Unknown,
 }
 
 impl Margin {
     /// Of accuracies above others.
     #[must_use]
     pub fn of(upper: &Summary, lower: &Summary) -> Self {
-        let known = upper.seeds > 1 && lower.seeds > 1;
-        Self {
-            points: upper.mean - lower.mean,
-            exceeds_spread: known.then_some(upper.min > lower.max),
-            below_spread: known.then_some(upper.max < lower.min),
-        }
+        let spread = match upper.seeds > 1 && lower.seeds > 1 {
+            false => Spread::Unknown,
+            true if upper.min > lower.max => Spread::Above,
+            true if upper.max < lower.min => Spread::Below,
+            true => Spread::Within,
+        };
+        Self { points: upper.mean - lower.mean, spread }
     }
 }
 
 impl fmt::Display for Margin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spread = match (self.exceeds_spread, self.below_spread) {
-            (Some(true), _) => "above, by more than the spread over seeds",
-            (_, Some(true)) => "below, by more than the spread over seeds",
-            (Some(false), _) => "within the spread over seeds",
-            (None, _) => "spread unknown: fewer than two seeds",
+        let spread = match self.spread {
+            Spread::Above => "above, by more than the spread over seeds",
+            Spread::Below => "below, by more than the spread over seeds",
+            Spread::Within => "within the spread over seeds",
+            Spread::Unknown => "spread unknown: fewer than two seeds",
         };
         write!(f, "{:+.1} points ({spread})", self.points)
     }
@@ -94,7 +107,7 @@ impl Report {
     /// # Example
     ///
     /// ```
-    /// use clapp_eval::{Labels, Protocol, Report, Series};
+    /// use clapp_eval::{Labels, Protocol, Report, Series, Spread};
     ///
     /// let mut report = Report::new("glyphs", "glyphs", 10);
     /// let series = Series { protocol: Protocol::Paper, labels: Labels::All(5000) };
@@ -104,8 +117,8 @@ impl Report {
     ///     report.record("random encoder", 1, series, seed, 60.5)?;
     /// }
     /// let comparison = report.compare("clapp", "random encoder", series)?;
-    /// assert_eq!(comparison.over_first.exceeds_spread, Some(true));
-    /// assert_eq!(comparison.over_other.exceeds_spread, Some(false)); // 60, 61 against 60.5
+    /// assert_eq!(comparison.over_first.spread, Spread::Above);
+    /// assert_eq!(comparison.over_other.spread, Spread::Within); // 60, 61 against 60.5
     /// # Ok::<(), clapp_eval::Error>(())
     /// ```
     pub fn compare(&self, encoder: &str, other: &str, series: Series) -> Result<Comparison, Error> {
@@ -173,7 +186,7 @@ mod tests {
         report.record("clapp", 1, SERIES, 1, 90.0).unwrap();
         report.record("raw pixels", 0, SERIES, 1, 10.0).unwrap();
         let comparison = report.compare("clapp", "raw pixels", SERIES).unwrap();
-        assert_eq!(comparison.over_other.exceeds_spread, None);
+        assert_eq!(comparison.over_other.spread, Spread::Unknown);
         assert!(comparison.to_string().contains("+80.0 points (spread unknown"));
     }
 

@@ -95,7 +95,7 @@ mod standardise;
 mod table;
 mod tsne;
 
-pub use comparison::{Comparison, Margin};
+pub use comparison::{Comparison, Margin, Spread};
 pub use confusion::Confusion;
 pub use error::Error;
 pub use features::Features;

@@ -1,6 +1,6 @@
 //! Everything that decides what a run computes.
 
-use std::{path::Path, sync::Arc};
+use std::{num::NonZeroU64, path::Path, sync::Arc};
 
 use burn::tensor::Device;
 use clapp_eval::Report;
@@ -35,6 +35,10 @@ pub struct RunConfig<S: Sense> {
     pub batch: usize,
     /// Steps between lines of the metrics.
     pub metrics_every: u64,
+    /// Samples between early looks at what the layers know, see [`StepMetrics::look`](crate::run::StepMetrics::look).
+    /// What is learnt does not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_every: Option<NonZeroU64>,
     /// Steps between checkpoints; one more is written at the end.
     pub checkpoint_every: u64,
     /// Checkpoints kept.
@@ -59,6 +63,11 @@ impl<S: Sense> RunConfig<S> {
             }
         }
         S::validate(self)?;
+        if self.probe_every.is_some() && !S::LOOKS {
+            let (expected, got) =
+                ("images, for early looks", format!("{} in probe_every", S::UNIT));
+            return Err(Error::misfit(expected, got, "leave it out"));
+        }
         at_least_one(&[
             ("seeds", self.seeds.len() as u64),
             ("metrics_every", self.metrics_every),
@@ -125,6 +134,12 @@ impl<S: Sense> RunConfig<S> {
     #[must_use]
     pub fn steps(&self) -> u64 {
         (S::amount(&self.setup) / (self.batch as u64).max(1)).max(1)
+    }
+
+    /// Whether a step, from 1, is followed by an early look.
+    pub(crate) fn looks_after(&self, step: u64) -> bool {
+        let looks = |every: NonZeroU64, steps: u64| steps * self.batch as u64 / every;
+        self.probe_every.is_some_and(|every| looks(every, step) > looks(every, step - 1))
     }
 
     /// Reads the configuration of a run from its folder.

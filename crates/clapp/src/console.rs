@@ -13,15 +13,24 @@ pub use crate::signals::{exit_code, interrupted};
 /// How often a file or a pipe gets a line.
 pub(crate) const PLAIN: Duration = Duration::from_secs(30);
 
-/// Writes a result and a line feed to standard output. A reader that has gone, as `head` goes, has what it wanted: what
-/// is written to it is dropped, without a word.
+/// Writes a result and a line feed to standard output, see [`written`].
 ///
 /// # Errors
 ///
-/// If standard output cannot be written for another reason, such as a full disk.
+/// If standard output cannot be written, such as to a full disk.
 pub fn print(result: impl Display) -> Result<(), Error> {
     let mut out = stdout().lock();
-    match writeln!(out, "{result}").and_then(|()| out.flush()) {
+    written(writeln!(out, "{result}").and_then(|()| out.flush()))
+}
+
+/// What became of something written to standard output. A reader that has gone, as `head` goes, has what it wanted:
+/// what is written to it is dropped, without a word.
+///
+/// # Errors
+///
+/// If it could not be written for another reason.
+pub fn written(result: std::io::Result<()>) -> Result<(), Error> {
+    match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
         _ => Ok(()),
     }

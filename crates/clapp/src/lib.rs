@@ -18,7 +18,7 @@
 //! | take away | features and weights of a trained run on images | [`Encoder`](image::Encoder) |
 //! | compare | methods for equal budgets, in one table that resumes | [`Comparison`](comparison::Comparison) |
 //! | foresee | weights, multiply-adds, memory, days on this machine | [`Estimate`](estimate::Estimate) |
-//! | repeat | the rows of published tables | `published` of [`image`](fn@image::published), [`sound`](fn@sound::published), [`video`](fn@video::published) |
+//! | repeat | the rows of published tables | [`preset::published`](fn@preset::published) |
 //! | extend | another sense: its data and one `impl` | [`Sense`] |
 //! | compute | a processor by name, a number of threads | [`device()`], [`set_threads`] |
 //!
@@ -74,7 +74,7 @@
 //! ```text
 //! runs/quick-clapp-s/
 //!   config.json                  what the run computes; resuming with another is refused
-//!   metrics.jsonl                loss, open gates, accuracy of every layer
+//!   metrics.jsonl                loss, open gates, accuracy of every layer; early looks
 //!   checkpoints/step-000000250/  weights, moments, progress, under SHA-256
 //!   table.{json,txt,svg}         read-outs; rewritten after every seed
 //!   confusion-seed-2.{csv,svg}   which classes, or phones, the last layer takes for which

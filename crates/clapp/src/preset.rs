@@ -4,7 +4,7 @@ use clapp_rules::Optimizer;
 
 pub(crate) mod published;
 
-pub use published::Published;
+pub use published::{Published, published};
 
 use crate::{Error, Learning, RunConfig, Sense};
 
@@ -20,6 +20,19 @@ pub trait Presets: Sense {
     /// Methods whose names may go on with a split of the layers into modules: `-2x3` is two modules of three
     /// layers each, `-3-1-1-1` a module of three layers below three of one.
     const SPLIT: &'static [&'static str] = &[];
+
+    /// Rows of published tables on this sense.
+    const PUBLISHED: &'static [Published] = &[];
+
+    /// The data as the [names of rows](Published::data) have it; none of data that nothing was published on.
+    fn published_as(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Changes the preset of a row's method where the row differs from it.
+    fn amend(row: &Published, config: &mut RunConfig<Self>) {
+        let _ = (row, config);
+    }
 
     /// The settings of a preset for a method.
     ///
@@ -178,6 +191,7 @@ impl<S: Sense> RunConfig<S> {
             optimizer,
             batch,
             metrics_every,
+            probe_every: None,
             checkpoint_every,
             checkpoints_kept: 2,
             own_rule: None,

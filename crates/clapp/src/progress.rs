@@ -19,29 +19,38 @@ use crate::{
 /// Where standard error is no terminal, it is a plain line every half minute.
 #[derive(Debug)]
 pub struct ProgressBar {
-    bar: indicatif::ProgressBar,
+    /// None if nobody wants to see it.
+    bar: Option<indicatif::ProgressBar>,
     /// When the last line was written.
     line: Instant,
-    per_step: u64,
+    /// Samples that its seed had seen in the last step.
+    seen: Option<u64>,
     stop: Arc<AtomicBool>,
 }
 
 impl ProgressBar {
-    /// A bar for a run with this batch; setting `stop` ends the run after a checkpoint.
+    /// A bar for a run; setting `stop` ends it after a checkpoint.
     #[must_use]
-    pub fn new(batch: usize, stop: Arc<AtomicBool>) -> Self {
+    pub fn new(stop: Arc<AtomicBool>) -> Self {
         let bar = indicatif::ProgressBar::new(0);
         let template = "{bar:24} {pos}/{len} steps  {elapsed} < {eta}  {msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, line: Instant::now(), per_step: batch as u64, stop }
+        Self { bar: Some(bar), line: Instant::now(), seen: None, stop }
     }
 
     /// A bar for a run that ends after a checkpoint when a signal asks for it, see [`interrupted`].
     #[must_use]
-    pub fn until_interrupted(batch: usize) -> Self {
-        Self::new(batch, interrupted())
+    pub fn until_interrupted() -> Self {
+        Self::new(interrupted())
+    }
+
+    /// Shows nothing but notes; what stops the run is the same.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.bar = None;
+        self
     }
 }
 
@@ -52,15 +61,19 @@ fn row(values: &[f64], digits: usize) -> String {
 
 impl Observer for ProgressBar {
     fn step(&mut self, steps: u64, metrics: &StepMetrics) -> bool {
-        if self.bar.length() != Some(steps) {
+        let go_on = !self.stop.load(Ordering::Acquire);
+        let Some(bar) = &self.bar else { return go_on };
+        if bar.length() != Some(steps) {
             // Steps of an earlier part of the run say nothing of today's speed.
-            self.bar.set_length(steps);
-            self.bar.set_position(metrics.step - 1);
-            self.bar.reset_eta();
+            bar.set_length(steps);
+            bar.set_position(metrics.step - 1);
+            bar.reset_eta();
         }
-        self.bar.set_position(metrics.step);
-        let speed = self.bar.per_sec() * self.per_step as f64;
-        let unit = metrics.seen.keys().next().map_or("", String::as_str);
+        bar.set_position(metrics.step);
+        let (unit, seen) =
+            metrics.seen.iter().next().map_or(("", 0), |(unit, seen)| (&**unit, *seen));
+        let per_step = self.seen.replace(seen).map_or(0, |before| seen.saturating_sub(before));
+        let speed = bar.per_sec() * per_step as f64;
         let mut message = format!("{speed:.0} {unit}/s");
         let StepMetrics { loss, open_gates, accuracy, .. } = metrics;
         for (name, numbers) in [("loss", loss), ("open gates", open_gates), ("accuracy", accuracy)]
@@ -69,22 +82,34 @@ impl Observer for ProgressBar {
                 message += &format!("  {name} {}", row(numbers, 2));
             }
         }
-        if self.bar.is_hidden() && (self.line.elapsed() >= PLAIN || metrics.step == steps) {
-            let left = indicatif::HumanDuration(self.bar.eta());
+        if bar.is_hidden() && (self.line.elapsed() >= PLAIN || metrics.step == steps) {
+            let left = indicatif::HumanDuration(bar.eta());
             note(format_args!("step {} of {steps}  {left} left  {message}", metrics.step));
             self.line = Instant::now();
         }
-        self.bar.set_message(message);
-        !self.stop.load(Ordering::Acquire)
+        bar.set_message(message);
+        go_on
     }
 
     fn stage(&mut self, what: &str) {
-        self.bar.suspend(|| note(what));
+        if let Some(bar) = &self.bar {
+            bar.suspend(|| note(what));
+        }
+    }
+
+    fn note(&mut self, what: &str) {
+        let line = format!("note: {what}");
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(line)),
+            None => note(line),
+        }
     }
 }
 
 impl Drop for ProgressBar {
     fn drop(&mut self) {
-        self.bar.abandon();
+        if let Some(bar) = &self.bar {
+            bar.abandon();
+        }
     }
 }

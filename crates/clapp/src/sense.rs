@@ -40,6 +40,8 @@ pub trait Sense: Clone + Debug + PartialEq {
     const UNIT: &'static str;
     /// What the names of run folders begin with.
     const PREFIX: &'static str;
+    /// Whether there is a [`look`](Self::look).
+    const LOOKS: bool = false;
 
     /// Checks that the sense's part fits together, before any data are read.
     ///
@@ -117,6 +119,16 @@ pub trait Sense: Clone + Debug + PartialEq {
     ///
     /// If data cannot be read or a read-out does not converge.
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error>;
+
+    /// Accuracies of all layers, as fractions, for a look while they learn; none without labels.
+    ///
+    /// # Errors
+    ///
+    /// If data cannot be read.
+    fn look(trainer: &Trainer<Self>) -> Result<Vec<f64>, Error> {
+        let _ = trainer;
+        Ok(Vec::new())
+    }
 
     /// What a run costs. A sense that can't say by its settings alone makes the network and counts its weights,
     /// for which the data are opened.

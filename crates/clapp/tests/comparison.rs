@@ -11,11 +11,7 @@ use clapp::{
     comparison::{Account, Budget, Comparison, Ended, Plan, Table, run_member},
     run::{Observer, Silent, StepMetrics},
 };
-use common::{
-    STEPS, StopAt, assert_same, assert_says, finished,
-    program::{call, find, refused},
-    results, tiny, tiny_sound,
-};
+use common::{STEPS, StopAt, assert_same, assert_says, finished, results, tiny, tiny_sound};
 
 /// [`tiny`] with the read-outs that all share.
 fn member(method: &str, seeds: &[u64]) -> RunConfig<Images> {
@@ -207,25 +203,4 @@ fn other_senses_are_compared_too() {
     assert!(table.rows.iter().all(|row| row.ended == Ended::Finished && row.seen == Some(8)));
     assert!(table.rows.iter().all(|row| row.readouts.iter().any(|of| of.twin.is_some())));
     assert_eq!(table.unit, "crops");
-}
-
-#[test]
-fn the_program_compares_resumes_and_names_commands_that_repeat_a_row() {
-    let (Some(compare), Some(single)) = (find("compare_rules"), find("stl10_clapp")) else {
-        return;
-    };
-    let root = tempfile::tempdir().unwrap();
-    let options = ["--preset", "smoke", "--methods", "clapp-s,gim", "--seeds", "2"];
-    let options = [&options[..], &["--images", "64", "--threads", "1"]].concat();
-    let (success, out, err) = call(&compare, root.path(), &options);
-    assert!(success, "{err}");
-    assert!(out.contains("| gim | finished |") && out.contains("untrained twin"), "{out}");
-    let (success, again, _) = call(&compare, root.path(), &options);
-    assert!(success && again == out, "nothing is run twice");
-    let row = root.path().join("comparison/smoke-gim");
-    let (success, _, err) = call(&single, root.path(), &["--config", "comparison/smoke-gim"]);
-    assert!(success, "{err}");
-    assert_same(&results(&root.path().join("runs/smoke-gim")), &results(&row), "repeated");
-    let text = refused(&compare, root.path(), &["--methods", "clapp-s,clap"]);
-    assert_says(&text, "method", "\"clap\"");
 }

@@ -142,20 +142,6 @@ fn a_run_killed_at_any_moment_goes_on_to_the_end_of_the_uninterrupted_one() {
     }
 }
 
-#[test]
-fn one_run_killed_again_and_again_goes_on_to_the_same_end() {
-    let root = tempfile::tempdir().unwrap();
-    let expected = results(&finished(root.path(), &config()));
-    let run = fresh(root.path());
-    for moment in MOMENTS {
-        kill_at(&run, moment);
-        assert_every_checkpoint_is_whole(&run, moment);
-    }
-    common::resume::<Images>(&run).unwrap();
-    assert_same(&results(&run), &expected, "killed nine times");
-    assert_no_left_overs(&run);
-}
-
 fn assert_no_left_overs(run: &Path) {
     drop(RunFolder::open(run).unwrap());
     let partial = |name: &String| name.ends_with(".tmp") || name.ends_with(".partial");

@@ -204,6 +204,7 @@ fn config(seeds: &[u64]) -> RunConfig<Events> {
         optimizer: Optimizer::adam(1e-3),
         batch: 8,
         metrics_every: 2,
+        probe_every: None,
         checkpoint_every: 5,
         checkpoints_kept: 2,
         own_rule: None,

@@ -5,9 +5,9 @@
 mod common;
 
 use clapp::{
-    Error,
-    image::{ImageRule, METHODS, PUBLISHED, SizesConfig, published},
-    preset::Published,
+    Error, Images, Sound, Video,
+    image::{ImageRule, METHODS, PUBLISHED, SizesConfig},
+    preset::{Published, published},
     rules::{Feedback, Timing},
     sound::{self, FilesConfig, LabelsConfig},
     video::{self, ClipsConfig, Place},
@@ -18,8 +18,10 @@ fn known(method: &str) -> bool {
     METHODS.split(", ").any(|known| known == method)
 }
 
-fn of(name: &str) -> Result<clapp::RunConfig<clapp::Images>, Error> {
-    published(name, "/data".into(), SizesConfig::Official, &[2])
+fn of(name: &str) -> Result<clapp::RunConfig<Images>, Error> {
+    let cifar10 = name.contains("/cifar10/");
+    let images = if cifar10 { Images::Cifar10 } else { Images::Stl10 };
+    published(name, &images("/data".into(), SizesConfig::Official), &[2])
 }
 
 #[test]
@@ -84,10 +86,10 @@ fn a_row_that_changes_a_method_says_so_in_its_configuration() {
 fn rows_of_sound_and_video_are_those_of_table_1() {
     let labels = LabelsConfig::published("/data/labels".as_ref());
     let part = "train-clean-100";
-    let files = || FilesConfig::librispeech("/data".as_ref(), part, part, labels.clone());
-    let clips = || ClipsConfig::new(Place::Ucf101 { root: "/data".into(), split: 1 });
+    let files = Sound::Files(FilesConfig::librispeech("/data".as_ref(), part, part, labels));
+    let clips = Video::Clips(ClipsConfig::new(Place::Ucf101 { root: "/data".into(), split: 1 }));
     for row in sound::PUBLISHED {
-        match sound::published(row.name, files(), &[2]) {
+        match published(row.name, &files, &[2]) {
             Ok(config) => {
                 assert_eq!((config.method.as_str(), row.data()), (row.method, "librispeech"))
             }
@@ -96,7 +98,7 @@ fn rows_of_sound_and_video_are_those_of_table_1() {
         }
     }
     for row in video::PUBLISHED {
-        match video::published(row.name, clips(), &[2]) {
+        match published(row.name, &clips, &[2]) {
             Ok(config) => assert_eq!((config.method.as_str(), row.data()), (row.method, "ucf101")),
             Err(Error::Differentiation { .. }) if !cfg!(feature = "baselines") => {}
             Err(error) => assert_says(&error.to_string(), "row", "random encoder"),
@@ -109,11 +111,18 @@ fn rows_of_sound_and_video_are_those_of_table_1() {
     );
     assert_eq!(accuracies(video::PUBLISHED), [30.5, 51.5, 35.7, 41.2, 36.1, 41.6]);
     // No back-propagation: these two are built by every program.
-    assert!(sound::published("text/librispeech/clapp-s-e-prop", files(), &[2]).is_ok());
-    assert!(video::published("table-1/ucf101/clapp-s", clips(), &[2]).is_ok());
+    assert!(published("text/librispeech/clapp-s-e-prop", &files, &[2]).is_ok());
+    assert!(published("table-1/ucf101/clapp-s", &clips, &[2]).is_ok());
 }
 
 #[test]
 fn an_unknown_row_is_answered_with_the_known_ones() {
     assert_says(&of("table-2/stl10/clapp").unwrap_err().to_string(), "row", "table-1/stl10/clapp");
+}
+
+#[test]
+fn a_row_of_other_data_is_refused() {
+    let cifar10 = Images::Cifar10("/data".into(), SizesConfig::Official);
+    let text = published("table-1/stl10/clapp", &cifar10, &[2]).unwrap_err().to_string();
+    assert_says(&text, "row: expected the data stl10", "got cifar10");
 }

@@ -35,8 +35,8 @@ impl Observer for Listener {
         true
     }
 
-    fn stage(&mut self, what: &str) {
-        self.0.push(what.to_owned());
+    fn note(&mut self, what: &str) {
+        self.0.push(format!("note: {what}"));
     }
 }
 

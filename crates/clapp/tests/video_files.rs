@@ -9,7 +9,6 @@ mod common;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use clapp::{
@@ -20,7 +19,7 @@ use clapp::{
     video::{ClipsConfig, Place},
 };
 use clapp_testing::{make_video, skip};
-use common::{finished, program};
+use common::finished;
 
 /// Frames of every video: a few more than a sequence of 36.
 const FRAMES: usize = 40;
@@ -172,20 +171,4 @@ fn clips_too_short_for_a_sequence_are_counted() {
     config.setup.sampling.downsample = 2;
     let text = Run::create(runs.path(), config).unwrap_err().to_string();
     assert!(text.contains("0 of 16 clips are longer than 72 frames"), "{text}");
-}
-
-/// The example, as `cargo test --workspace` builds it, where no program can be found.
-#[test]
-fn without_ffmpeg_the_program_says_what_to_install() {
-    let Some(videos) = Videos::new() else { return };
-    let Some(program) = program::find("ucf101_clapp") else { return };
-    for arguments in [&[][..], &["--skip-bad"]] {
-        let data = videos.root.path().to_str().unwrap();
-        let mut command = Command::new(&program);
-        command.args(["--preset", "smoke", "--data", data]).args(arguments);
-        let output = command.env("PATH", "").current_dir(videos.root.path()).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr);
-        let line = text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap();
-        assert!(!output.status.success() && line.contains("install ffmpeg"), "{text}");
-    }
 }

@@ -15,10 +15,16 @@ use clapp::{
 use serde_json::Value;
 
 use super::figures::Figure;
-use crate::info::finished;
+use crate::{
+    config::{Kind, kind_of_run},
+    info::finished,
+};
 
 /// A metric over time: how many samples were seen, values of layers, and the first of these layers from 1.
 pub(super) type Quantity<'a> = Vec<(f64, &'a [f64], usize)>;
+
+/// Place, name, and what was seen meanwhile: only runs of one unit share a figure.
+pub(super) type Key = (usize, String, String);
 
 /// A run, as far as it has come.
 pub(super) struct Entry {
@@ -168,20 +174,28 @@ impl Entry {
         Figure { name: format!("{name} {}", self.name), svg, caption: self.caption(what) }
     }
 
-    /// Metrics of the first seed, by place and name: loss, open gates, accuracy and what else the rule says.
-    pub fn quantities(&self) -> BTreeMap<(usize, String), Quantity<'_>> {
-        let mut all: BTreeMap<(usize, String), Quantity<'_>> = BTreeMap::new();
+    /// Metrics of the first seed: loss, open gates, accuracy, early looks and what else the rule says.
+    pub fn quantities(&self) -> BTreeMap<Key, Quantity<'_>> {
+        let mut all: BTreeMap<Key, Quantity<'_>> = BTreeMap::new();
         let first = self.metrics.first().map(|metrics| metrics.seed);
         for metrics in self.metrics.iter().filter(|metrics| Some(metrics.seed) == first) {
-            let seen =
-                metrics.seen.values().next().map_or(metrics.step as f64, |&seen| seen as f64);
-            let from = metrics.only.unwrap_or(1);
-            let StepMetrics { loss, open_gates, accuracy, other, .. } = metrics;
-            let known = [("loss", loss), ("open gates", open_gates), ("accuracy", accuracy)];
-            let known = known.into_iter().enumerate().map(|(place, (name, of))| (place, name, of));
-            let other = other.iter().map(|(name, of)| (3, name.as_str(), of));
-            for (place, name, values) in known.chain(other).filter(|(.., of)| !of.is_empty()) {
-                all.entry((place, name.to_owned())).or_default().push((seen, &values[..], from));
+            let StepMetrics { step, seen, only, loss, open_gates, accuracy, other, look, .. } =
+                metrics;
+            let (unit, &seen) =
+                seen.iter().next().map_or(("steps", step), |(unit, seen)| (unit.as_str(), seen));
+            let from = only.unwrap_or(1);
+            let known = [
+                ("loss", loss, from),
+                ("open gates", open_gates, from),
+                ("accuracy", accuracy, from),
+                ("early look", look, 1),
+            ];
+            let other = other.iter().map(|(name, values)| (name.as_str(), values, from));
+            for (place, (name, values, from)) in known.into_iter().chain(other).enumerate() {
+                if !values.is_empty() {
+                    let key = (place.min(known.len()), name.to_owned(), unit.to_owned());
+                    all.entry(key).or_default().push((seen as f64, &values[..], from));
+                }
             }
         }
         all
@@ -194,7 +208,11 @@ fn steps(folder: &Path) -> Option<u64> {
         let config = RunConfig::<S>::load(folder).ok()?;
         Some(config.steps() * config.seeds.len() as u64)
     }
-    of::<Images>(folder).or_else(|| of::<Sound>(folder)).or_else(|| of::<Video>(folder))
+    match kind_of_run(folder).ok()? {
+        Kind::Images => of::<Images>(folder),
+        Kind::Sound => of::<Sound>(folder),
+        Kind::Video => of::<Video>(folder),
+    }
 }
 
 /// Gives runs of one name their folders' paths as names.

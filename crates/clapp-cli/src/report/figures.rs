@@ -99,10 +99,8 @@ fn together(entries: &[&Entry]) -> Report {
 fn learning(entries: &[Entry]) -> Vec<Figure> {
     let quantities: Vec<_> = entries.iter().map(Entry::quantities).collect();
     let names: BTreeSet<_> = quantities.iter().flat_map(|of| of.keys().cloned()).collect();
-    let unit = |entry: &Entry| entry.metrics.iter().flat_map(|m| m.seen.keys()).next().cloned();
-    let along = entries.iter().find_map(unit).unwrap_or_else(|| "steps".to_owned());
     let mut figures = Vec::new();
-    for key @ (_, name) in &names {
+    for key @ (_, name, along) in &names {
         let of: Vec<_> =
             entries.iter().zip(&quantities).filter_map(|(e, q)| Some((e, q.get(key)?))).collect();
         let layers = of.iter().flat_map(|(_, lines)| lines.iter());
@@ -124,7 +122,7 @@ fn learning(entries: &[Entry]) -> Vec<Figure> {
         let about = format!(
             "first seed of each run; at most 60 means of neighbouring steps, over the {along} seen"
         );
-        let svg = figure::curves(&title, &about, &along, &runs, &panels);
+        let svg = figure::curves(&title, &about, along, &runs, &panels);
         let what = format!("Learning curves: {name} of every layer, smoothed, of the first seed.");
         let caption = of.iter().map(|(entry, _)| entry.caption("")).collect::<String>();
         let (name, caption) = (format!("learning {name}"), format!("{what}{caption}"));

@@ -6,9 +6,12 @@ use std::{
 };
 
 use clap::Args;
-use clapp::{Error, Images, comparison::Table, image::Encoder, store};
+use clapp::{Error, comparison::Table, image::Encoder, store};
 
-use crate::output::print;
+use crate::{
+    config::{Kind, kind_of_run},
+    output::print,
+};
 use entry::Entry;
 use figures::{Figure, figures};
 use looks::{alignment, looks};
@@ -44,11 +47,11 @@ pub(crate) struct Options {
 }
 
 /// What says that a file is a page of ours.
-const MARK: &str = concat!("<meta name=\"generator\" content=\"clapp ", env!("CARGO_PKG_VERSION"));
+const MARK: &str = "<meta name=\"generator\" content=\"clapp ";
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let out = &options.out;
-    if fs::read_to_string(out).map_or_else(|_| out.exists(), |text| !text.contains(&MARK[..37])) {
+    if fs::read_to_string(out).map_or_else(|_| out.exists(), |text| !text.contains(MARK)) {
         return Err(Error::misfit_of(
             "report",
             "a new file, or a page to replace",
@@ -74,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         all.extend(entry.confusions());
         all.extend(alignment(entry));
         // Runs on sound and video, and runs without a checkpoint, have no pictures.
-        if entry.saved && clapp::RunConfig::<Images>::load(&entry.folder).is_ok() {
+        if entry.saved && matches!(kind_of_run(&entry.folder), Ok(Kind::Images)) {
             match Encoder::load(&entry.folder, &device) {
                 Ok(encoder) => all.extend(looks(entry, &encoder, options.images.into())),
                 Err(error) => all.push(Figure::missing(entry, "Pictures", &error)),
@@ -103,16 +106,12 @@ fn comparison(folder: &Path) -> Result<Option<Table>, Error> {
     table.map(Some).map_err(|source| Error::Json { what: "comparison", path, source })
 }
 
-/// The folders of the members that have begun, in the order of the table.
+/// The folders of the members that have begun, in the order of the table: what their commands end with.
 fn members(folder: &Path, table: &Table) -> Vec<PathBuf> {
-    let begun = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut begun: Vec<_> = begun.filter(|path| path.join("config.json").is_file()).collect();
-    let place = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let rows = table.rows.iter().enumerate();
-        let of = rows.filter(|(_, row)| name.ends_with(&row.method));
-        (of.max_by_key(|(_, row)| row.method.len()).map(|(place, _)| place), name.clone())
+    let member = |command: &String| {
+        let path = Path::new(command.rsplit_once(" --config ")?.1);
+        Some(folder.join(path.file_name()?))
     };
-    begun.sort_by_cached_key(place);
-    begun
+    let members = table.rows.iter().filter_map(|row| member(&row.command));
+    members.filter(|member| member.join("config.json").is_file()).collect()
 }

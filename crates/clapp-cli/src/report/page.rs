@@ -25,7 +25,7 @@ pub(super) fn page(entries: &[Entry], tables: &[Table], figures: &[Figure]) -> M
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(NOTHING_LOADED);
-                (PreEscaped(MARK)) (PreEscaped("\">"))
+                (PreEscaped(MARK)) (env!("CARGO_PKG_VERSION")) (PreEscaped("\">"))
                 title { (title) " – CLAPP" }
                 style { (PreEscaped(include_str!("page.css"))) }
             }

@@ -228,7 +228,7 @@ fn sound_file(
     };
     if rate != RATE && rates == Rates::Refuse {
         let advice =
-            "resample the file, or have it done when it is read (rates: resample, or --resample)";
+            "resample the file, or have it done when it is read (data.rates=resample)";
         return Err(unfit(format!("{RATE} Hz"), advice));
     }
     if !RATES.contains(&rate) {

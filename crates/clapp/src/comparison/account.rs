@@ -147,6 +147,10 @@ impl Observer for Meter<'_> {
         self.take_peak();
         self.inner.stage(what);
     }
+
+    fn note(&mut self, what: &str) {
+        self.inner.note(what);
+    }
 }
 
 /// Lets the peak of this process's resident memory begin anew; whether that is possible here.

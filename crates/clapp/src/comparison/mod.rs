@@ -14,8 +14,9 @@ use clapp_store::RunFolder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Run, RunConfig, RunEnd, Sense,
+    Error, Images, Run, RunConfig, RunEnd, Sense,
     estimate::seconds_per_step,
+    preset,
     run::{Observer, exactly},
 };
 use account::Meter;
@@ -73,6 +74,31 @@ pub struct Plan<S: Sense> {
 }
 
 const PLAN: &str = "plan.json";
+
+impl Plan<Images> {
+    /// Methods of images, which begin as a preset and are all read out in the same way: the mean of every layer,
+    /// standardised.
+    ///
+    /// # Errors
+    ///
+    /// As [`preset()`].
+    pub fn of<M: AsRef<str>>(
+        methods: &[M],
+        size: &str,
+        images: &Images,
+        seeds: &[u64],
+        budget: Budget,
+    ) -> Result<Self, Error> {
+        let readout = preset(size, "clapp-pp", images, seeds)?.setup.readout;
+        let member = |method: &M| {
+            let mut config = preset(size, method.as_ref(), images, seeds)?;
+            config.setup.readout = readout.clone();
+            Ok(config)
+        };
+        let members = methods.iter().map(member).collect::<Result<_, Error>>()?;
+        Ok(Self { budget, program: "clapp train".into(), members })
+    }
+}
 
 impl<S: Sense> Plan<S> {
     /// Reads the plan of a comparison from its folder.
@@ -159,18 +185,10 @@ impl<S: Sense> Plan<S> {
 /// # Example
 ///
 /// ```
-/// use clapp::{Images, comparison::{Comparison, Budget, Plan}, preset, run::Silent};
+/// use clapp::{Images, comparison::{Budget, Comparison, Plan}, run::Silent};
 ///
-/// let member = |method| -> Result<_, clapp::Error> {
-///     let mut config = preset("smoke", method, &Images::Synthetic, &[2])?;
-///     config.setup.readout = preset("smoke", "clapp-pp", &Images::Synthetic, &[2])?.setup.readout;
-///     Ok(config)
-/// };
-/// let plan = Plan {
-///     budget: Budget::Samples(64),
-///     program: "cargo run --release --example stl10_clapp --".into(),
-///     members: vec![member("clapp-s")?, member("gim")?],
-/// };
+/// let methods = ["clapp-s", "gim"];
+/// let plan = Plan::of(&methods, "smoke", &Images::Synthetic, &[2], Budget::Samples(64))?;
 /// # let root = tempfile::tempdir()?;
 /// # let folder = root.path().join("two-rules");
 /// let comparison = Comparison::open(&folder, plan)?;

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use clapp_eval::{Margin, Report, Series, Summary};
+use clapp_eval::{Margin, Report, Series, Spread, Summary};
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Budget, Ended, Plan, account};
@@ -206,7 +206,7 @@ impl fmt::Display for Readout {
             None => write!(f, "– | ")?,
         }
         match difference {
-            Some(Margin { points, exceeds_spread: Some(true), .. }) => write!(f, "{points:+.1}\\*"),
+            Some(Margin { points, spread: Spread::Above }) => write!(f, "{points:+.1}\\*"),
             Some(Margin { points, .. }) => write!(f, "{points:+.1}"),
             None => write!(f, "–"),
         }

@@ -47,6 +47,7 @@ mod hierarchy;
 mod look;
 mod network;
 mod order;
+mod photographs;
 mod preset;
 mod published;
 mod readout;
@@ -81,7 +82,7 @@ pub use look::{Look, receptive_fields};
 pub use network::ImageNetwork;
 pub use order::Order;
 pub use preset::METHODS;
-pub use published::{PUBLISHED, published};
+pub use published::PUBLISHED;
 pub use rule::ImageRule;
 pub use scores::{Scores, scores};
 
@@ -184,6 +185,7 @@ impl Sense for Images {
 
     const UNIT: &'static str = "images";
     const PREFIX: &'static str = "";
+    const LOOKS: bool = true;
 
     fn validate(config: &RunConfig<Self>) -> Result<(), Error> {
         let Setup { encoder, rule, rates, pipeline, readout, .. } = &config.setup;
@@ -278,6 +280,10 @@ impl Sense for Images {
 
     fn read_out(trainer: &Trainer<Self>, report: &mut Report) -> Result<Extra, Error> {
         readout::read_out(trainer, report)
+    }
+
+    fn look(trainer: &Trainer<Self>) -> Result<Vec<f64>, Error> {
+        readout::look(trainer)
     }
 
     fn estimate(config: &RunConfig<Self>, _: &Device) -> Result<Estimate, Error> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, Learning, RunConfig,
-    preset::{Method, Presets, Size},
+    preset::{Method, Presets, Published, Size},
 };
 
 /// Names of the methods, for messages.
@@ -31,6 +31,19 @@ impl Presets for Images {
         "gim",
         "clapp-pp",
     ];
+    const PUBLISHED: &'static [Published] = super::PUBLISHED;
+
+    fn published_as(&self) -> Option<&'static str> {
+        match self {
+            Images::Stl10(..) => Some("stl10"),
+            Images::Cifar10(..) => Some("cifar10"),
+            _ => None,
+        }
+    }
+
+    fn amend(row: &Published, config: &mut RunConfig<Self>) {
+        super::published::amend(row, config);
+    }
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         if let Images::Hierarchy(config) = self {
@@ -41,7 +54,7 @@ impl Presets for Images {
                 return Err(unpublished("published images"));
             }
             let config = Images::Cifar10(root.clone(), SizesConfig::Any).preset(size, method)?;
-            return super::data::with_folder(config, root);
+            return super::photographs::with_folder(config, root);
         }
         let mut config = split(self.of_rule(size, method)?, method);
         if size == Size::Paper && method.learning.needs_labels() {

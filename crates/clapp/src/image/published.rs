@@ -1,12 +1,10 @@
 //! Published accuracies on images.
 
-use std::path::PathBuf;
-
 use clapp_rules::Feedback;
 
-use super::{ImageRule, Images, SizesConfig};
+use super::{ImageRule, Images};
 use crate::{
-    Error, RunConfig,
+    RunConfig,
     preset::published::{Published, RANDOM, row},
 };
 
@@ -71,36 +69,11 @@ pub const PUBLISHED: &[Published] = &[
     row("softhebb/stl10/softhebb", "softhebb", 76.2, ""),
 ];
 
-/// The run that a published row would come out of: the preset `paper` of its method on its data.
-///
-/// # Errors
-///
-/// If there is no such row, or it is of the random encoder, which stands in the table of every run; as
-/// [`preset()`](crate::preset()) for a method that this build does not have.
-///
-/// ```
-/// use clapp::image::{SizesConfig, published};
-/// let config = published("table-1/stl10/clapp", "stl10".into(), SizesConfig::Official, &[2])?;
-/// assert_eq!((config.method.as_str(), config.setup.images), ("clapp", 600 * 100_000));
-/// # Ok::<(), clapp::Error>(())
-/// ```
-pub fn published(
-    name: &str,
-    root: PathBuf,
-    sizes: SizesConfig,
-    seeds: &[u64],
-) -> Result<RunConfig<Images>, Error> {
-    let row = Published::find(PUBLISHED, name)?;
-    let images = match row.data() {
-        "cifar10" => Images::Cifar10(root, sizes),
-        _ => Images::Stl10(root, sizes),
-    };
-    let mut config = row.run(&images, seeds)?;
+/// What a row changes in the preset of its method.
+pub(super) fn amend(row: &Published, config: &mut RunConfig<Images>) {
     match (row.note, &mut config.setup.rule) {
         (NO_CELLS, ImageRule::TwoViews(rule)) => rule.grids.fill(1),
         (BLOCKED, ImageRule::OverTime(rule)) => rule.feedback = Feedback::Blocked,
         _ => {}
     }
-    config.validate()?;
-    Ok(config)
 }

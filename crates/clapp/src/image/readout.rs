@@ -1,13 +1,17 @@
 //! Classes read out of frozen layers, with their controls.
 
-use clapp_datasets::{Augment, Batch, ImagePipeline, Loader, LoaderConfig};
+use std::sync::Arc;
+
+use clapp_datasets::{
+    Augment, Batch, ImagePipeline, Loader, LoaderConfig, Source as _, Subset, split,
+};
 use clapp_eval::{
-    ALL_LAYERS, Confusion, Features, Keep, Labels, LinearProbe, Probe, Protocol, Readout, Report,
-    Series,
+    ALL_LAYERS, Confusion, Features, Keep, Knn, Labels, LinearProbe, Probe, Protocol, Readout,
+    Report, Series,
 };
 use ndarray::{Array2, Axis, concatenate};
 
-use super::{Encoder, Images, Source, tensor};
+use super::{Encoder, Images, Source, data::SPLIT_SEED, tensor};
 use crate::{
     Error, Sense, Trainer,
     readout::{self, Layers, RANDOM_ENCODER, RAW_PIXELS},
@@ -71,6 +75,32 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     record((RANDOM_ENCODER, 1), &|batch| random.features(batch), none, report)?;
     record((RAW_PIXELS, 0), &|batch| vec![flat(batch)], none, report)?;
     Ok(extra)
+}
+
+/// Labelled training images of an early look; every fifth is held out.
+const LOOKED_AT: usize = 1250;
+
+/// Accuracies of all layers by nearest neighbours, on training images that are drawn once for all runs.
+pub(super) fn look(trainer: &Trainer<Images>) -> Result<Vec<f64>, Error> {
+    let enough = |[train, _]: &&[Source; 2]| train.len() >= 10;
+    let Some([train, _]) = trainer.data().labelled.as_ref().filter(enough) else {
+        return Ok(Vec::new());
+    };
+    let encoder = Encoder::of(trainer.trial(), trainer.network().encoder());
+    let part = |of: &Source, indices| -> Result<Source, Error> {
+        Ok(Arc::new(Subset::new(of.clone(), indices)?))
+    };
+    let (_, some) = split::hold_out(train, LOOKED_AT.min(train.len()), SPLIT_SEED)?;
+    let some = part(train, some)?;
+    let (fit, test) = split::hold_out(&some, some.len() / 5, SPLIT_SEED)?;
+    let encode = |batch: &Batch| encoder.features(batch);
+    let features = |indices| {
+        readout::features(&encoder.loader(part(&some, indices)?)?, 0, &encode, &Keep::default())
+    };
+    let layers = Layers { fit: features(fit)?, views: Vec::new(), test: features(test)? };
+    let labels = (Labels::All(layers.fit[0].len()), 1);
+    let accuracy = |layer| Ok(layers.accuracy(&Knn::default(), layer, labels, 0)? / 100.0);
+    (0..layers.test.len()).map(accuracy).collect()
 }
 
 /// From a batch to features of every layer, `[image, dim]`.

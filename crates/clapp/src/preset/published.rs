@@ -40,26 +40,42 @@ impl Published {
     pub fn data(&self) -> &'static str {
         self.name.split('/').nth(1).unwrap_or_default()
     }
+}
 
-    /// The row of a name.
-    pub(crate) fn find(rows: &'static [Self], name: &str) -> Result<&'static Self, Error> {
-        rows.iter().find(|row| row.name == name).ok_or_else(|| {
-            let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
-            Error::name("row", &names.join(", "), name)
-        })
+/// The run that a published row would come out of: the preset `paper` of its method on its data.
+///
+/// # Errors
+///
+/// If there is no such row on these data, or it is of the random encoder, which stands in the table of every run; as
+/// [`preset()`] for a method that this build does not have.
+///
+/// ```
+/// use clapp::{Images, image::SizesConfig, preset::published};
+/// let stl10 = Images::Stl10("stl10".into(), SizesConfig::Official);
+/// let config = published("table-1/stl10/clapp", &stl10, &[2])?;
+/// assert_eq!((config.method.as_str(), config.setup.images), ("clapp", 600 * 100_000));
+/// # Ok::<(), clapp::Error>(())
+/// ```
+pub fn published<S: Presets>(name: &str, data: &S, seeds: &[u64]) -> Result<RunConfig<S>, Error> {
+    let row = S::PUBLISHED.iter().find(|row| row.name == name).ok_or_else(|| {
+        let names: Vec<&str> = S::PUBLISHED.iter().map(|row| row.name).collect();
+        Error::name("row", &names.join(", "), name)
+    })?;
+    let given = data.published_as().unwrap_or("others");
+    if given != row.data() {
+        let expected = format!("the data {} of the row {name}", row.data());
+        return Err(Error::misfit_of("row", expected, given, "name their folder"));
     }
-
-    /// The preset `paper` of the row's method, by the row's name.
-    pub(crate) fn run<S: Presets>(&self, data: &S, seeds: &[u64]) -> Result<RunConfig<S>, Error> {
-        if self.method == RANDOM {
-            let advice = "run another row of the data, its table has both";
-            let found = format!("the {RANDOM}");
-            return Err(Error::misfit_of("row", "a method that learns", found, advice));
-        }
-        let mut config = preset("paper", self.method, data, seeds)?;
-        config.preset = self.name.replace('/', "-");
-        Ok(config)
+    if row.method == RANDOM {
+        let advice = "run another row of the data, its table has both";
+        let found = format!("the {RANDOM}");
+        return Err(Error::misfit_of("row", "a method that learns", found, advice));
     }
+    let mut config = preset("paper", row.method, data, seeds)?;
+    config.preset = row.name.replace('/', "-");
+    S::amend(row, &mut config);
+    config.validate()?;
+    Ok(config)
 }
 
 impl fmt::Display for Published {

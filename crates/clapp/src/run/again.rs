@@ -7,7 +7,10 @@ use clapp_eval::Report;
 use clapp_rules::State;
 use clapp_store::{Checkpoints, RunFolder, write_folder};
 
-use super::{CONFIG, Position, Run, Silent, check_finite, describe, from_state, newest, to_state};
+use super::{
+    CONFIG, Run, Silent, describe,
+    saved::{Position, check_finite, from_state, newest, to_state},
+};
 use crate::{Error, RunConfig, Sense};
 
 impl<S: Sense> Run<S> {

@@ -29,6 +29,11 @@ pub struct StepMetrics {
     /// What else a rule says of every layer, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub other: BTreeMap<String, Vec<f64>>,
+    /// An early look, after the steps that [`RunConfig::probe_every`](crate::RunConfig::probe_every) says: of every layer
+    /// the accuracy of [nearest neighbours](clapp_eval::Knn) on a few labelled training images, which are held out from
+    /// the neighbours. No test image is looked at, and whatever [`only`](Self::only) says, all layers are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub look: Vec<f64>,
 }
 
 impl StepMetrics {
@@ -50,7 +55,18 @@ impl StepMetrics {
             }
         }
         let seen = BTreeMap::from([(unit.to_owned(), seen)]);
-        Ok(Self { step, seed, seen, only, loss, open_gates, accuracy, other })
+        Ok(Self { step, seed, seen, only, loss, open_gates, accuracy, other, look: Vec::new() })
+    }
+
+    /// The early look in a line.
+    pub(crate) fn say_look(&self) -> String {
+        let layers = self.look.iter().map(|accuracy| format!(" {:.1}", 100.0 * accuracy));
+        match self.look.is_empty() {
+            true => format!("step {}: no early look, for there are too few labels", self.step),
+            false => {
+                format!("step {}: layers read{} %, k-NN", self.step, layers.collect::<String>())
+            }
+        }
     }
 }
 

@@ -6,37 +6,34 @@ mod environment;
 mod metrics;
 mod saved;
 
-use std::{
-    collections::BTreeMap,
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
 use burn::tensor::Device;
 use clapp_eval::{Report, figure};
-use clapp_rules::{Plasticity, State};
-use clapp_store::{Checkpoint, Checkpoints, MetricsLog, RunFolder, TensorFile};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use clapp_rules::Plasticity;
+use clapp_store::{Checkpoints, MetricsLog, RunFolder};
 
 use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer};
 use environment::Recorder;
-use saved::check_finite;
+use saved::{Position, position};
 
 pub use alignment::retro_alignment;
 pub use environment::Environment;
 pub use metrics::{LayerMetrics, StepMetrics};
-pub(crate) use saved::{from_state, to_state};
+pub(crate) use saved::{from_state, newest, to_state};
 
 /// Follows a run, and says whether it goes on.
 pub trait Observer {
     /// Called after every step; `false` stops the run after a checkpoint.
     fn step(&mut self, steps: u64, metrics: &StepMetrics) -> bool;
 
-    /// Called before something that takes a while.
+    /// Called with what the run does or has found out on its way.
     fn stage(&mut self, what: &str) {
+        let _ = what;
+    }
+
+    /// Called with what a reader of the results has to know, such as what was left out of the data.
+    fn note(&mut self, what: &str) {
         let _ = what;
     }
 }
@@ -95,23 +92,6 @@ pub struct Run<S: Sense> {
     folder: RunFolder,
     config: RunConfig<S>,
     /// Digests of the data, as far as they are open.
-    data: Vec<String>,
-}
-
-/// Step, tensors, and progress with configuration.
-type Saved = (u64, BTreeMap<String, TensorFile>, [Value; 2]);
-
-/// What a checkpoint remembers beside weights.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Position {
-    /// Which of the seeds is being trained.
-    pub(crate) seed_index: usize,
-    /// Steps taken with it.
-    pub(crate) seed_step: u64,
-    /// Table of the seeds that are finished.
-    report: Option<Report>,
-    /// Digests of the data.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     data: Vec<String>,
 }
 
@@ -320,9 +300,14 @@ impl<S: Sense> Run<S> {
         let mut go_on = true;
         let each = &mut |trainer: &Trainer<S>, metrics: &StepMetrics| {
             let step = trainer.step();
-            let metrics = StepMetrics { step: before + step, ..metrics.clone() };
+            let mut metrics = StepMetrics { step: before + step, ..metrics.clone() };
+            if config.looks_after(step) {
+                metrics.look = S::look(trainer)?;
+                observer.stage(&metrics.say_look());
+            }
             let last = step == steps;
-            if last || step == 1 || step.is_multiple_of(config.metrics_every) {
+            let looked = !metrics.look.is_empty();
+            if last || looked || step == 1 || step.is_multiple_of(config.metrics_every) {
                 log.append(&metrics)?;
             }
             go_on = observer.step(total, &metrics);
@@ -347,94 +332,12 @@ impl<S: Sense> Run<S> {
         Ok(go_on)
     }
 
-    fn save(
-        &self,
-        checkpoints: &Checkpoints,
-        index: usize,
-        trainer: &Trainer<S>,
-        report: &Report,
-    ) -> Result<(), Error> {
-        let (step, tensors, [progress, config]) = self.state(index, trainer, report)?;
-        checkpoints.save(step, &tensors, &progress, &config)?;
-        let kept = NonZeroUsize::new(self.config.checkpoints_kept).unwrap_or(NonZeroUsize::MIN);
-        // The network that a seed ended with is what others want of it.
-        let ends: Vec<u64> = (1..=index as u64).map(|seed| seed * trainer.steps()).collect();
-        checkpoints.prune(kept, &ends)?;
-        Ok(())
-    }
-
-    /// What a checkpoint holds: the step of the run, tensors, progress and configuration.
-    fn state(&self, index: usize, trainer: &Trainer<S>, report: &Report) -> Result<Saved, Error> {
-        let mut state = State::default();
-        trainer.save(&mut state);
-        let step = index as u64 * trainer.steps() + trainer.step();
-        check_finite(&state, step)?;
-        let report = (index > 0).then(|| report.clone());
-        let (seed_step, data) = (trainer.step(), self.data.clone());
-        let position = Position { seed_index: index, seed_step, report, data };
-        let progress = self.json(&position, "progress")?;
-        let config = self.json(&self.config, "configuration")?;
-        Ok((step, from_state(state), [progress, config]))
-    }
-
     fn write_tables(&self, report: &Report) -> Result<(), Error> {
         self.folder.write_text("table.json", &report.to_json()?)?;
         self.folder.write_text("table.txt", &report.to_string())?;
         self.folder.write_text("table.svg", &figure::report(report))?;
         Ok(())
     }
-
-    fn json<T: Serialize>(&self, value: &T, what: &'static str) -> Result<Value, Error> {
-        let path: PathBuf = self.path().to_owned();
-        serde_json::to_value(value).map_err(|source| Error::Json { what, path, source })
-    }
-}
-
-/// Where a checkpoint was taken.
-fn position<S: Sense>(
-    folder: &Path,
-    config: &RunConfig<S>,
-    checkpoint: &Checkpoint,
-) -> Result<Position, Error> {
-    let Checkpoint { config: saved, progress, path, .. } = checkpoint;
-    // Compared as this version reads them: a setting that a later version added has its default.
-    match serde_json::from_value::<RunConfig<S>>(saved.clone()) {
-        Ok(saved) if saved == *config => {}
-        _ => return Err(Error::Resume { folder: folder.to_owned() }),
-    }
-    serde_json::from_value(progress.clone()).map_err(|source| Error::Json {
-        what: "progress",
-        path: path.clone(),
-        source,
-    })
-}
-
-/// The newest checkpoint of a run, or of one of its seeds, and where it was taken. Needs no lock.
-pub(crate) fn newest<S: Sense>(
-    folder: &Path,
-    config: &RunConfig<S>,
-    seed: Option<u64>,
-) -> Result<(Checkpoint, Position), Error> {
-    let checkpoint = match seed {
-        None => Checkpoint::load_newest(folder)?,
-        Some(seed) => {
-            // The last step of a seed is its own, and step 0 is before the first one.
-            let of_seed = |step: u64| {
-                let index = step.saturating_sub(1) / config.steps();
-                config.seeds.get(index as usize) == Some(&seed)
-            };
-            let all = Checkpoint::list(folder)?.into_iter().rev();
-            let own = all.into_iter().find(|(step, _)| of_seed(*step));
-            own.map(|(_, path)| Checkpoint::load(path)).transpose()?
-        }
-    };
-    let checkpoint = checkpoint.ok_or_else(|| {
-        let of = seed.map_or(String::new(), |seed| format!(" of seed {seed}"));
-        let got = format!("none in {}", folder.display());
-        Error::misfit_of("checkpoint", format!("at least one{of}"), got, "train it first")
-    })?;
-    let position = position(folder, config, &checkpoint)?;
-    Ok((checkpoint, position))
 }
 
 /// A folder of this name and no other, made if it is not there.
@@ -452,7 +355,7 @@ fn describe<S: Sense>(data: &Data<S>, report: &mut Report, observer: &mut dyn Ob
     [report.trained_on, report.evaluated_on] = data.names.clone();
     report.classes = data.classes;
     for note in &data.notes {
-        observer.stage(&format!("note: {note}"));
+        observer.note(note);
         report.note(note);
     }
 }

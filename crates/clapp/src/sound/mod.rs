@@ -49,7 +49,7 @@ use crate::{
 pub use files::{FilesConfig, LabelsConfig, Place, RatesConfig};
 pub use network::SoundNetwork;
 pub use preset::METHODS;
-pub use published::{PUBLISHED, published};
+pub use published::PUBLISHED;
 pub use readout::{LOG_MEL, MFCC};
 use setup::protocols;
 pub use setup::{DataConfig, ReadoutConfig, Setup};

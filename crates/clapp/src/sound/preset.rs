@@ -4,10 +4,10 @@ use clapp_datasets::sound::SpeechPipeline;
 use clapp_encoders::{Recurrence, SoundConfig};
 use clapp_rules::{Optimizer, Rule};
 
-use super::{DataConfig, ReadoutConfig, Setup, Sound, protocols, setup::quiet};
+use super::{DataConfig, Place, ReadoutConfig, Setup, Sound, protocols, setup::quiet};
 use crate::{
     Error, RunConfig,
-    preset::{Method, Presets, Size},
+    preset::{Method, Presets, Published, Size},
 };
 
 /// Names of the methods, for messages.
@@ -17,6 +17,12 @@ pub const METHODS: &str = "clapp-s, clapp-s-one-step, clapp-s-no-gru, clapp-s-bp
 impl Presets for Sound {
     const METHODS: &'static str = METHODS;
     const ENDINGS: &'static [&'static str] = &["-one-step", "-no-gru", "-bptt"];
+    const PUBLISHED: &'static [Published] = super::PUBLISHED;
+
+    fn published_as(&self) -> Option<&'static str> {
+        let Self::Files(files) = self else { return None };
+        matches!(files.unlabelled, Place::Librispeech { .. }).then_some("librispeech")
+    }
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         let mut config = match size {

@@ -1,10 +1,6 @@
 //! Published accuracies on sound.
 
-use super::{FilesConfig, Sound};
-use crate::{
-    Error, RunConfig,
-    preset::published::{Published, RANDOM, row},
-};
+use crate::preset::published::{Published, RANDOM, row};
 
 /// What the paper has from others.
 const QUOTED: &str = "quoted from Löwe et al. 2019";
@@ -31,13 +27,3 @@ pub const PUBLISHED: &[Published] = &[
         "the last convolution, without a recurrent layer",
     ),
 ];
-
-/// The run that a published row would come out of: the preset `paper` of its method on LibriSpeech.
-///
-/// # Errors
-///
-/// If there is no such row, or it is of the random encoder, which stands in the table of every run; as
-/// [`preset()`](crate::preset()) for a method that this build does not have.
-pub fn published(name: &str, files: FilesConfig, seeds: &[u64]) -> Result<RunConfig<Sound>, Error> {
-    Published::find(PUBLISHED, name)?.run(&Sound::Files(files), seeds)
-}

@@ -41,7 +41,7 @@ use crate::{
 pub use files::{ClipsConfig, Place};
 pub use network::{Film, VideoNetwork};
 pub use preset::METHODS;
-pub use published::{PUBLISHED, published};
+pub use published::PUBLISHED;
 pub use setup::{DataConfig, ReadoutConfig, Setup};
 
 /// Clips that several loaders share.

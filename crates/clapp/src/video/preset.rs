@@ -5,10 +5,10 @@ use clapp_encoders::VideoConfig;
 use clapp_eval::Protocol;
 use clapp_rules::{AllPairs, Optimizer};
 
-use super::{DataConfig, ReadoutConfig, Setup, Video};
+use super::{DataConfig, Place, ReadoutConfig, Setup, Video};
 use crate::{
     Error, RunConfig,
-    preset::{Method, Presets, Size},
+    preset::{Method, Presets, Published, Size},
 };
 
 /// Names of the methods for video, for messages.
@@ -18,6 +18,12 @@ pub const METHODS: &str = "clapp-s, clapp, gim, cpc, hinge-cpc, supervised, clap
 impl Presets for Video {
     const METHODS: &'static str = METHODS;
     const ENDINGS: &'static [&'static str] = &["-still"];
+    const PUBLISHED: &'static [Published] = super::PUBLISHED;
+
+    fn published_as(&self) -> Option<&'static str> {
+        let Self::Clips(clips) = self else { return None };
+        matches!(clips.place, Place::Ucf101 { .. }).then_some("ucf101")
+    }
 
     fn preset(&self, size: Size, method: &Method<'_>) -> Result<RunConfig<Self>, Error> {
         let mut config = match size {

@@ -2,7 +2,6 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // every test uses a part
 
-pub mod program;
 pub mod recordings;
 
 use std::{
