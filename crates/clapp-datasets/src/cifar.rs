@@ -212,4 +212,8 @@ impl Source for Cifar {
     fn classes(&self) -> usize {
         self.class_names.len()
     }
+
+    fn class_name(&self, class: usize) -> Option<&str> {
+        self.class_names.get(class).map(String::as_str)
+    }
 }

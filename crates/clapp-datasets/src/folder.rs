@@ -172,6 +172,10 @@ impl Source for Folder {
         self.images.classes()
     }
 
+    fn class_name(&self, class: usize) -> Option<&str> {
+        self.class_names.get(class).map(String::as_str)
+    }
+
     fn item_name(&self, index: usize) -> Option<&str> {
         self.names.get(index).map(String::as_str)
     }

@@ -33,6 +33,18 @@ pub trait Item: Clone + fmt::Debug + Send + Sync + 'static {
     /// The source fails.
     fn whole(source: &dyn Source<Item = Self>, index: usize) -> Result<Self, Error>;
 
+    /// The class of an item as a whole, counted from 0; none unless a kind of data says so.
+    fn class(info: &Self::Info<'_>) -> Option<u32> {
+        let _ = info;
+        None
+    }
+
+    /// How large an item is, in the order in which it is said: for [`Survey`](crate::Survey).
+    fn extent(info: &Self::Info<'_>) -> Vec<usize> {
+        let _ = info;
+        Vec::new()
+    }
+
     /// Label and content of item `index`, or of enough of it to tell it from others: for [`digest`](crate::digest). Nothing unless a
     /// kind of data says what.
     ///
@@ -126,6 +138,12 @@ pub trait Source: Send + Sync {
         0
     }
 
+    /// The name of a class, where classes have names.
+    fn class_name(&self, class: usize) -> Option<&str> {
+        let _ = class;
+        None
+    }
+
     /// The name of item `index`, where items have names: that of a file from the folder on.
     fn item_name(&self, index: usize) -> Option<&str> {
         let _ = index;
@@ -170,6 +188,10 @@ macro_rules! delegate {
             }
             fn classes(&self) -> usize {
                 (**self).classes()
+            }
+
+            fn class_name(&self, class: usize) -> Option<&str> {
+                (**self).class_name(class)
             }
 
             fn item_name(&self, index: usize) -> Option<&str> {

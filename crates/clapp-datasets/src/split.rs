@@ -194,6 +194,10 @@ impl<S: Source> Source for Subset<S> {
         self.source.classes()
     }
 
+    fn class_name(&self, class: usize) -> Option<&str> {
+        self.source.class_name(class)
+    }
+
     fn item_name(&self, index: usize) -> Option<&str> {
         self.source.item_name(self.indices[index])
     }

@@ -156,6 +156,10 @@ impl Source for Stl10 {
     fn classes(&self) -> usize {
         if self.labels.is_some() { NAMES.len() } else { 0 }
     }
+
+    fn class_name(&self, class: usize) -> Option<&str> {
+        self.class_names.get(class).map(String::as_str)
+    }
 }
 
 /// Turns a plane stored column by column into one stored row by row, in place.

@@ -196,6 +196,10 @@ impl Source for SpeechFiles {
         self.classes
     }
 
+    fn item_name(&self, index: usize) -> Option<&str> {
+        Some(&self.files[index].utterance.id)
+    }
+
     fn name(&self) -> &str {
         &self.name
     }

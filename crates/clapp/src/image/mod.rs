@@ -42,7 +42,6 @@ mod compared;
 mod data;
 mod encoder;
 mod estimate;
-mod export;
 mod hierarchy;
 mod look;
 mod network;
@@ -52,6 +51,7 @@ mod published;
 mod readout;
 mod rule;
 mod scff;
+mod torch;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -20,7 +20,7 @@ use clapp_store::{Checkpoint, Checkpoints, MetricsLog, RunFolder, TensorFile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer};
+use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer, data::shortened};
 use environment::Recorder;
 use saved::check_finite;
 
@@ -448,7 +448,7 @@ pub(crate) fn exactly(folder: &Path) -> Result<RunFolder, Error> {
 fn describe<S: Sense>(data: &Data<S>, report: &mut Report, observer: &mut dyn Observer) {
     [report.trained_on, report.evaluated_on] = data.names.clone();
     report.classes = data.classes;
-    for note in &data.notes {
+    for note in data.notes.iter().map(|note| shortened(note)) {
         observer.stage(&format!("note: {note}"));
         report.note(note);
     }
