@@ -6,7 +6,7 @@ use clapp::{Error, Images, RunConfig, Sense, Sound, Video};
 use serde_json::{Map, Value};
 
 /// The sense of a configuration.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Images,
     Sound,

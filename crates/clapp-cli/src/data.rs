@@ -12,7 +12,7 @@ use clapp::{
 };
 
 /// Options that name data; without one, the embedded scenes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[group(id = "data")]
 pub(crate) struct Data {
     /// Folder of photographs of one's own: any structure, any sizes; class folders or labels.csv are labels
@@ -78,6 +78,12 @@ impl Data {
             ("--embedded", embedded.is_some()),
         ];
         given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+
+    /// The same data without what cannot be used, where it would be an error.
+    pub(crate) fn without_bad(&self) -> Option<Self> {
+        let strict = !self.skip_bad && (self.sounds.is_some() || self.videos.is_some());
+        strict.then(|| Self { skip_bad: true, ..self.clone() })
     }
 
     /// The data.

@@ -4,18 +4,27 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::{Args, ValueEnum};
 use clapp::{
-    Data, Error, Images,
+    Data, Encoder, Error, Images, RunConfig, Sense, Sound, Video,
     console::{self, print},
-    datasets::{Folder, Source as _},
-    image::{DataConfig, Encoder, Held, SizesConfig, Source},
+    datasets::{Folder, Item, Source, video::ClipList},
+    encoder::Encodes,
+    image::{self, DataConfig, Held, SizesConfig},
+    sound::{self, FilesConfig},
     store::{self, write_folder},
+    video::{self, ClipsConfig, Place},
 };
 use ndarray_npy::write_zeroed_npy;
 use serde_json::json;
+
+use crate::{
+    config::{self, Kind},
+    data::absolute,
+};
 
 /// Features of every layer of a run, one file a layer, and what they are of.
 #[derive(Args)]
@@ -34,6 +43,15 @@ pub(crate) struct Options {
     /// Accept other than the official numbers of images.
     #[arg(long, requires = "data")]
     any_size: bool,
+    /// All sound files below this folder, in place of the run's own data.
+    #[arg(long, value_name = "DIR", group = "data", conflicts_with = "part")]
+    sounds: Option<PathBuf>,
+    /// All videos in the class folders of this folder, in place of the run's own data.
+    #[arg(long, value_name = "DIR", group = "data", conflicts_with = "part")]
+    videos: Option<PathBuf>,
+    /// A row for every 10 ms of a recording, in place of their mean.
+    #[arg(long)]
+    frames: bool,
     /// Which part of the data.
     #[arg(long, value_enum, default_value = "test")]
     part: Part,
@@ -63,35 +81,78 @@ enum Part {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    let kind = config::kind_of_run(&options.run)?;
+    let of_images =
+        options.images.is_some() || options.cifar10.is_some() || options.stl10.is_some();
+    let named = [
+        (of_images, Kind::Images),
+        (options.sounds.is_some(), Kind::Sound),
+        (options.videos.is_some(), Kind::Video),
+    ];
+    let other = named.iter().any(|(given, named)| *given && *named != kind);
+    if other || (options.frames && kind != Kind::Sound) {
+        let expected = match kind {
+            Kind::Images => "--images, --stl10 or --cifar10, and no --frames, for a run on images",
+            Kind::Sound => "--sounds, for a run on sound",
+            Kind::Video => "--videos, and no --frames, for a run on video",
+        };
+        let got = format!("another option for {}", options.run.display());
+        return Err(Error::misfit_of("embed", expected, got, "leave it out"));
+    }
+    match kind {
+        Kind::Images => embed(options, images, image::Encoder::cells),
+        Kind::Sound => embed(options, sounds, |_| Vec::new()),
+        Kind::Video => embed(options, videos, |_| Vec::new()),
+    }
+}
+
+/// Samples, and names of their data and of the part.
+type Asked<S> = (<S as Sense>::Source, String, &'static str);
+
+fn embed<S, I>(
+    options: &Options,
+    asked: fn(&Options, &Encoder<S>) -> Result<Asked<S>, Error>,
+    cells: fn(&Encoder<S>) -> Vec<usize>,
+) -> Result<(), Error>
+where
+    S: Encodes + Sense<Source = Arc<dyn Source<Item = I>>>,
+    I: Item,
+{
     let encoder = load(&options.run, options.seed, &options.device)?;
-    let (source, data, part) = images(options, &encoder)?;
+    let (source, data, part) = asked(options, &encoder)?;
     if source.is_empty() {
-        let got = format!("none in {data}");
-        return Err(Error::misfit_of("embed", "at least one image", got, "give other images"));
+        let (expected, got) = (format!("at least one of {}", I::PLURAL), format!("none in {data}"));
+        return Err(Error::misfit_of("embed", expected, got, "give other data"));
     }
     let replaceable = |name: &str| options.overwrite && is_ours(name);
-    let dims = write_folder(&options.out, &replaceable, |folder| {
-        let (labels, dims) = write_layers(&encoder, &source, folder)?;
-        write_names(folder, &source, &labels).map_err(|source| failed(folder, source))?;
+    let (rows, dims) = write_folder(&options.out, &replaceable, |folder| {
+        let layers = Layers::of(&encoder, &source, options.frames, folder)?;
+        write_names(folder, &source, &layers).map_err(|source| failed(folder, source))?;
         let about = json!({
             "run": options.run, "run_digest": encoder.digest(), "step": encoder.step(),
-            "seed": encoder.seed(), "data": data, "part": part,
-            "images": source.len(), "features": dims, "cells": encoder.cells(),
+            "seed": encoder.seed(), "data": data, "part": part, "what": I::PLURAL,
+            "count": layers.samples.len(), "rows": layers.rows, "features": layers.dims,
+            "cells": cells(&encoder),
             "command": std::env::args().collect::<Vec<_>>(),
         });
         let text = format!("{about:#}\n");
         store::write_atomically(folder.join(ABOUT), |file| file.write_all(text.as_bytes()))?;
-        Ok::<_, Error>(dims)
+        Ok::<_, Error>((layers.rows, layers.dims))
     })?;
-    print(format_args!("{} images of {data} at step {}", source.len(), encoder.step()))?;
+    let (count, what, step) = (source.len(), I::PLURAL, encoder.step());
+    print(format_args!("{count} {what} of {data} at step {step}"))?;
     dims.iter().enumerate().try_for_each(|(layer, dim)| {
         let path = options.out.join(file_of(layer));
-        print(format_args!("{}: {} × {dim}", path.display(), source.len()))
+        print(format_args!("{}: {rows} × {dim}", path.display()))
     })
 }
 
 /// The encoder of a run, or of one of its seeds.
-pub(crate) fn load(run: &Path, seed: Option<u64>, device: &str) -> Result<Encoder, Error> {
+pub(crate) fn load<S: Encodes>(
+    run: &Path,
+    seed: Option<u64>,
+    device: &str,
+) -> Result<Encoder<S>, Error> {
     let device = clapp::device(device)?;
     match seed {
         None => Encoder::load(run, &device),
@@ -112,8 +173,8 @@ fn is_ours(name: &str) -> bool {
     [ABOUT, LABELS, NAMES].contains(&name) || layer.is_some_and(|l| l.parse::<usize>().is_ok())
 }
 
-/// The images that are asked for, and names of their data and of the part.
-fn images(options: &Options, encoder: &Encoder) -> Result<(Source, String, &'static str), Error> {
+/// The images that are asked for.
+fn images(options: &Options, encoder: &image::Encoder) -> Result<Asked<Images>, Error> {
     if let Some(root) = &options.images {
         // As large as the run's own were, so that its pipeline takes them.
         let side = match encoder.config().setup.data {
@@ -126,7 +187,7 @@ fn images(options: &Options, encoder: &Encoder) -> Result<(Source, String, &'sta
             console::note(format_args!("note: left out {skipped}"));
         }
         let name = folder.name().to_owned();
-        return Ok((std::sync::Arc::new(folder), name, "all"));
+        return Ok((Arc::new(folder), name, "all"));
     }
     let mut config = encoder.config().clone();
     let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
@@ -137,46 +198,110 @@ fn images(options: &Options, encoder: &Encoder) -> Result<(Source, String, &'sta
     if let Some(root) = options.stl10.clone() {
         config.setup.data = DataConfig::Stl10 { root, sizes };
     }
-    let Data::<Images> { learn, labelled, names: [learnt, read], .. } =
-        Data::open(&config, encoder.seed())?;
+    part(options, &config, encoder.seed())
+}
+
+/// The recordings that are asked for.
+fn sounds(options: &Options, encoder: &sound::Encoder) -> Result<Asked<Sound>, Error> {
+    let mut config = encoder.config().clone();
+    let Some(root) = &options.sounds else { return part(options, &config, encoder.seed()) };
+    let mut files = FilesConfig::folder(&absolute(root), None);
+    if let sound::DataConfig::Files(own) = &config.setup.data {
+        (files.rates, files.on_bad) = (own.rates, own.on_bad);
+    }
+    config.setup.data = sound::DataConfig::Files(files);
+    let Data { learn, names: [name, _], notes, .. } = Data::<Sound>::open(&config, encoder.seed())?;
+    for note in notes.iter().filter(|note| note.contains("left out")) {
+        console::note(format_args!("note: {note}"));
+    }
+    Ok((learn, name, "all"))
+}
+
+/// The clips that are asked for.
+fn videos(options: &Options, encoder: &video::Encoder) -> Result<Asked<Video>, Error> {
+    let config = encoder.config();
+    let Some(root) = &options.videos else { return part(options, config, encoder.seed()) };
+    let root = absolute(root);
+    let mut clips = ClipsConfig::new(Place::Folders { root: root.clone(), test_share: 0.5 });
+    if let video::DataConfig::Clips(own) = &config.setup.data {
+        (clips.short_side, clips.on_bad) = (own.short_side, own.on_bad);
+    }
+    let list = ClipList::folders(&root, clips.on_bad)?;
+    let prepared = clips.prepare_list(list, |_| {})?;
+    if !prepared.skipped().is_empty() {
+        console::note(format_args!("note: {}", prepared.skipped()));
+    }
+    let name = prepared.name().to_owned();
+    Ok((Arc::new(prepared), name, "all"))
+}
+
+/// A part of the data of a configuration.
+fn part<S: Sense>(options: &Options, config: &RunConfig<S>, seed: u64) -> Result<Asked<S>, Error> {
+    let Data { learn, labelled, names: [learnt, read], .. } = Data::<S>::open(config, seed)?;
     Ok(match (options.part, labelled) {
         (Part::Learn, _) | (Part::Test, None) => (learn, learnt, "learn"),
         (Part::Train, Some([train, _])) => (train, read, "train"),
         (Part::Test, Some([_, test])) => (test, read, "test"),
         (Part::Train, None) => {
             let got = format!("data without labels: {learnt}");
-            return Err(Error::misfit_of("part", "labelled images", got, "choose learn"));
+            return Err(Error::misfit_of("part", "labelled samples", got, "choose learn"));
         }
     })
 }
 
-/// Writes the features of each layer while they are made; labels, and features of each layer.
-fn write_layers(
-    encoder: &Encoder,
-    source: &Source,
-    folder: &Path,
-) -> Result<(Vec<Option<u32>>, Vec<usize>), Error> {
-    let (mut labels, mut dims, mut files) = (Vec::new(), Vec::new(), Vec::new());
-    let failed = |source| failed(folder, source);
-    for batch in encoder.loader(source.clone())?.epoch(0)? {
-        let batch = batch?;
-        let layers = encoder.features(&batch);
-        labels.extend(batch.labels);
-        if files.is_empty() {
-            dims = layers.iter().map(|layer| layer.ncols()).collect();
-            let begin = |(layer, &dim): (usize, &usize)| {
-                begin(&folder.join(file_of(layer)), [source.len(), dim])
-            };
-            files =
-                dims.iter().enumerate().map(begin).collect::<io::Result<_>>().map_err(failed)?;
+/// What the files of layers hold.
+struct Layers {
+    /// Samples in the order of their rows: those of the source that are long enough.
+    samples: Vec<usize>,
+    /// Rows of each sample.
+    each: Vec<usize>,
+    /// Rows of all.
+    rows: usize,
+    /// Features of each layer.
+    dims: Vec<usize>,
+}
+
+impl Layers {
+    /// Writes the features of each layer while they are made.
+    fn of<S: Encodes>(
+        encoder: &Encoder<S>,
+        source: &S::Source,
+        frames: bool,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let failed = |source| failed(folder, source);
+        let loader = encoder.loader(source.clone())?;
+        for reason in loader.skipped().iter() {
+            console::note(format_args!("note: left out {reason}"));
         }
-        for (file, values) in files.iter_mut().zip(&layers) {
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-            file.write_all(&bytes).map_err(failed)?;
+        let samples = loader.kept().to_vec();
+        let rows = |&sample: &usize| if frames { encoder.rows(source, sample) } else { 1 };
+        let each: Vec<usize> = samples.iter().map(rows).collect();
+        let rows = each.iter().sum();
+        let (mut dims, mut files) = (Vec::new(), Vec::new());
+        for batch in loader.epoch(0)? {
+            let batch = batch?;
+            let layers = if frames { encoder.features(&batch) } else { encoder.means(&batch) };
+            if files.is_empty() {
+                dims = layers.iter().map(|layer| layer.ncols()).collect();
+                let begin = |(layer, &dim): (usize, &usize)| {
+                    begin(&folder.join(file_of(layer)), [rows, dim])
+                };
+                files = dims
+                    .iter()
+                    .enumerate()
+                    .map(begin)
+                    .collect::<io::Result<_>>()
+                    .map_err(failed)?;
+            }
+            for (file, values) in files.iter_mut().zip(&layers) {
+                let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+                file.write_all(&bytes).map_err(failed)?;
+            }
         }
+        files.iter_mut().try_for_each(BufWriter::flush).map_err(failed)?;
+        Ok(Self { samples, each, rows, dims })
     }
-    files.iter_mut().try_for_each(BufWriter::flush).map_err(failed)?;
-    Ok((labels, dims))
 }
 
 /// A file of NumPy's whose rows are still to be written, in this machine's order of bytes.
@@ -186,8 +311,14 @@ fn begin(path: &Path, shape: [usize; 2]) -> io::Result<BufWriter<File>> {
     Ok(BufWriter::new(file)) // stands where the values begin
 }
 
-/// Labels, if there are any, with −1 for none; and what each row is of.
-fn write_names(folder: &Path, source: &Source, labels: &[Option<u32>]) -> io::Result<()> {
+/// Labels, if there are any, with −1 for none; and what each row, or each first of several rows, is of.
+fn write_names<I: Item>(
+    folder: &Path,
+    source: &dyn Source<Item = I>,
+    Layers { samples, each, .. }: &Layers,
+) -> io::Result<()> {
+    let label = |&sample: &usize| I::class(&source.info(sample));
+    let labels: Vec<Option<u32>> = samples.iter().map(label).collect();
     if labels.iter().any(Option::is_some) {
         let mut file = File::create_new(folder.join(LABELS))?;
         write_zeroed_npy::<i64, _>(&file, [labels.len()]).map_err(io::Error::other)?;
@@ -195,11 +326,17 @@ fn write_names(folder: &Path, source: &Source, labels: &[Option<u32>]) -> io::Re
         file.write_all(&column.flat_map(i64::to_ne_bytes).collect::<Vec<_>>())?;
     }
     let mut names = csv::Writer::from_path(folder.join(NAMES))?;
-    names.write_record(["row", "name", "label"])?;
-    for (row, label) in labels.iter().enumerate() {
+    let several = each.iter().any(|&rows| rows != 1);
+    let mut line = |fields: [&str; 5]| names.write_record(&fields[..if several { 5 } else { 4 }]);
+    line(["row", "name", "label", "class", "rows"])?;
+    let mut row = 0;
+    for ((&sample, label), rows) in samples.iter().zip(labels).zip(each) {
+        let class = label.and_then(|label| source.class_name(label as usize)).unwrap_or_default();
         let label = label.map_or(String::new(), |label| label.to_string());
-        let (name, row) = (source.item_name(row), row.to_string());
-        names.write_record([&row, name.unwrap_or(&row), &label])?;
+        let (number, first) = (sample.to_string(), row.to_string());
+        let name = source.item_name(sample).unwrap_or(&number);
+        line([&first, name, &label, class, &rows.to_string()])?;
+        row += rows;
     }
     names.flush()
 }

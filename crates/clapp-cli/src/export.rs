@@ -1,11 +1,18 @@
 //! `clapp export`: weights of an encoder for PyTorch.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
-use clapp::{Error, store};
+use clapp::{
+    Error, Images, Sound, Video,
+    encoder::Encodes,
+    store::{self, TensorFile},
+};
 
-use crate::output::print;
+use crate::{
+    config::{self, Kind},
+    output::print,
+};
 
 /// Weights of a run's encoder as safetensors, by PyTorch's names, with a Python file that loads them.
 #[derive(Args)]
@@ -38,17 +45,29 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             return misfit("a name that is free", got, "choose another, or say --overwrite");
         }
     }
-    let encoder = crate::embed::load(&options.run, options.seed, "flex")?;
-    let tensors = encoder.weights();
+    let name = weights.file_name().unwrap_or_default().to_string_lossy();
+    let (tensors, module) = match config::kind_of_run(&options.run)? {
+        Kind::Images => of_encoder::<Images>(options, &name),
+        Kind::Sound => of_encoder::<Sound>(options, &name),
+        Kind::Video => of_encoder::<Video>(options, &name),
+    }?;
     // One entry alone: the order of several is not fixed.
     let about = [("format".to_owned(), "pt".to_owned())].into();
     let bytes = safetensors::serialize(&tensors, Some(about)).map_err(|source| {
         let source = std::io::Error::other(source);
         store::Error::Io { action: "write weights", path: weights.clone(), source }
     })?;
-    let name = weights.file_name().unwrap_or_default().to_string_lossy();
     store::write_atomically(weights, |file| file.write_all(&bytes))?;
-    store::write_atomically(&python, |file| file.write_all(encoder.python(&name).as_bytes()))?;
+    store::write_atomically(&python, |file| file.write_all(module.as_bytes()))?;
     let (count, weights, python) = (tensors.len(), weights.display(), python.display());
     print(format_args!("{count} tensors in {weights}, to load with {python}"))
+}
+
+/// Weights, and the Python file that loads those of this name.
+fn of_encoder<S: Encodes>(
+    options: &Options,
+    name: &str,
+) -> Result<(BTreeMap<String, TensorFile>, String), Error> {
+    let encoder = crate::embed::load::<S>(&options.run, options.seed, "flex")?;
+    Ok((encoder.weights(), encoder.python(name)))
 }

@@ -1,7 +1,7 @@
 //! `clapp import`: the authors' weights as a run of ours.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Display,
     path::{Path, PathBuf},
 };
@@ -9,27 +9,31 @@ use std::{
 use clap::Args;
 use clapp::{
     Error, Images, Run, RunConfig,
-    encoders::Stack,
+    encoders::{LayerPlan, Stack},
     image::{Setup, SizesConfig},
     preset,
-    rules::{Feedback, State, burn::tensor::TensorData},
+    rules::{State, burn::tensor::TensorData},
 };
 use pytorch_reader::{DType, PickleValue, PytorchReader};
 
 use crate::{data::absolute, output::print};
 
-/// Weights that the authors' code saved, model_0_299.ckpt to model_5_299.ckpt, as a run at step 0.
+mod patches;
+mod views;
+
+/// Weights that the authors' code saved, of CLAPP or CLAPP++, as a run at step 0.
 ///
+/// Files are model_0_299.ckpt to model_5_299.ckpt, of CLAPP++ loss_299.ckpt as well, or the state dict of a whole network.
 /// Nothing in a file is executed. The run can be embedded, probed, exported and trained on.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// One file for each module, of one layer each.
+    /// One file for each module, of one layer each, and that of the loss; or one of the whole network.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Folder of the run, new or empty.
     #[arg(short, long)]
     out: PathBuf,
-    /// Method that they were trained with: clapp-s, or clapp where files have loss_mirror.
+    /// Method that they were trained with, where names and shapes of the weights do not tell it.
     #[arg(long)]
     method: Option<String>,
     /// Seed of what is drawn from now on.
@@ -38,6 +42,9 @@ pub(crate) struct Options {
     /// Folder of STL-10, for read-outs and further training; needed by then.
     #[arg(long, value_name = "DIR", default_value = "data")]
     stl10: PathBuf,
+    /// Folder of CIFAR-10, in place of STL-10.
+    #[arg(long, value_name = "DIR", conflicts_with = "stl10")]
+    cifar10: Option<PathBuf>,
     /// Accept other than the official numbers of images there.
     #[arg(long)]
     any_size: bool,
@@ -46,26 +53,57 @@ pub(crate) struct Options {
 /// A state dict: shapes and values by name.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-/// A module's file.
-struct Module {
-    file: PathBuf,
-    tensors: Tensors,
+/// Tensors of a whole network by the authors' names: those of a module begin with `encoder.NUMBER.`, those of losses that
+/// are none of a module with `loss`. With each the file that it comes from.
+struct Weights {
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>, PathBuf)>,
+    place: PathBuf,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
-    let mut modules = BTreeMap::new();
-    for file in &options.files {
-        let module = Module { file: file.clone(), tensors: read(file)? };
-        if modules.insert(number(file)?, module).is_some() {
-            return Err(refused("a file for each module", "two of one number", file));
-        }
+    let mut weights = Weights::of(&options.files)?;
+    let of_patches = weights.has("encoder.0.loss.W_k.0.weight");
+    let config = match of_patches {
+        true => patches::configuration(&weights, options)?,
+        false => views::configuration(&weights, options)?,
+    };
+    let Setup { encoder, rule, context, .. } = &config.setup;
+    let device = clapp::device("flex")?;
+    let stack = Stack::images(encoder, rule.rule(), *context, options.seed, &device)?;
+    let mut state = State::default();
+    stack.save(&mut state);
+    let channels = encoder.channels();
+    let mut pre = encoder.colours;
+    for (layer, &post) in channels.iter().enumerate() {
+        let mut forward = |name: &str, shape: &[usize]| {
+            let theirs = format!("encoder.{layer}.model.0.{name}");
+            put(
+                &mut state,
+                &format!("layer{}.{name}", layer + 1),
+                weights.take(&theirs, shape)?,
+                shape,
+            );
+            Ok::<_, Error>(())
+        };
+        forward("weight", &[post, pre, 3, 3])?;
+        forward("bias", &[post])?;
+        pre = post;
     }
-    let config = configuration(&modules, options)?;
-    let count = modules.len();
-    let state = state(&config, modules.into_values().collect())?;
+    match of_patches {
+        true => patches::lateral(&mut weights, &config, &mut state)?,
+        false => views::lateral(&mut weights, &config, &mut state)?,
+    }
+    if let Some((name, (.., file))) = weights.tensors.iter().next() {
+        let expected = format!("the weights of {} layers of {}", channels.len(), config.method);
+        return Err(refused(expected, format!("{name} as well"), file));
+    }
     Run::<Images>::begin_with(&options.out, &config, state)?;
-    let (method, out) = (&config.method, options.out.display());
+    let (method, out, count) = (&config.method, options.out.display(), channels.len());
     print(format_args!("{count} modules as {method} at step 0 in {out}"))
+}
+
+fn put(state: &mut State, name: &str, values: Vec<f32>, shape: &[usize]) {
+    state.tensors.insert(name.to_owned(), TensorData::new(values, shape.to_vec()));
 }
 
 fn refused(expected: impl Display, got: impl Display, file: &Path) -> Error {
@@ -73,11 +111,97 @@ fn refused(expected: impl Display, got: impl Display, file: &Path) -> Error {
     Error::misfit_of("import", expected, got, "give the authors' files of one run as they are")
 }
 
-/// The module's number in a name such as `model_3_299.ckpt`.
-fn number(file: &Path) -> Result<usize, Error> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let number = name.strip_prefix("model_").and_then(|rest| rest.split('_').next()?.parse().ok());
-    number.ok_or_else(|| refused("a name such as model_0_299.ckpt", name, file))
+/// The authors' architecture, with the widths of the files.
+fn architecture(
+    weights: &Weights,
+    options: &Options,
+    method: &str,
+) -> Result<RunConfig<Images>, Error> {
+    let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
+    let images = match &options.cifar10 {
+        Some(root) => Images::Cifar10(absolute(root), sizes),
+        None => Images::Stl10(absolute(&options.stl10), sizes),
+    };
+    let method = options.method.as_deref().unwrap_or(method);
+    let mut config = preset("paper", method, &images, &[options.seed])?;
+    let layers = &mut config.setup.encoder.layers;
+    let modules = weights.modules();
+    if !modules.iter().copied().eq(0..layers.len()) {
+        let expected = format!("the modules 0 to {}", layers.len() - 1);
+        return Err(refused(
+            expected,
+            format!("{:?}", modules.iter().collect::<Vec<_>>()),
+            &weights.place,
+        ));
+    }
+    for (layer, plan) in layers.iter_mut().enumerate() {
+        let name = format!("encoder.{layer}.model.0.weight");
+        let LayerPlan::Rectified(plan) = plan else { continue };
+        plan.channels = weights.sides(&name)?[0];
+    }
+    Ok(config)
+}
+
+impl Weights {
+    fn of(files: &[PathBuf]) -> Result<Self, Error> {
+        let place = files.first().cloned().unwrap_or_default();
+        let mut all = Self { tensors: BTreeMap::new(), place };
+        for file in files {
+            let prefix = prefix(file);
+            for (name, (shape, values)) in read(file)? {
+                let whole = name.strip_prefix("module.").unwrap_or(&name);
+                let name =
+                    prefix.as_ref().map_or(whole.to_owned(), |prefix| prefix.clone() + &name);
+                if !["encoder.", "loss"].iter().any(|start| name.starts_with(start)) {
+                    let expected =
+                        "a name such as model_0_299.ckpt or loss_299.ckpt, or a whole network";
+                    return Err(refused(expected, name, file));
+                }
+                if all.tensors.insert(name, (shape, values, file.clone())).is_some() {
+                    return Err(refused("a file for each module", "two of one number", file));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Numbers of the modules.
+    fn modules(&self) -> BTreeSet<usize> {
+        let number = |name: &String| name.strip_prefix("encoder.")?.split('.').next()?.parse().ok();
+        self.tensors.keys().filter_map(number).collect()
+    }
+
+    /// The first two sides of a tensor: what comes out, what goes in.
+    fn sides(&self, name: &str) -> Result<[usize; 2], Error> {
+        match self.tensors.get(name).map(|(shape, ..)| &shape[..]) {
+            Some(&[post, pre, ..]) => Ok([post, pre]),
+            _ => Err(refused(name, "none", &self.place)),
+        }
+    }
+
+    /// Takes a tensor of a shape out.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+        let expected = format!("{name} of shape {shape:?}");
+        match self.tensors.remove(name) {
+            Some((found, values, _)) if found == shape => Ok(values),
+            Some((found, _, file)) => Err(refused(expected, format!("{found:?}"), &file)),
+            None => Err(refused(expected, "none", &self.place)),
+        }
+    }
+}
+
+/// What the names of tensors begin with in a whole network, if the file is a part of one: `model_3_299.ckpt`, `loss_299.ckpt`.
+fn prefix(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_string_lossy().into_owned();
+    if name.starts_with("loss_") {
+        return Some("loss.".to_owned());
+    }
+    let number: usize = name.strip_prefix("model_")?.split_once('_')?.0.parse().ok()?;
+    Some(format!("encoder.{number}."))
 }
 
 /// A state dict of single precision; whatever else a pickle may hold is refused.
@@ -116,93 +240,5 @@ fn kind(value: &PickleValue) -> &str {
         PickleValue::Dict(_) => "a dictionary",
         PickleValue::List(_) => "a list",
         _ => "a plain value",
-    }
-}
-
-/// The authors' architecture, with the widths and the prediction steps of the files.
-fn configuration(
-    modules: &BTreeMap<usize, Module>,
-    options: &Options,
-) -> Result<RunConfig<Images>, Error> {
-    let Some(first) = modules.values().next() else {
-        return Err(refused("at least one file", "none", &options.out));
-    };
-    let mirrored = first.tensors.contains_key("loss_mirror.W_k.0.weight");
-    let method = options.method.as_deref().unwrap_or(if mirrored { "clapp" } else { "clapp-s" });
-    let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
-    let images = Images::Stl10(absolute(&options.stl10), sizes);
-    let mut config = preset("paper", method, &images, &[options.seed])?;
-    let layers = config.setup.encoder.layers.len();
-    if !modules.keys().copied().eq(0..layers) {
-        let got = format!("{:?}", modules.keys().collect::<Vec<_>>());
-        return Err(refused(format!("the modules 0 to {}", layers - 1), got, &first.file));
-    }
-    for (layer, module) in config.setup.encoder.layers.iter_mut().zip(modules.values()) {
-        let clapp::encoders::LayerPlan::Rectified(plan) = layer else { continue };
-        let weight = module.tensors.get("model.0.weight");
-        let channels = weight.and_then(|(shape, _)| shape.first().copied());
-        plan.channels = channels.ok_or_else(|| refused("model.0.weight", "none", &module.file))?;
-    }
-    let Some(rule) = config.setup.rule.over_time_mut() else {
-        let (expected, advice) = ("a method that predicts patches", "leave it out");
-        return Err(Error::misfit_of("--method", expected, format!("{method:?}"), advice));
-    };
-    let steps = first.tensors.keys().filter(|name| name.starts_with("loss.W_k."));
-    rule.prediction_steps = steps.count();
-    Ok(config)
-}
-
-/// The network's state: the authors' W_k are W_predᵀ, those of loss_mirror W_retro as they stand.
-fn state(config: &RunConfig<Images>, modules: Vec<Module>) -> Result<State, Error> {
-    let Setup { encoder, rule, context, .. } = &config.setup;
-    let (device, seed) = (clapp::device("flex")?, config.seeds[0]);
-    let stack = Stack::images(encoder, rule.rule(), *context, seed, &device)?;
-    let mut state = State::default();
-    stack.save(&mut state);
-    let (channels, mut pre) = (encoder.channels(), encoder.colours);
-    let rule = rule.over_time().expect("checked when the configuration was made");
-    let halves: &[_] = match rule.feedback {
-        Feedback::PredRetro => &[("loss", "w_pred"), ("loss_mirror", "w_retro")],
-        _ => &[("loss", "w_pred")],
-    };
-    for (layer, mut module) in modules.into_iter().enumerate() {
-        let (z, c) = (channels[layer], channels[context.of(layer, channels.len())]);
-        let mut put = |name: &str, values: Vec<f32>, shape: &[usize]| {
-            let data = TensorData::new(values, shape.to_vec());
-            state.tensors.insert(format!("layer{}.{name}", layer + 1), data);
-        };
-        let weight = [z, pre, 3, 3];
-        put("weight", module.take("model.0.weight", &weight)?, &weight);
-        put("bias", module.take("model.0.bias", &[z])?, &[z]);
-        for (theirs, ours) in halves {
-            let mut all = Vec::new();
-            for k in 0..rule.prediction_steps {
-                let w = module.take(&format!("{theirs}.W_k.{k}.weight"), &[c, z, 1, 1])?;
-                match *ours {
-                    "w_pred" => all.extend((0..z * c).map(|i| w[i % c * z + i / c])),
-                    _ => all.extend(w),
-                }
-            }
-            let shape = if *ours == "w_pred" { [z, c] } else { [c, z] };
-            put(ours, all, &[rule.prediction_steps, shape[0], shape[1]]);
-        }
-        if let Some(name) = module.tensors.keys().next() {
-            let expected = format!("the weights of one layer of {}", config.method);
-            return Err(refused(expected, format!("{name} as well"), &module.file));
-        }
-        pre = z;
-    }
-    Ok(state)
-}
-
-impl Module {
-    /// Takes a tensor of a shape out of the file's.
-    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
-        let expected = format!("{name} of shape {shape:?}");
-        match self.tensors.remove(name) {
-            Some((found, values)) if found == shape => Ok(values),
-            Some((found, _)) => Err(refused(expected, format!("{found:?}"), &self.file)),
-            None => Err(refused(expected, "none", &self.file)),
-        }
     }
 }

@@ -8,6 +8,7 @@ mod compare;
 mod completions;
 mod config;
 mod data;
+mod data_sets;
 mod embed;
 mod export;
 mod import;
@@ -43,6 +44,7 @@ enum Command {
     Import(import::Options),
     Report(report::Options),
     Compare(compare::Options),
+    Data(data_sets::Options),
     Info(info::Options),
     List(list::Options),
     Completions(completions::Options),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Import(options) => import::run(&options),
         Command::Report(options) => report::run(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Data(options) => data_sets::run(&options),
         Command::Info(options) => info::run(&options),
         Command::List(options) => list::run(&options),
         Command::Completions(options) => completions::run(&options),

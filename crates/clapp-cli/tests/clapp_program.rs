@@ -129,7 +129,7 @@ fn photographs_become_a_run_that_is_read_out_again() {
     let embedded = fixture.call("embed run --images photos --out features").finished();
     assert_eq!(embedded.err.matches("note: left out ").count(), 2, "{embedded:?}");
     let names = fs::read_to_string(fixture.path("features/names.csv")).unwrap();
-    assert!(names.contains("0,cats/00.png,0") && names.lines().count() == 41, "{names}");
+    assert!(names.contains("0,cats/00.png,0,cats") && names.lines().count() == 41, "{names}");
     // A header of 128 bytes, then a row of 8 values of 4 bytes an image.
     let layer = fs::metadata(fixture.path("features/layer1.npy")).unwrap().len();
     assert_eq!(layer, 128 + 40 * 8 * 4);

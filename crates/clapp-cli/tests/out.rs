@@ -7,30 +7,36 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
 };
 
 use clapp::{
-    Images, Run, RunEnd,
-    datasets::synthetic::{Part, scenes},
-    image::{DataConfig, Encoder},
+    Data, Encoder, Images, Run, RunConfig, RunEnd, Sense, Sound, Video,
+    encoder::Encodes,
+    encoders::NormOrder,
+    image::DataConfig,
     preset,
-    run::Silent,
+    run::{Observer, Silent, StepMetrics},
+    sound, video,
 };
 use clapp_testing::assert_says;
-use ndarray::Array2;
+use ndarray::{Array1, Array2, Axis, Slice};
 use ndarray_npy::read_npy;
 
 const TEST: usize = 20;
 
-/// A finished run of a second, its folder.
-fn finished(root: &Path, method: &str, seeds: &[u64]) -> PathBuf {
+/// Settings of a run of a second.
+fn small(method: &str, seeds: &[u64]) -> RunConfig<Images> {
     let mut config = preset("smoke", method, &Images::Synthetic, seeds).unwrap();
     config.setup.data = DataConfig::Synthetic { unlabelled: 48, train: 40, test: TEST };
     (config.batch, config.setup.images) = (8, 96);
     config.setup.readout.protocols = vec![clapp::eval::Protocol::Standardised];
     (config.setup.readout.few, config.setup.readout.few_draws) = (2, 1);
-    let mut run = Run::create(root, config).unwrap();
+    config
+}
+
+/// A finished run, its folder.
+fn finished(root: &Path, method: &str, seeds: &[u64]) -> PathBuf {
+    let mut run = Run::create(root, small(method, seeds)).unwrap();
     let end = run.execute(&clapp::device("flex").unwrap(), &mut Silent).unwrap();
     assert!(matches!(end, RunEnd::Finished(_)));
     run.path().to_owned()
@@ -64,16 +70,58 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The library's features of the run's test images, and these as the encoder takes them.
-fn of_library(run: &Path, seed: u64) -> (Vec<Array2<f32>>, Vec<f32>) {
-    let encoder = Encoder::load_seed(run, seed, &clapp::device("flex").unwrap()).unwrap();
+/// A batch: values and shape.
+type Values = (Vec<f32>, Vec<usize>);
+
+/// The library's features of a part of the run's test samples, layer by layer, and these as the encoder takes them.
+fn of_library<S: Encodes>(run: &Path, seed: u64) -> (Vec<Array2<f32>>, Vec<Values>) {
+    let encoder = Encoder::<S>::load_seed(run, seed, &clapp::device("flex").unwrap()).unwrap();
     assert_eq!(encoder.seed(), seed);
-    let images = Arc::new(scenes(seed, Part::Test, TEST).unwrap());
-    let batches = encoder.loader(images).unwrap().epoch(0).unwrap();
-    let [batch] = &batches.map(Result::unwrap).collect::<Vec<_>>()[..] else {
-        panic!("{TEST} images are one batch")
-    };
-    (encoder.features(batch), batch.values.clone())
+    let [_, test] = Data::open(encoder.config(), seed).unwrap().labelled.unwrap();
+    let (mut layers, mut inputs) = (Vec::<Array2<f32>>::new(), Vec::new());
+    for batch in encoder.loader(test).unwrap().epoch(0).unwrap() {
+        let batch = batch.unwrap();
+        for (layer, rows) in encoder.features(&batch).into_iter().enumerate() {
+            match layers.get_mut(layer) {
+                Some(all) => all.append(Axis(0), rows.view()).unwrap(),
+                None => layers.push(rows),
+            }
+        }
+        inputs.push((batch.values, batch.shape.as_ref().to_vec()));
+    }
+    (layers, inputs)
+}
+
+/// Stops after three steps.
+struct Steps;
+
+impl Observer for Steps {
+    fn step(&mut self, _: u64, metrics: &StepMetrics) -> bool {
+        metrics.step < 3
+    }
+}
+
+/// A run that was stopped, its folder.
+fn begun<S: Sense>(root: &Path, config: RunConfig<S>) -> PathBuf {
+    let mut run = Run::create(root, config).unwrap();
+    let end = run.execute(&clapp::device("flex").unwrap(), &mut Steps).unwrap();
+    assert!(matches!(end, RunEnd::Stopped { .. }));
+    run.path().to_owned()
+}
+
+fn talkers(method: &str) -> RunConfig<Sound> {
+    let mut config = preset("smoke", method, &Sound::Synthetic, &[2]).unwrap();
+    config.setup.data =
+        sound::DataConfig::Synthetic { unlabelled: 64, train: 8, test: 3, noise: 10 };
+    config
+}
+
+fn scenes_that_move() -> RunConfig<Video> {
+    let mut config = preset("smoke", "clapp-s", &Video::MovingScenes, &[2]).unwrap();
+    if let video::DataConfig::MovingScenes { test, .. } = &mut config.setup.data {
+        *test = 5;
+    }
+    config
 }
 
 #[test]
@@ -83,7 +131,7 @@ fn embed_writes_what_the_library_makes_and_the_same_bytes_again() {
     let out = root.path().join("features");
     let arguments = ["embed", text(&run), "--out", text(&out)];
     assert!(done(&arguments).contains("20 images of synthetic scenes at step 24"));
-    let (expected, _) = of_library(&run, 3);
+    let (expected, _) = of_library::<Images>(&run, 3);
     for (layer, rows) in expected.iter().enumerate() {
         let file = out.join(format!("layer{}.npy", layer + 1));
         assert_eq!(read_npy::<_, Array2<f32>>(file).unwrap(), rows);
@@ -92,7 +140,7 @@ fn embed_writes_what_the_library_makes_and_the_same_bytes_again() {
     assert_eq!(before.len(), expected.len() + 3);
     let names = String::from_utf8(before["names.csv"].clone()).unwrap();
     assert_eq!(names.lines().count(), TEST + 1);
-    assert!(names.starts_with("row,name,label\n0,0,"), "{names}");
+    assert!(names.starts_with("row,name,label,class\n0,0,"), "{names}");
     let about: serde_json::Value = serde_json::from_slice(&before["embed.json"]).unwrap();
     assert_eq!((about["step"].as_u64(), about["seed"].as_u64()), (Some(24), Some(3)));
     assert_eq!(about["run_digest"].as_str().map(str::len), Some(64));
@@ -153,35 +201,89 @@ const TOLERANCE: f64 = 1e-5;
 #[test]
 fn exported_weights_make_the_same_features_in_pytorch() {
     let Some(python) = python() else { return };
-    let compare = "import sys, numpy, torch, weights\n\
-        images = torch.from_numpy(numpy.fromfile('images', dtype='<f4')).reshape(20, *map(int, sys.argv[1:]))\n\
-        for n, theirs in enumerate(weights.features(images)):\n    \
-            ours = numpy.load(f'features/layer{n + 1}.npy')\n    \
-            assert ours.shape == tuple(theirs.shape), (ours.shape, theirs.shape)\n    \
-            print(abs(ours - theirs.numpy()).max() / abs(ours).max())\n";
     for method in ["clapp-s", "softhebb", "clapp-pp"] {
-        let root = tempfile::tempdir().unwrap();
-        let run = finished(root.path(), method, &[2]);
-        let (expected, images) = of_library(&run, 2);
-        let weights = root.path().join("weights.safetensors");
-        done(&["export", text(&run), "--out", text(&weights)]);
-        refused(&["export", text(&run), "--out", text(&weights)], "export", text(&weights));
-        done(&["embed", text(&run), "--out", text(&root.path().join("features"))]);
-        fs::write(
-            root.path().join("images"),
-            images.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
-        )
-        .unwrap();
-        let side = (images.len() / TEST).isqrt().to_string();
-        let output = Command::new(&python)
-            .args(["-c", compare, "1", &side, &side])
-            .current_dir(root.path())
-            .output()
-            .unwrap();
-        let printed = String::from_utf8(output.stdout).unwrap();
-        let found: Vec<f64> = printed.lines().map(|line| line.parse().unwrap()).collect();
-        println!("{method}: {found:?}");
-        assert_eq!(found.len(), expected.len(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(found.iter().all(|&layer| layer < TOLERANCE), "{method}: {found:?}");
+        agrees(&python, method, small(method, &[2]), &[]);
     }
+    for method in ["clapp-s", "clapp-s-no-gru"] {
+        agrees(&python, method, talkers(method), &["--frames"]);
+    }
+    let mut config = scenes_that_move();
+    agrees(&python, "after ReLU", config.clone(), &[]);
+    config.setup.encoder.order = NormOrder::BeforeRelu;
+    agrees(&python, "before ReLU", config, &[]);
+}
+
+const COMPARE: &str = "import json, numpy, torch, weights
+layers = {}
+for k, shape in enumerate(json.load(open('shapes'))):
+    batch = torch.from_numpy(numpy.fromfile(f'input{k}', dtype='<f4')).reshape(shape)
+    for n, rows in enumerate(weights.features(batch)):
+        layers.setdefault(n, []).append(rows.reshape(-1, rows.shape[-1]).numpy())
+for n, theirs in layers.items():
+    ours, theirs = numpy.load(f'features/layer{n + 1}.npy'), numpy.concatenate(theirs)
+    assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
+    print(abs(ours - theirs).max() / abs(ours).max())
+";
+
+/// Features of exported weights are those of `clapp embed`, with these options.
+fn agrees<S: Encodes>(python: &str, name: &str, config: RunConfig<S>, options: &[&str]) {
+    let root = tempfile::tempdir().unwrap();
+    let run = begun(root.path(), config);
+    let (expected, inputs) = of_library::<S>(&run, 2);
+    let weights = root.path().join("weights.safetensors");
+    done(&["export", text(&run), "--out", text(&weights)]);
+    refused(&["export", text(&run), "--out", text(&weights)], "export", text(&weights));
+    let features = root.path().join("features");
+    done(&[&["embed", text(&run), "--out", text(&features)][..], options].concat());
+    let shapes: Vec<_> = inputs.iter().map(|(_, shape)| shape).collect();
+    fs::write(root.path().join("shapes"), serde_json::to_string(&shapes).unwrap()).unwrap();
+    for (k, (values, _)) in inputs.iter().enumerate() {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        fs::write(root.path().join(format!("input{k}")), bytes).unwrap();
+    }
+    let mut command = Command::new(python);
+    let output = command.args(["-c", COMPARE]).current_dir(root.path()).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let found: Vec<f64> = printed.lines().map(|line| line.parse().unwrap()).collect();
+    println!("{name}: {found:?}");
+    assert_eq!(found.len(), expected.len(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(found.iter().all(|&layer| layer < TOLERANCE), "{name}: {found:?}");
+}
+
+#[test]
+fn a_recording_has_a_row_or_one_for_every_frame_and_a_clip_has_a_row() {
+    let root = tempfile::tempdir().unwrap();
+    let run = begun(root.path(), talkers("clapp-s"));
+    let (expected, _) = of_library::<Sound>(&run, 2);
+    let [means, frames] = ["means", "frames"].map(|name| root.path().join(name));
+    let read = |folder: &Path, layer: usize| -> Array2<f32> {
+        read_npy(folder.join(format!("layer{layer}.npy"))).unwrap()
+    };
+    done(&["embed", text(&run), "--out", text(&means)]);
+    done(&["embed", text(&run), "--out", text(&frames), "--frames"]);
+    let names = fs::read_to_string(frames.join("names.csv")).unwrap();
+    let each: Vec<usize> = names
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(',').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(each.len(), 3, "{names}");
+    for (layer, rows) in expected.iter().enumerate() {
+        assert_eq!(read(&frames, layer + 1), rows);
+        let first = rows.slice_axis(Axis(0), Slice::from(..each[0]));
+        let means = read(&means, layer + 1);
+        assert_eq!(means.dim(), (3, rows.ncols()));
+        assert_eq!(means.row(0), first.mean_axis(Axis(0)).unwrap());
+    }
+    refused(&["embed", text(&run), "--out", "x", "--stl10", "y"], "embed", "--sounds");
+
+    let run = begun(root.path(), scenes_that_move());
+    let (expected, _) = of_library::<Video>(&run, 2);
+    let out = root.path().join("clips");
+    done(&["embed", text(&run), "--out", text(&out)]);
+    for (layer, rows) in expected.iter().enumerate() {
+        assert_eq!((rows.nrows(), &read(&out, layer + 1)), (5, rows));
+    }
+    assert_eq!(read_npy::<_, Array1<i64>>(out.join("labels.npy")).unwrap().len(), 5);
+    refused(&["embed", text(&run), "--out", "x", "--frames"], "embed", "no --frames");
 }

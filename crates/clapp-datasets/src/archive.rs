@@ -40,7 +40,22 @@ pub enum Contents {
     },
 }
 
+/// What [`Archive::named`] knows.
+pub const NAMES: &str = "stl10, cifar10, cifar100, librispeech";
+
 impl Archive {
+    /// One of [`NAMES`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "stl10" => Self::stl10(),
+            "cifar10" => Self::cifar10(),
+            "cifar100" => Self::cifar100(),
+            "librispeech" => Self::librispeech(),
+            _ => return None,
+        })
+    }
+
     /// STL-10, 2.6 GB.
     #[must_use]
     pub fn stl10() -> Self {

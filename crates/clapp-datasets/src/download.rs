@@ -21,7 +21,7 @@ use md5::{Digest, Md5};
 use ureq::{Body, http::Response};
 
 use crate::Error;
-pub use crate::archive::{Archive, Contents};
+pub use crate::archive::{Archive, Contents, NAMES};
 use crate::unpack::{missing, unpack};
 
 /// How long any part of a server's answer may be waited for.

@@ -41,6 +41,15 @@ impl Item for Image {
         ImageInfo { dims: self.dims, label: self.label }
     }
 
+    fn class(info: &ImageInfo) -> Option<u32> {
+        info.label
+    }
+
+    /// Colours, rows, columns.
+    fn extent(info: &ImageInfo) -> Vec<usize> {
+        info.dims.to_vec()
+    }
+
     fn copy(&self, part: &mut [u8]) {
         part.copy_from_slice(&self.pixels);
     }

@@ -96,6 +96,7 @@ pub mod sound;
 mod source;
 pub mod split;
 pub mod stl10;
+mod survey;
 pub mod synthetic;
 #[cfg(feature = "download")]
 mod unpack;
@@ -122,4 +123,5 @@ pub use skipped::{OnBad, Skipped};
 pub use source::{Info, Item, Part, Source};
 pub use split::Subset;
 pub use stl10::Stl10;
+pub use survey::Survey;
 pub use views::{Blur, Views};

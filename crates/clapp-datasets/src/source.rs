@@ -33,6 +33,18 @@ pub trait Item: Clone + fmt::Debug + Send + Sync + 'static {
     /// The source fails.
     fn whole(source: &dyn Source<Item = Self>, index: usize) -> Result<Self, Error>;
 
+    /// The class of an item as a whole, counted from 0; none unless a kind of data says so.
+    fn class(info: &Self::Info<'_>) -> Option<u32> {
+        let _ = info;
+        None
+    }
+
+    /// How large an item is, in the order in which it is said: for [`Survey`](crate::Survey).
+    fn extent(info: &Self::Info<'_>) -> Vec<usize> {
+        let _ = info;
+        Vec::new()
+    }
+
     /// Label and content of item `index`, or of enough of it to tell it from others: for [`digest`](crate::digest). Nothing unless a
     /// kind of data says what.
     ///

@@ -48,10 +48,19 @@ pub(crate) fn digests<I: Item>(
     all.map(|source| Ok(digest(source)?)).collect()
 }
 
-/// Reasons that a note gives; the others are counted.
+/// Reasons of a note that a report gives; the others are counted.
 const REASONS: usize = 3;
 
-/// Notes how many of something were left out, with the first reasons.
+/// A note with its first reasons, a line each.
+pub(crate) fn shortened(note: &str) -> String {
+    let lines: Vec<&str> = note.lines().collect();
+    match lines.len().saturating_sub(1 + REASONS) {
+        0 => note.to_owned(),
+        more => format!("{}\n  and {more} more", lines[..=REASONS].join("\n")),
+    }
+}
+
+/// Notes how many of something were left out, and why.
 pub(crate) fn left_out<E: fmt::Display>(
     notes: &mut Vec<String>,
     place: &str,
@@ -61,12 +70,8 @@ pub(crate) fn left_out<E: fmt::Display>(
     if count == 0 {
         return;
     }
-    let reasons: Vec<String> = errors.take(REASONS).map(|error| format!("\n  {error}")).collect();
-    let more = match count.saturating_sub(REASONS) {
-        0 => String::new(),
-        more => format!("\n  and {more} more"),
-    };
-    let note = format!("{count} left out of {place}:{}{more}", reasons.concat());
+    let reasons: Vec<String> = errors.map(|error| format!("\n  {error}")).collect();
+    let note = format!("{count} left out of {place}:{}", reasons.concat());
     if !notes.contains(&note) {
         notes.push(note);
     }

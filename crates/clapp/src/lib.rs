@@ -15,7 +15,7 @@
 //! | run | a folder that survives a crash; stop and resume | [`Run`], [`Observer`](run::Observer), [`ProgressBar`] |
 //! | train | batches in, local updates, metrics | [`Trainer`], [`Data`] |
 //! | read out | layers × protocols × labels, with controls | [`eval::Report`], [`summary()`] |
-//! | take away | features and weights of a trained run on images | [`Encoder`](image::Encoder) |
+//! | take away | features of a trained run's layers, weights for PyTorch | [`Encoder`] |
 //! | compare | methods for equal budgets, in one table that resumes | [`Comparison`](comparison::Comparison) |
 //! | foresee | weights, multiply-adds, memory, days on this machine | [`Estimate`](estimate::Estimate) |
 //! | repeat | the rows of published tables | [`preset::published`](fn@preset::published) |
@@ -117,6 +117,7 @@ pub mod comparison;
 mod config;
 pub mod console;
 mod data;
+pub mod encoder;
 mod error;
 pub mod estimate;
 pub mod image;
@@ -131,11 +132,13 @@ mod signals;
 pub mod sound;
 mod summary;
 mod threads;
+pub mod torch;
 mod trainer;
 pub mod video;
 
 pub use config::RunConfig;
 pub use data::Data;
+pub use encoder::Encoder;
 pub use error::Error;
 pub use image::Images;
 pub use learning::Learning;

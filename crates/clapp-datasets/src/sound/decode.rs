@@ -13,6 +13,7 @@ use symphonia_core::packet::Packet;
 use symphonia_core::units::Timestamp;
 
 use super::bare::{Bare, FRONT};
+use super::other;
 use super::wav::Wav;
 use crate::Error;
 
@@ -37,7 +38,7 @@ pub(super) struct Header {
 
 /// Whether a name is that of a sound file.
 pub(super) fn is_sound(path: &Path) -> bool {
-    format(path).is_some()
+    format(path).is_some() || other::ending(path).is_some()
 }
 
 /// Formats, by the endings of their files.
@@ -51,6 +52,9 @@ fn format(path: &Path) -> Option<&'static str> {
 
 /// What the header of a sound file says; how many samples there are, if it does not say so, or more than seems possible.
 pub(super) fn header(path: &Path) -> Result<Header, Error> {
+    if let Some(ending) = other::ending(path) {
+        return Err(other::refused(ending, path));
+    }
     match format(path) {
         Some(WAV) => Ok(Wav::open(path)?.header),
         _ => {

@@ -206,6 +206,10 @@ impl Source for SpeechFiles {
         self.classes
     }
 
+    fn item_name(&self, index: usize) -> Option<&str> {
+        Some(&self.files[index].utterance.id)
+    }
+
     fn name(&self) -> &str {
         &self.name
     }
@@ -227,8 +231,7 @@ fn sound_file(
         Error::unfit("sample rate", expected, format!("{rate} Hz"), path.display(), advice)
     };
     if rate != RATE && rates == Rates::Refuse {
-        let advice =
-            "resample the file, or have it done when it is read (data.rates=resample)";
+        let advice = "resample the file, or have it done when it is read (data.rates=resample)";
         return Err(unfit(format!("{RATE} Hz"), advice));
     }
     if !RATES.contains(&rate) {

@@ -41,6 +41,7 @@ mod labelling;
 mod layout;
 mod lists;
 mod options;
+mod other;
 mod resample;
 mod scaling;
 mod speech;

@@ -104,6 +104,11 @@ impl Item for Recording {
         &self.utterance
     }
 
+    /// Samples.
+    fn extent(info: &&Utterance) -> Vec<usize> {
+        vec![info.samples]
+    }
+
     fn copy(&self, (start, into): (usize, &mut [f32])) {
         into.copy_from_slice(&self.samples[start..start + into.len()]);
     }

@@ -11,6 +11,14 @@ pub struct WholeUtterances {
     scaling: Scaling,
 }
 
+impl WholeUtterances {
+    /// Whole utterances, scaled.
+    #[must_use]
+    pub fn new(scaling: Scaling) -> Self {
+        Self { scaling }
+    }
+}
+
 /// All utterances of a source, whole and in order, decoded ahead by `workers` threads: for read-outs.
 /// Each is a batch of its own, of shape `[1, 1, samples]`.
 ///
@@ -38,7 +46,7 @@ pub fn whole_utterances(
 ) -> Result<Batches<WholeUtterances>, Error> {
     // One waits for each worker: utterances are large.
     let config = LoaderConfig { batch_size: 1, workers, prefetch: 1, ..LoaderConfig::evaluation() };
-    Loader::new(source, WholeUtterances { scaling }, config)?.epoch(0)
+    Loader::new(source, WholeUtterances::new(scaling), config)?.epoch(0)
 }
 
 impl Batcher for WholeUtterances {

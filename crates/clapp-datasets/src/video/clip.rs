@@ -42,6 +42,15 @@ impl Item for Clip {
         ClipInfo { frames: self.frames.len(), dims: [rows, columns, planes], label: self.label }
     }
 
+    fn class(info: &ClipInfo) -> Option<u32> {
+        info.label
+    }
+
+    /// Frames, rows, columns.
+    fn extent(info: &ClipInfo) -> Vec<usize> {
+        vec![info.frames, info.dims[0], info.dims[1]]
+    }
+
     fn copy(&self, (frames, each): (&[usize], &mut dyn FnMut(usize, &mut Frame))) {
         for (place, &frame) in frames.iter().enumerate() {
             each(place, &mut self.frames[frame].clone());

@@ -122,4 +122,12 @@ impl Source for PreparedClips {
     fn classes(&self) -> usize {
         self.classes.len()
     }
+
+    fn class_name(&self, class: usize) -> Option<&str> {
+        self.classes.get(class).map(String::as_str)
+    }
+
+    fn item_name(&self, clip: usize) -> Option<&str> {
+        Some(self.id(clip))
+    }
 }

@@ -42,7 +42,6 @@ mod compared;
 mod data;
 mod encoder;
 mod estimate;
-mod export;
 mod hierarchy;
 mod look;
 mod network;
@@ -54,6 +53,7 @@ mod readout;
 mod rule;
 mod scff;
 mod scores;
+mod torch;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -36,7 +36,7 @@ const OBSERVED: usize = 200;
 pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result<Extra, Error> {
     let (trial, mut data) = (trainer.trial(), trainer.data().clone());
     let Some(parts) = data.labelled.clone() else { return Ok(Extra::new()) };
-    let learnt = Encoder::of(trial, trainer.network().encoder());
+    let learnt = Encoder::of(trial, trainer.network().encoder().frozen());
     let (pipeline, readout) = (learnt.pipeline(), &trial.config.setup.readout);
     let keep = &Keep { most: readout.memory << 20, folder: trainer.folder().to_owned() };
     let record =
@@ -58,6 +58,9 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     if let Some((confusion, series)) = confused {
         let (seed, method) = (trial.seed, &trial.config.method);
         let about = format!("{method}, layer {}, seed {seed}: {series}", last + 1);
+        let names: Vec<&str> =
+            (0..confusion.classes()).filter_map(|class| parts[1].class_name(class)).collect();
+        let confusion = if names.is_empty() { confusion } else { confusion.named(&names)? };
         readout::draw(&confusion, &data.names[1], &about, seed, &mut extra);
     }
     drop(learnt);
@@ -70,7 +73,7 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
             random.observe(tensor(batch?, &trial.device));
         }
     }
-    let random = Encoder::of(trial, &random);
+    let random = Encoder::of(trial, random.frozen());
     let none: &mut Each<'_> = &mut |_, _, _, _| ();
     record((RANDOM_ENCODER, 1), &|batch| random.features(batch), none, report)?;
     record((RAW_PIXELS, 0), &|batch| vec![flat(batch)], none, report)?;
@@ -86,7 +89,7 @@ pub(super) fn look(trainer: &Trainer<Images>) -> Result<Vec<f64>, Error> {
     let Some([train, _]) = trainer.data().labelled.as_ref().filter(enough) else {
         return Ok(Vec::new());
     };
-    let encoder = Encoder::of(trainer.trial(), trainer.network().encoder());
+    let encoder = Encoder::of(trainer.trial(), trainer.network().encoder().frozen());
     let part = |of: &Source, indices| -> Result<Source, Error> {
         Ok(Arc::new(Subset::new(of.clone(), indices)?))
     };

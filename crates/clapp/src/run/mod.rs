@@ -13,7 +13,7 @@ use clapp_eval::{Report, figure};
 use clapp_rules::Plasticity;
 use clapp_store::{Checkpoints, MetricsLog, RunFolder};
 
-use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer};
+use crate::{Data, Error, OwnRule, RunConfig, Sense, Trainer, data::shortened};
 use environment::Recorder;
 use saved::{Position, position};
 
@@ -354,8 +354,8 @@ pub(crate) fn exactly(folder: &Path) -> Result<RunFolder, Error> {
 fn describe<S: Sense>(data: &Data<S>, report: &mut Report, observer: &mut dyn Observer) {
     [report.trained_on, report.evaluated_on] = data.names.clone();
     report.classes = data.classes;
-    for note in &data.notes {
-        observer.note(note);
+    for note in data.notes.iter().map(|note| shortened(note)) {
+        observer.note(&note);
         report.note(note);
     }
 }

@@ -19,6 +19,7 @@
 #[cfg(feature = "baselines")]
 mod compared;
 mod data;
+mod encoder;
 mod features;
 mod files;
 mod network;
@@ -46,6 +47,7 @@ use crate::{
     sense::Trial,
 };
 
+pub use encoder::Encoder;
 pub use files::{FilesConfig, LabelsConfig, Place, RatesConfig};
 pub use network::SoundNetwork;
 pub use preset::METHODS;

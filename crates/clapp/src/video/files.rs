@@ -131,10 +131,22 @@ impl ClipsConfig {
     /// If nothing can be used, or the disk is full; unless such are to be skipped, also if a video is
     /// missing or damaged, or ffmpeg is not there.
     pub fn prepare(&self, progress: impl Fn(Progress) + Sync) -> Result<[PreparedClips; 2], Error> {
+        let [train, test] = self.place.lists(self.on_bad)?;
+        Ok([self.prepare_list(train, &progress)?, self.prepare_list(test, &progress)?])
+    }
+
+    /// The same for any clips, such as all of a tree, in the same folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_list(
+        &self,
+        list: ClipList,
+        progress: impl Fn(Progress) + Sync,
+    ) -> Result<PreparedClips, Error> {
         let (short_side, on_bad) = (self.short_side, self.on_bad);
         let preparation = Preparation { short_side, on_bad, ..Preparation::default() };
-        let [train, test] = self.place.lists(self.on_bad)?;
-        let open = |list| prepare(list, &self.prepared, &preparation, &progress);
-        Ok([open(train)?, open(test)?])
+        Ok(prepare(list, &self.prepared, &preparation, progress)?)
     }
 }

@@ -15,6 +15,7 @@
 //! 1.
 
 mod data;
+mod encoder;
 mod files;
 mod network;
 mod preset;
@@ -38,6 +39,7 @@ use crate::{
     sense::Trial,
 };
 
+pub use encoder::Encoder;
 pub use files::{ClipsConfig, Place};
 pub use network::{Film, VideoNetwork};
 pub use preset::METHODS;

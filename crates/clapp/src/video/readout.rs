@@ -64,7 +64,7 @@ pub(super) fn read_out(trainer: &Trainer<Video>, report: &mut Report) -> Result<
 type Encode<'a> = dyn Fn(&ClipBatch) -> Vec<Array2<f32>> + 'a;
 
 /// The mean over time of every block's map, channels first, as PyTorch flattens.
-fn blocks(encoder: &Film, batch: &ClipBatch, device: &Device) -> Vec<Array2<f32>> {
+pub(super) fn blocks(encoder: &Film, batch: &ClipBatch, device: &Device) -> Vec<Array2<f32>> {
     let mut blocks = Vec::with_capacity(encoder.layers.len());
     encoder.look(films(batch.clone(), device), &mut |_, grid| {
         let [clips, _, site, channel] = grid.dims();
