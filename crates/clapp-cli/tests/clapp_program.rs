@@ -4,11 +4,11 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
 
-use clapp_testing::{assert_says, names};
+use clapp_testing::{assert_same, assert_says, files};
 use image::{Rgb, RgbImage};
 
 /// A folder with 40 small photographs of two classes, of many sizes and formats; one is damaged, one file is a text.
@@ -61,7 +61,7 @@ impl Fixture {
         let before = files(self.root.path());
         let called = self.call(arguments);
         assert_eq!(called.code, 1, "{arguments}: {called:?}");
-        assert!(files(self.root.path()) == before, "{arguments}: expected the same files");
+        assert_same(&files(self.root.path()), &before, arguments);
         let error = called.err.lines().find_map(|line| line.strip_prefix("error: "));
         error.unwrap_or_else(|| panic!("expected an error, got {called:?}")).to_owned()
     }
@@ -86,19 +86,6 @@ impl Called {
         assert_eq!(self.code, 0, "{self:?}");
         self
     }
-}
-
-/// All files below a folder with their bytes, but for locks.
-fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for name in names(folder).into_iter().filter(|name| name != ".lock") {
-        let path = folder.join(name);
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push((path.clone(), fs::read(&path).unwrap())),
-        }
-    }
-    found
 }
 
 const TRAIN: &str = "train --images photos --preset smoke --seed 2 --out run";

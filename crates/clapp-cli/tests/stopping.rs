@@ -5,13 +5,13 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Output, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use clapp_testing::{names, skip};
+use clapp_testing::{assert_same, files, names, skip};
 
 const CLAPP: &str = env!("CARGO_BIN_EXE_clapp");
 
@@ -90,20 +90,6 @@ fn a_hang_up_that_nohup_has_ignored_stays_ignored() {
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
 }
 
-/// All files of a run but those that say when and where it was computed, and who holds it.
-fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let other = |name: &String| name != ".lock" && name != "environment.json";
-    let mut found = Vec::new();
-    for name in names(folder).into_iter().filter(other) {
-        let path = folder.join(&name);
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push((name.into(), fs::read(&path).unwrap())),
-        }
-    }
-    found
-}
-
 #[test]
 fn a_run_killed_twenty_times_ends_as_the_uninterrupted_one_byte_for_byte() {
     // Forty steps of two seeds, a row for each; looks and checkpoints fall on different ones.
@@ -135,8 +121,5 @@ fn a_run_killed_twenty_times_ends_as_the_uninterrupted_one_byte_for_byte() {
     }
     let output = start(CLAPP, root.path(), &begin).wait_with_output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    for ((name, got), (expected_name, expected)) in files(&run).iter().zip(&files(&whole)) {
-        assert!((name, got) == (expected_name, expected), "{name:?} and {expected_name:?} differ");
-    }
-    assert_eq!(files(&run).len(), files(&whole).len());
+    assert_same(&files(&run), &files(&whole), "killed twenty times");
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | leave a test out, and have it counted | [`skip`], [`folder`] |
 //! | kill a process | [`child`] |
-//! | look at a folder, fill a disk | [`names`], [`TinyDisk`] |
+//! | look at a folder, compare two, fill a disk | [`names`], [`files`](files()), [`assert_same`], [`TinyDisk`] |
 //! | write recordings | [`wav`], [`make_video`], [`copy_real_videos`], [`count_frames`] |
 //! | damage inputs | [`mutations`] |
 //! | read an error | [`assert_says`] |
@@ -17,6 +17,7 @@
 mod child;
 mod disk;
 pub mod distance;
+mod files;
 #[cfg(feature = "tensors")]
 pub mod golden;
 mod mutate;
@@ -28,6 +29,7 @@ pub mod steps;
 
 pub use child::child;
 pub use disk::{TinyDisk, names};
+pub use files::{assert_same, files};
 pub use mutate::mutations;
 pub use recordings::{copy_real_videos, count_frames, make_video, wav};
 pub use says::assert_says;

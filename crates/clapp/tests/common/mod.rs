@@ -19,7 +19,7 @@ use clapp::{
     store::Checkpoint,
     video,
 };
-pub use clapp_testing::assert_says;
+pub use clapp_testing::{assert_same, assert_says, files};
 
 /// Steps of a seed of [`tiny`].
 pub const STEPS: u64 = 12;
@@ -155,28 +155,6 @@ pub fn assert_images_are_refused_by<S: Sense>() {
     assert!(fs::read_to_string(folder.join("config.json")).unwrap().contains("smoke"));
 }
 
-/// All files of a folder by their path in it, except the lock, which holds a process number, and what says
-/// where a run was computed.
-pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in fs::read_dir(&next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else if ![".lock", "environment.json"]
-                .map(Some)
-                .contains(&path.file_name().unwrap().to_str())
-            {
-                let name = path.strip_prefix(folder).unwrap().to_owned();
-                files.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
-}
-
 /// What a finished run leaves: its last checkpoint, metrics, tables. Older checkpoints are left out,
 /// because every stop adds one.
 pub fn results(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -190,20 +168,4 @@ pub fn results(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     }
     assert!(names.iter().any(|name| name.ends_with("state.safetensors")), "{names:?}");
     files
-}
-
-/// Compares files and names those that differ, instead of printing their bytes.
-pub fn assert_same(
-    got: &BTreeMap<PathBuf, Vec<u8>>,
-    expected: &BTreeMap<PathBuf, Vec<u8>>,
-    when: &str,
-) {
-    let missing: Vec<_> = expected.keys().filter(|name| !got.contains_key(*name)).collect();
-    let added: Vec<_> = got.keys().filter(|name| !expected.contains_key(*name)).collect();
-    let differ = |&(name, bytes): &(&PathBuf, &Vec<u8>)| got.get(name).is_some_and(|b| b != bytes);
-    let changed: Vec<_> = expected.iter().filter(differ).map(|(name, _)| name).collect();
-    assert!(
-        missing.is_empty() && added.is_empty() && changed.is_empty(),
-        "{when}: expected the same files; missing {missing:?}, added {added:?}, changed {changed:?}"
-    );
 }
