@@ -11,6 +11,30 @@ use clapp::{
     video::{ClipsConfig, Place},
 };
 
+/// Options that name sets of images in their binary layouts.
+#[derive(Args, Clone)]
+#[group(skip)]
+pub(crate) struct Sets {
+    /// Folder of STL-10 in its binary layout
+    #[arg(long, value_name = "DIR", groups = ["place", "set"])]
+    stl10: Option<PathBuf>,
+    /// Folder of CIFAR-10 in its binary layout
+    #[arg(long, value_name = "DIR", groups = ["place", "set"])]
+    cifar10: Option<PathBuf>,
+    /// Accept other than the official numbers of images
+    #[arg(long, requires = "set")]
+    any_size: bool,
+}
+
+impl Sets {
+    /// The set that is named.
+    pub(crate) fn images(&self) -> Option<Images> {
+        let sizes = if self.any_size { SizesConfig::Any } else { SizesConfig::Official };
+        let stl10 = self.stl10.as_deref().map(|root| Images::Stl10(absolute(root), sizes));
+        stl10.or_else(|| Some(Images::Cifar10(absolute(self.cifar10.as_deref()?), sizes)))
+    }
+}
+
 /// Options that name data; without one, the embedded scenes.
 #[derive(Args, Clone)]
 #[group(id = "data")]
@@ -18,17 +42,10 @@ pub(crate) struct Data {
     /// Folder of photographs of one's own: any structure, any sizes; class folders or labels.csv are labels
     #[arg(short, long, value_name = "DIR", group = "place")]
     images: Option<PathBuf>,
-    /// Folder of STL-10 in its binary layout
-    #[arg(long, value_name = "DIR", group = "place")]
-    stl10: Option<PathBuf>,
-    /// Folder of CIFAR-10 in its binary layout
-    #[arg(long, value_name = "DIR", group = "place")]
-    cifar10: Option<PathBuf>,
-    /// Accept other than the official numbers of images
-    #[arg(long, conflicts_with_all = ["images", "sounds", "videos", "embedded"], requires = "place")]
-    any_size: bool,
+    #[command(flatten)]
+    sets: Sets,
     /// Folder of LibriSpeech, or with --part folder of any FLAC and WAV files
-    #[arg(long, value_name = "DIR", group = "place")]
+    #[arg(long, value_name = "DIR", groups = ["place", "recorded"])]
     sounds: Option<PathBuf>,
     /// Part of LibriSpeech to learn from; "folder" takes all sound files
     #[arg(long, default_value = "train-clean-100", requires = "sounds")]
@@ -37,7 +54,7 @@ pub(crate) struct Data {
     #[arg(long, value_name = "DIR", requires = "sounds")]
     labels: Option<PathBuf>,
     /// Folder of UCF-101, HMDB-51 or any class folders of videos
-    #[arg(long, value_name = "DIR", group = "place")]
+    #[arg(long, value_name = "DIR", groups = ["place", "recorded"])]
     videos: Option<PathBuf>,
     /// How the videos are laid out; "folders" holds out three tenths of every class for testing
     #[arg(long, default_value = "ucf101", value_parser = ["ucf101", "hmdb51", "folders"], requires = "videos")]
@@ -46,7 +63,7 @@ pub(crate) struct Data {
     #[arg(long, default_value_t = 1, requires = "videos")]
     split: u8,
     /// Leave out recordings, videos and lines that cannot be used
-    #[arg(long, conflicts_with_all = ["images", "stl10", "cifar10", "embedded"], requires = "place")]
+    #[arg(long, requires = "recorded")]
     skip_bad: bool,
     /// Embedded data: nothing to download
     #[arg(long, value_parser = ["scenes", "talkers", "moving-scenes"], group = "place")]
@@ -68,7 +85,7 @@ pub(crate) fn absolute(folder: &Path) -> PathBuf {
 impl Data {
     /// The first option that names data, if any was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
-        let Self { images, stl10, cifar10, sounds, videos, embedded, .. } = self;
+        let Self { images, sets: Sets { stl10, cifar10, .. }, sounds, videos, embedded, .. } = self;
         let given = [
             ("--images", images.is_some()),
             ("--stl10", stl10.is_some()),
@@ -104,12 +121,9 @@ impl Data {
 
     /// The images.
     pub(crate) fn images(&self) -> Images {
-        let sizes = if self.any_size { SizesConfig::Any } else { SizesConfig::Official };
-        match (&self.images, &self.stl10, &self.cifar10) {
-            (Some(root), _, _) => Images::Folder(absolute(root)),
-            (_, Some(root), _) => Images::Stl10(absolute(root), sizes),
-            (_, _, Some(root)) => Images::Cifar10(absolute(root), sizes),
-            _ => Images::Synthetic,
+        match &self.images {
+            Some(root) => Images::Folder(absolute(root)),
+            None => self.sets.images().unwrap_or(Images::Synthetic),
         }
     }
 

@@ -13,7 +13,7 @@ use clapp::{
     console::{self, print},
     datasets::{Folder, Item, Source, video::ClipList},
     encoder::Encodes,
-    image::{self, DataConfig, Held, SizesConfig},
+    image::{self, DataConfig, Held},
     sound::{self, FilesConfig},
     store::{self, write_folder},
     video::{self, ClipsConfig, Place},
@@ -23,48 +23,41 @@ use serde_json::json;
 
 use crate::{
     config::{self, Kind},
-    data::absolute,
+    data::{Sets, absolute},
 };
 
-/// Features of every layer of a run, one file a layer, and what they are of.
+/// Write features of every layer of a run, one file a layer, and what they are of.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder of the run.
+    /// Folder of the run
     run: PathBuf,
-    /// All photographs below this folder, in place of the run's own data.
-    #[arg(short, long, value_name = "DIR", group = "data", conflicts_with = "part")]
+    /// All photographs below this folder, in place of the run's own data
+    #[arg(short, long, value_name = "DIR", group = "place", conflicts_with = "part")]
     images: Option<PathBuf>,
-    /// CIFAR-10 in this folder, in place of the run's own data.
-    #[arg(long, value_name = "DIR", group = "data")]
-    cifar10: Option<PathBuf>,
-    /// STL-10 in this folder, in place of the run's own data.
-    #[arg(long, value_name = "DIR", group = "data")]
-    stl10: Option<PathBuf>,
-    /// Accept other than the official numbers of images.
-    #[arg(long, requires = "data")]
-    any_size: bool,
-    /// All sound files below this folder, in place of the run's own data.
-    #[arg(long, value_name = "DIR", group = "data", conflicts_with = "part")]
+    #[command(flatten)]
+    sets: Sets,
+    /// All sound files below this folder, in place of the run's own data
+    #[arg(long, value_name = "DIR", group = "place", conflicts_with = "part")]
     sounds: Option<PathBuf>,
-    /// All videos in the class folders of this folder, in place of the run's own data.
-    #[arg(long, value_name = "DIR", group = "data", conflicts_with = "part")]
+    /// All videos in the class folders of this folder, in place of the run's own data
+    #[arg(long, value_name = "DIR", group = "place", conflicts_with = "part")]
     videos: Option<PathBuf>,
-    /// A row for every 10 ms of a recording, in place of their mean.
+    /// A row for every 10 ms of a recording, in place of their mean
     #[arg(long)]
     frames: bool,
-    /// Which part of the data.
+    /// Which part of the data
     #[arg(long, value_enum, default_value = "test")]
     part: Part,
-    /// Seed of the run whose encoder is taken: that of the newest checkpoint unless given.
+    /// Seed of the run whose encoder is taken: that of the newest checkpoint unless given
     #[arg(long)]
     seed: Option<u64>,
-    /// Folder for the features; new or empty.
+    /// Folder for the features; new or empty
     #[arg(short, long)]
     out: PathBuf,
-    /// Replace features that are there.
+    /// Replace features that are there
     #[arg(long)]
     overwrite: bool,
-    /// Where to compute.
+    /// Where to compute
     #[arg(long, default_value = "flex")]
     device: String,
 }
@@ -82,8 +75,7 @@ enum Part {
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let kind = config::kind_of_run(&options.run)?;
-    let of_images =
-        options.images.is_some() || options.cifar10.is_some() || options.stl10.is_some();
+    let of_images = options.images.is_some() || options.sets.images().is_some();
     let named = [
         (of_images, Kind::Images),
         (options.sounds.is_some(), Kind::Sound),
@@ -190,13 +182,13 @@ fn images(options: &Options, encoder: &image::Encoder) -> Result<Asked<Images>, 
         return Ok((Arc::new(folder), name, "all"));
     }
     let mut config = encoder.config().clone();
-    let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
-    if let Some(root) = options.cifar10.clone() {
-        let (unlabelled, reused, tested_on) = (usize::MAX, true, Held::Test);
-        config.setup.data = DataConfig::Cifar10 { root, sizes, unlabelled, reused, tested_on };
-    }
-    if let Some(root) = options.stl10.clone() {
-        config.setup.data = DataConfig::Stl10 { root, sizes };
+    match options.sets.images() {
+        Some(Images::Cifar10(root, sizes)) => {
+            let (unlabelled, reused, tested_on) = (usize::MAX, true, Held::Test);
+            config.setup.data = DataConfig::Cifar10 { root, sizes, unlabelled, reused, tested_on };
+        }
+        Some(Images::Stl10(root, sizes)) => config.setup.data = DataConfig::Stl10 { root, sizes },
+        _ => {}
     }
     part(options, &config, encoder.seed())
 }

@@ -14,18 +14,18 @@ use crate::{
     output::print,
 };
 
-/// Weights of a run's encoder as safetensors, by PyTorch's names, with a Python file that loads them.
+/// Write weights of a run's encoder as safetensors, by PyTorch's names, with a Python file that loads them.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder of the run.
+    /// Folder of the run
     run: PathBuf,
-    /// File for the weights; a Python file of the same name stands beside it.
+    /// File for the weights; a Python file of the same name stands beside it
     #[arg(short, long, value_name = "FILE.safetensors")]
     out: PathBuf,
-    /// Seed of the run whose encoder is taken: that of the newest checkpoint unless given.
+    /// Seed of the run whose encoder is taken: that of the newest checkpoint unless given
     #[arg(long)]
     seed: Option<u64>,
-    /// Replace files that are there.
+    /// Replace files that are there
     #[arg(long)]
     overwrite: bool,
 }

@@ -16,7 +16,10 @@ use clapp::{
 };
 use pytorch_reader::{DType, PickleValue, PytorchReader};
 
-use crate::{data::absolute, output::print};
+use crate::{
+    data::{Sets, absolute},
+    output::print,
+};
 
 mod patches;
 mod views;
@@ -27,27 +30,21 @@ mod views;
 /// Nothing in a file is executed. The run can be embedded, probed, exported and trained on.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// One file for each module, of one layer each, and that of the loss; or one of the whole network.
+    /// One file for each module, of one layer each, and that of the loss; or one of the whole network
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Folder of the run, new or empty.
+    /// Folder of the run, new or empty
     #[arg(short, long)]
     out: PathBuf,
-    /// Method that they were trained with, where names and shapes of the weights do not tell it.
+    /// Method that they were trained with, where names and shapes of the weights do not tell it
     #[arg(long)]
     method: Option<String>,
-    /// Seed of what is drawn from now on.
+    /// Seed of what is drawn from now on
     #[arg(long, default_value_t = 2)]
     seed: u64,
-    /// Folder of STL-10, for read-outs and further training; needed by then.
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    stl10: PathBuf,
-    /// Folder of CIFAR-10, in place of STL-10.
-    #[arg(long, value_name = "DIR", conflicts_with = "stl10")]
-    cifar10: Option<PathBuf>,
-    /// Accept other than the official numbers of images there.
-    #[arg(long)]
-    any_size: bool,
+    // For read-outs and further training, needed by then: STL-10 in the folder data if none are named.
+    #[command(flatten)]
+    sets: Sets,
 }
 
 /// A state dict: shapes and values by name.
@@ -117,11 +114,8 @@ fn architecture(
     options: &Options,
     method: &str,
 ) -> Result<RunConfig<Images>, Error> {
-    let sizes = if options.any_size { SizesConfig::Any } else { SizesConfig::Official };
-    let images = match &options.cifar10 {
-        Some(root) => Images::Cifar10(absolute(root), sizes),
-        None => Images::Stl10(absolute(&options.stl10), sizes),
-    };
+    let usual = || Images::Stl10(absolute("data".as_ref()), SizesConfig::Official);
+    let images = options.sets.images().unwrap_or_else(usual);
     let method = options.method.as_deref().unwrap_or(method);
     let mut config = preset("paper", method, &images, &[options.seed])?;
     let layers = &mut config.setup.encoder.layers;

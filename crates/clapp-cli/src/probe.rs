@@ -14,18 +14,18 @@ use crate::{
 /// Read out the newest checkpoint of a run again; nothing is learnt or written.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder of the run.
+    /// Folder of the run
     run: PathBuf,
-    /// Protocols in place of the run's own, such as standardised,paper,knn.
+    /// Protocols in place of the run's own, such as standardised,paper,knn
     #[arg(long, value_delimiter = ',')]
     protocols: Vec<String>,
-    /// Labels a class of the columns of few labels, in place of the run's own; of runs on images.
+    /// Labels a class of the columns of few labels, in place of the run's own; of runs on images
     #[arg(long)]
     few: Option<usize>,
-    /// Where to compute.
+    /// Where to compute
     #[arg(long, default_value = "flex")]
     device: String,
-    /// Print the table as JSON.
+    /// Print the table as JSON
     #[arg(long)]
     json: bool,
 }

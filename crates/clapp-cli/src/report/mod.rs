@@ -23,25 +23,25 @@ mod looks;
 mod page;
 mod tensorboard;
 
-/// One HTML page about a run, or about several side by side, with all figures inside.
+/// Make one HTML page about a run, or about several side by side, with all figures inside.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folders of runs or of comparisons; finished, stopped or still at work.
+    /// Folders of runs or of comparisons; finished, stopped or still at work
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// File for the page. A page that is there is replaced, another file is not.
+    /// File for the page. A page that is there is replaced, another file is not
     #[arg(long, short, default_value = "report.html")]
     out: PathBuf,
-    /// Folder for every figure as SVG and as PNG for a column of a paper, with captions; new, or to replace.
+    /// Folder for every figure as SVG and as PNG for a column of a paper, with captions; new, or to replace
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
-    /// Folder for metrics and figures as TensorBoard reads them; new, or to replace.
+    /// Folder for metrics and figures as TensorBoard reads them; new, or to replace
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
-    /// Images of the run's data that units are shown and that maps are made of; 8,000 at most.
+    /// Images of the run's data that units are shown and that maps are made of; 8,000 at most
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=8000))]
     images: u16,
-    /// Where to compute.
+    /// Where to compute
     #[arg(long, default_value = "flex")]
     device: String,
 }
