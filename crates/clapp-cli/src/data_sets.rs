@@ -12,8 +12,10 @@ use clapp::{
     datasets::{
         Item, Source, Survey,
         download::{self, Archive},
+        video::PreparedClips,
     },
     preset::{Presets, preset},
+    video::ClipsConfig,
 };
 use serde::Serialize;
 
@@ -181,12 +183,16 @@ fn say(found: &Found, json: bool) -> Result<(), Error> {
     found.notes.iter().try_for_each(|note| print(format_args!("note: {note}")))
 }
 
+/// Decodes videos that are not prepared yet, and says how far it is.
+pub(crate) fn decode(clips: &ClipsConfig, quiet: bool) -> Result<[PreparedClips; 2], Error> {
+    let progress = Progress::new(quiet);
+    clips.prepare(|now| progress.tell("videos", now.done, now.of))
+}
+
 fn prepare(options: &Prepare) -> Result<(), Error> {
-    let progress = Progress::new(options.quiet);
     match options.data.sensed() {
         Sensed::Video(Video::Clips(clips)) => {
-            let parts = clips.prepare(|now| progress.tell("videos", now.done, now.of))?;
-            for part in &parts {
+            for part in &decode(&clips, options.quiet)? {
                 if !part.skipped().is_empty() {
                     note(format_args!("note: {}: {}", part.name(), part.skipped()));
                 }

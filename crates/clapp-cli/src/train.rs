@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     config::{self, Kind},
     data::{Data, Sensed},
+    data_sets,
     machine::Machine,
     output,
 };
@@ -67,7 +68,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         None => match options.data.sensed() {
             Sensed::Images(data) => start(options, file, &data),
             Sensed::Sound(data) => start(options, file, &data),
-            Sensed::Video(data) => start(options, file, &data),
+            Sensed::Video(data) => {
+                if let (Video::Clips(clips), false) = (&data, options.print_config) {
+                    // Decoding may take hours: what is wrong with the settings is said before.
+                    resolve(options, file.clone(), &data)?;
+                    data_sets::decode(clips, options.machine.quiet)?;
+                }
+                start(options, file, &data)
+            }
         },
     }
 }
