@@ -16,13 +16,13 @@ use clapp::{
 #[group(skip)]
 pub(crate) struct Sets {
     /// Folder of STL-10 in its binary layout
-    #[arg(long, value_name = "DIR", groups = ["place", "set"])]
+    #[arg(long, value_name = "DIR", groups = ["place", "binary"])]
     stl10: Option<PathBuf>,
     /// Folder of CIFAR-10 in its binary layout
-    #[arg(long, value_name = "DIR", groups = ["place", "set"])]
+    #[arg(long, value_name = "DIR", groups = ["place", "binary"])]
     cifar10: Option<PathBuf>,
     /// Accept other than the official numbers of images
-    #[arg(long, requires = "set")]
+    #[arg(long, requires = "binary")]
     any_size: bool,
 }
 
