@@ -14,6 +14,7 @@
 mod labels;
 mod listing;
 mod picture;
+mod tiff;
 
 use std::path::Path;
 

@@ -79,6 +79,11 @@ fn no_header_takes_more_than_its_file_justifies() {
     let mut bmp = encoded(image::ImageFormat::Bmp);
     bmp[18..26].copy_from_slice(&[[0x60, 0xea, 0, 0]; 2].concat());
     photographs.push(("j.bmp", bmp));
+    // Six million values in a file of 26 bytes, in each order of bytes.
+    photographs
+        .push(("k.tif", b"II*\0\x08\0\0\0\x01\0\x06\x01\x03\0\x80\x8d\x5b\0\0\0\0\0".to_vec()));
+    photographs
+        .push(("l.tif", b"MM\0*\0\0\0\x08\0\x01\x01\x06\0\x03\0\x5b\x8d\x80\0\0\0\0".to_vec()));
     for (name, bytes) in &photographs {
         refused(name, bytes, |root| Folder::open(root, 4));
     }

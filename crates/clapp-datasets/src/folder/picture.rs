@@ -6,7 +6,7 @@ use std::path::Path;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, ImageResult, Limits, RgbImage};
 
-use super::WHAT;
+use super::{WHAT, tiff};
 use crate::Error;
 use crate::video::jpeg;
 
@@ -42,6 +42,9 @@ pub(super) fn square(path: &Path, side: usize) -> Result<Vec<u8>, Error> {
 
 /// The picture as its orientation says; the error says what is wrong.
 fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+    if tiff::claims_too_much(bytes) {
+        return Err(format!("a list of more values than {} bytes hold", bytes.len()));
+    }
     let said = |error: image::ImageError| error.to_string();
     let mut limits = Limits::default();
     limits.max_alloc = Some(most(bytes.len()));
