@@ -291,7 +291,7 @@ mod tests {
     fn a_byte_that_is_no_text_is_named_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list.txt");
-        std::fs::write(&path, b"one\ncaf\xe9\n").unwrap();
+        std::fs::write(&path, b"one\nhat\xe9\n").unwrap();
         let error = read_text(&path).unwrap_err().to_string();
         assert!(error.contains("expected UTF-8, got the byte 0xe9 in line 2"), "{error}");
         assert!(error.contains("list.txt"), "{error}");

@@ -271,9 +271,9 @@ fn what_never_ends_is_not_read() {
 fn a_name_that_is_no_text_is_read() {
     use std::os::unix::ffi::OsStrExt as _;
     let root = folder(&["a.png"]);
-    let odd = root.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.png"));
+    let odd = root.path().join(std::ffi::OsStr::from_bytes(b"hat\xe9.png"));
     fs::rename(root.path().join("a.png"), odd).unwrap();
-    assert_eq!(Folder::open(root.path(), SIDE).unwrap().names(), ["caf\u{fffd}.png"]);
+    assert_eq!(Folder::open(root.path(), SIDE).unwrap().names(), ["hat\u{fffd}.png"]);
 }
 
 #[cfg(unix)]
