@@ -11,6 +11,7 @@ promises, or if the last bytes differ.
 
 import argparse
 import collections
+import itertools
 import json
 import pathlib
 import random
@@ -57,13 +58,19 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 }
 """
 SIGNALS = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
-FAULTS = [*SIGNALS, "io", "full", "clock"]
+SHIMMED = ["io", "full", "clock"]
+FAULTS = [*SIGNALS, *SHIMMED]
+# Runs that are broken for each that is not.
+RUNS = 8
 # Times and places differ from run to run.
 UNSTABLE = {"environment.json", ".lock"}
 
 
 def files(folder):
+    """All bytes of a run. Of checkpoints the newest: a polite signal leaves one more on its way."""
+    checkpoints = sorted((folder / "checkpoints").glob("step-*"))
     found = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in UNSTABLE)
+    found = (path for path in found if not set(path.parents) & set(checkpoints[:-1]))
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
@@ -75,6 +82,10 @@ class Soak:
         (root / "shim.c").write_text(SHIM)
         command = ["cc", "-shared", "-fPIC", "-O1", "-o", self.shim, root / "shim.c", "-ldl"]
         subprocess.run(command, check=True)
+
+    def complain(self, **about):
+        self.wrong.append(about)
+        print(json.dumps(about), file=sys.stderr)
 
     def start(self, arguments, environment=None):
         command = [self.program, *arguments, "--quiet", "--threads", "1"]
@@ -92,53 +103,56 @@ class Soak:
         code = process.returncode
         explained = code != 1 or "error: " in said
         if code not in (0, *expected) or not explained:
-            self.wrong.append({"case": process.args[1:-3], "fault": str(fault), "code": code, "said": said[-400:]})
+            self.complain(case=process.args[1:-3], fault=str(fault), code=code, said=said[-400:])
         return code
 
-    def case(self, arguments, most):
-        """Breaks one run until it is done."""
+    def case(self, arguments):
+        """Breaks runs of one kind, each until it is done; the number of faults."""
         whole, run = self.root / "whole", self.root / "run"
-        for folder in (whole, run):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(whole, ignore_errors=True)
         began = time.monotonic()
         first = self.start([*arguments, "--out", str(whole)])
         _, said = first.communicate()
         if first.returncode:
             # Some methods need another build.
             if "--features" not in said:
-                self.wrong.append({"case": arguments, "fault": "none", "code": first.returncode, "said": said[-400:]})
+                self.complain(case=arguments, fault="none", code=first.returncode, said=said[-400:])
             return 0
-        seconds = time.monotonic() - began
-        expected = files(whole)
-        faults = 0
-        for _ in range(200):
+        seconds, expected = time.monotonic() - began, files(whole)
+        return sum(self.broken(arguments, run, seconds, expected) for _ in range(RUNS))
+
+    def broken(self, arguments, run, seconds, expected):
+        shutil.rmtree(run, ignore_errors=True)
+        faults, most = 0, self.draws.randrange(1, 12)
+        while True:
             begun = (run / "config.json").is_file()
             call = ["resume", str(run)] if begun else [*arguments, "--out", str(run)]
             # At last it may end.
             fault = self.draws.choice(FAULTS) if faults < most else None
             environment = {}
-            if fault in ("io", "full", "clock"):
+            if fault in SHIMMED:
                 at = str(int(10 ** self.draws.uniform(0, 2.5)))
                 environment = {"LD_PRELOAD": str(self.shim), "SOAK_FAULT": fault, "SOAK_AT": at}
             process = self.start(call, environment)
-            expected_codes = [1] if fault in ("io", "full") else []
+            codes = [1] if fault in SHIMMED else []
             if fault in SIGNALS:
-                expected_codes = [SIGNALS[fault], -fault]
+                codes = [SIGNALS[fault], -fault]
                 try:
-                    process.wait(self.draws.uniform(0, seconds))
+                    process.wait(self.draws.uniform(0, seconds / 2))
                 except subprocess.TimeoutExpired:
                     process.send_signal(fault)
-            code = self.finish(process, fault, expected_codes)
+            code = self.finish(process, fault, codes)
             if code != 0 or fault == "clock":
                 faults += 1
                 self.counts[getattr(fault, "name", fault)] += 1
             if code == 0:
                 break
-            if code == 1 and fault not in ("io", "full"):
+            if code not in codes:
                 return faults
-        if files(run) != expected:
-            other = [name for name in {**files(run), **expected} if files(run).get(name) != expected.get(name)]
-            self.wrong.append({"case": arguments, "differ": other})
+        got = files(run)
+        if got != expected:
+            other = [name for name in {**got, **expected} if got.get(name) != expected.get(name)]
+            self.complain(case=arguments, differ=other)
         return faults
 
 
@@ -157,13 +171,14 @@ def main():
     cases = [train(data[sense], method) for sense, names in methods.items() for method in names]
     with tempfile.TemporaryDirectory() as root:
         soak = Soak(options, pathlib.Path(root))
-        done, number = 0, 0
         soak.draws.shuffle(cases)
-        while done < options.faults:
-            done += soak.case(cases[number % len(cases)], soak.draws.randrange(1, 8))
-            number += 1
-            print(f"{number} runs, {done} faults, {len(soak.wrong)} wrong", file=sys.stderr)
-        print(json.dumps({"runs": number, "faults": done, **soak.counts, "wrong": soak.wrong}, indent=1))
+        done = 0
+        for number in itertools.count():
+            done += soak.case(cases[number % len(cases)])
+            print(f"{number + 1} kinds, {done} faults, {len(soak.wrong)} wrong", file=sys.stderr)
+            if done >= options.faults:
+                break
+        print(json.dumps({"faults": done, **soak.counts, "wrong": soak.wrong}, indent=1))
     sys.exit(bool(soak.wrong))
 
 
