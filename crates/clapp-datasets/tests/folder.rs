@@ -184,6 +184,7 @@ fn what_is_no_image_is_named_and_what_systems_leave_is_not() {
     JpegEncoder::new(&mut jpeg).encode_image(&ramp(32, 32)).unwrap();
     put("whole.jpg", &jpeg);
     put("cut.jpg", &jpeg[..jpeg.len() - 9]);
+    put("head.jpg", b"\xff\xd8\xff\xe0\0\x10");
     let folder = Folder::open(root.path(), SIDE).unwrap();
     assert_eq!(folder.names(), ["a.png", "b.png", "whole.jpg"]);
     let reasons: Vec<String> = folder.skipped().iter().map(ToString::to_string).collect();
@@ -193,10 +194,12 @@ fn what_is_no_image_is_named_and_what_systems_leave_is_not() {
         "photographs: expected a whole image, got a file cut short",
         "photographs: expected a whole image, got an empty file",
         "photographs: expected a whole image, got ",
+        "photographs: expected a whole image, got ",
     ]) {
         assert_says(reason, what, &place);
+        assert!(!reason.contains('\n'), "expected one line, got {reason:?}");
     }
-    assert_eq!(reasons.len(), 4);
+    assert_eq!(reasons.len(), 5);
 }
 
 /// A file of the name alone in a folder.

@@ -45,7 +45,8 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     if tiff::claims_too_much(bytes) {
         return Err(format!("a list of more values than {} bytes hold", bytes.len()));
     }
-    let said = |error: image::ImageError| error.to_string();
+    // Some end with a line end.
+    let said = |error: image::ImageError| error.to_string().trim_end().to_owned();
     let mut limits = Limits::default();
     limits.max_alloc = Some(most(bytes.len()));
     let mut decoder = open(bytes, limits.clone()).map_err(said)?;
