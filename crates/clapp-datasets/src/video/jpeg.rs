@@ -93,7 +93,10 @@ pub(crate) fn decode_whole(bytes: &[u8]) -> Result<Vec<u8>, String> {
         decoder(&[data, &ONES, &END].concat(), usize::from(u16::MAX), colours).decode()
     };
     let pixels = read(data, ColorSpace::RGB).map_err(|error| error.to_string())?;
-    match progressive || read(&data[..data.len().saturating_sub(LAST)], ColorSpace::Luma).is_err() {
+    // Some cameras fill the end of a scan.
+    let filled = data.iter().rev().take_while(|byte| matches!(byte, 0 | 0xff)).count();
+    let fewer = &data[..data.len().saturating_sub(filled + LAST)];
+    match progressive || read(fewer, ColorSpace::Luma).is_err() {
         true => Ok(pixels),
         false => Err("more data than its picture needs".to_owned()),
     }
@@ -125,6 +128,15 @@ mod tests {
             assert!(decode_whole(&RED[..length]).is_err(), "{length} bytes");
         }
         assert_eq!(dims(&[]).unwrap_err(), "an empty file");
+    }
+
+    #[test]
+    fn a_scan_may_be_filled_at_its_end() {
+        let (picture, end) = RED.split_at(RED.len() - END.len());
+        for filled in [0, 0xff] {
+            let longer = [picture, &[filled; 20], end].concat();
+            assert_eq!(decode_whole(&longer), decode_whole(RED), "{filled}");
+        }
     }
 
     #[test]
