@@ -99,6 +99,7 @@ class Soak:
             _, said = process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
             said = "it hung for 120 s"
         code = process.returncode
         explained = code != 1 or "error: " in said
@@ -176,10 +177,10 @@ def main():
         for number in itertools.count():
             done += soak.case(cases[number % len(cases)])
             print(f"{number + 1} kinds, {done} faults, {len(soak.wrong)} wrong", file=sys.stderr)
-            if done >= options.faults:
+            if done >= options.faults or (number + 1 >= len(cases) and (soak.wrong or not done)):
                 break
         print(json.dumps({"faults": done, **soak.counts, "wrong": soak.wrong}, indent=1))
-    sys.exit(bool(soak.wrong))
+    sys.exit(bool(soak.wrong) or not done)
 
 
 if __name__ == "__main__":

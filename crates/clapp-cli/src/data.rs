@@ -62,7 +62,7 @@ pub(crate) struct Data {
     /// Official split of the videos: 1, 2 or 3
     #[arg(long, default_value_t = 1, requires = "videos")]
     split: u8,
-    /// Leave out recordings, videos and lines that cannot be used
+    /// Of sound and video: leave out files and lines that cannot be used; bad photographs always are
     #[arg(long, requires = "recorded")]
     skip_bad: bool,
     /// Embedded data: nothing to download

@@ -117,7 +117,7 @@ where
         return Err(Error::misfit_of("embed", expected, got, "give other data"));
     }
     let replaceable = |name: &str| options.overwrite && is_ours(name);
-    let (rows, dims) = write_folder(&options.out, &replaceable, |folder| {
+    let (count, rows, dims) = write_folder(&options.out, &replaceable, |folder| {
         let layers = Layers::of(&encoder, &source, options.frames, folder)?;
         write_names(folder, &source, &layers).map_err(|source| failed(folder, source))?;
         let about = json!({
@@ -129,9 +129,9 @@ where
         });
         let text = format!("{about:#}\n");
         store::write_atomically(folder.join(ABOUT), |file| file.write_all(text.as_bytes()))?;
-        Ok::<_, Error>((layers.rows, layers.dims))
+        Ok::<_, Error>((layers.samples.len(), layers.rows, layers.dims))
     })?;
-    let (count, what, step) = (source.len(), I::PLURAL, encoder.step());
+    let (what, step) = (I::PLURAL, encoder.step());
     print(format_args!("{count} {what} of {data} at step {step}"))?;
     dims.iter().enumerate().try_for_each(|(layer, dim)| {
         let path = options.out.join(file_of(layer));

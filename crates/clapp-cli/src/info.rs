@@ -61,7 +61,7 @@ fn of_build() -> About {
     vec![
         ("version", json!(env!("CARGO_PKG_VERSION"))),
         ("devices", json!(built)),
-        ("baselines", json!(cfg!(feature = "baselines"))),
+        ("baselines", json!(clapp::BASELINES)),
         ("threads", json!(std::thread::available_parallelism().map_or(1, usize::from))),
         ("instructions", json!(instructions)),
     ]

@@ -7,7 +7,6 @@
 //! program with SIGBUS, and no safe interface can promise that this never happens. A positioned
 //! read of the same file returns an error that names it.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -146,29 +145,31 @@ pub(crate) fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// The files at any depth of a folder that are wanted, in the order of their names, without what is
 /// [foreign](is_foreign).
 ///
-/// A folder that links lead to again, perhaps from within, is entered once.
+/// Links are followed, but not back into a folder that leads to them.
 pub(crate) fn below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Error> {
     fn walk(
         folder: &Path,
         wanted: &dyn Fn(&Path) -> bool,
-        seen: &mut HashSet<PathBuf>,
+        above: &mut Vec<PathBuf>,
         found: &mut Vec<PathBuf>,
     ) -> Result<(), Error> {
         let real = folder.canonicalize().map_err(|source| Error::io("list", folder, source))?;
-        if !seen.insert(real) {
+        if above.contains(&real) {
             return Ok(());
         }
+        above.push(real);
         for path in children(folder)? {
             if path.is_dir() {
-                walk(&path, wanted, seen, found)?;
+                walk(&path, wanted, above, found)?;
             } else if wanted(&path) {
                 found.push(path);
             }
         }
+        above.pop();
         Ok(())
     }
     let mut found = Vec::new();
-    walk(folder, wanted, &mut HashSet::new(), &mut found)?;
+    walk(folder, wanted, &mut Vec::new(), &mut found)?;
     Ok(found)
 }
 

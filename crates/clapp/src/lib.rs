@@ -136,6 +136,9 @@ pub mod torch;
 mod trainer;
 pub mod video;
 
+/// Whether this build has the methods with back-propagation, by the feature `baselines`.
+pub const BASELINES: bool = cfg!(feature = "baselines");
+
 pub use config::RunConfig;
 pub use data::Data;
 pub use encoder::Encoder;

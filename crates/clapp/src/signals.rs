@@ -65,15 +65,13 @@ fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
 /// Whether SIGHUP was ignored when this program started; a guess where the system does not say.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
-    use std::io::{IsTerminal as _, stderr, stdin, stdout};
+    use std::io::{IsTerminal as _, stderr, stdout};
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     match mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
         Some(mask) => mask & (1 << (signal_hook::consts::SIGHUP - 1)) != 0,
-        // Not Linux. `nohup` leaves no stream at the terminal, and without a terminal nothing hangs up.
-        None => {
-            ![stdin().is_terminal(), stdout().is_terminal(), stderr().is_terminal()].contains(&true)
-        }
+        // Not Linux. `nohup` leaves neither output at the terminal.
+        None => !stdout().is_terminal() && !stderr().is_terminal(),
     }
 }
 

@@ -123,7 +123,11 @@ fn learning(entries: &[Entry]) -> Vec<Figure> {
             "first seed of each run; at most 60 means of neighbouring steps, over the {along} seen"
         );
         let svg = figure::curves(&title, &about, along, &runs, &panels);
-        let what = format!("Learning curves: {name} of every layer, smoothed, of the first seed.");
+        let meant = match &**name {
+            "accuracy" => "how often a context's own target scores above all its saccades, in",
+            other => &format!("{other} of"),
+        };
+        let what = format!("Learning curves: {meant} every layer, smoothed, of the first seed.");
         let caption = of.iter().map(|(entry, _)| entry.caption("")).collect::<String>();
         let (name, caption) = (format!("learning {name}"), format!("{what}{caption}"));
         figures.push(Figure { name, svg, caption });

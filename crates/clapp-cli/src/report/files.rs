@@ -62,13 +62,13 @@ pub(super) fn write(folder: &Path, figures: &[Drawn<'_>]) -> Result<(), Error> {
 }
 
 /// Letters, digits and single dashes.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_lowercase()
 }
 
 /// A name that no figure has yet.
-fn unlike(name: &str, names: &mut BTreeSet<String>) -> String {
+pub(super) fn unlike(name: &str, names: &mut BTreeSet<String>) -> String {
     let numbered = (2..).map(|number| format!("{name}-{number}"));
     let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !names.contains(name));
     let free = free.expect("there are more numbers than names");

@@ -28,17 +28,20 @@ pub(super) fn looks(entry: &Entry, encoder: &Encoder, images: usize) -> Vec<Figu
     let mut figures = Vec::new();
     let about = format!("{}, step {}, seed {}", entry.name, encoder.step(), encoder.seed());
     figures.extend(fields(entry, encoder, &about));
-    let shown = Look::at(encoder, images).and_then(|look| {
-        Ok([Some(preferred(entry, &look, &about)?), map(entry, encoder, &look, &about)?])
-    });
-    match shown {
-        Ok(shown) => figures.extend(shown.into_iter().flatten()),
-        Err(error) => figures.push(Figure::missing(entry, "Pictures of images", &error)),
+    let missing = |what: &'static str| move |error: Error| Figure::missing(entry, what, &error);
+    match Look::at(encoder, images) {
+        Ok(look) => {
+            let preferred = preferred(entry, &look, &about);
+            figures.push(preferred.unwrap_or_else(missing("Preferred images")));
+            let map = map(entry, encoder, &look, &about);
+            figures.extend(map.unwrap_or_else(|error| Some(missing("Maps")(error))));
+        }
+        Err(error) => figures.push(missing("Pictures of images")(error)),
     }
     let config = encoder.config();
     if config.setup.rule.over_time().is_some() && config.learning == Learning::Local {
         let scored = scored(entry, encoder, images.min(SCORED), &about);
-        figures.push(scored.unwrap_or_else(|error| Figure::missing(entry, "Scores", &error)));
+        figures.push(scored.unwrap_or_else(missing("Scores")));
     }
     figures
 }
@@ -110,7 +113,10 @@ fn scored(entry: &Entry, encoder: &Encoder, images: usize, about: &str) -> Resul
 
 /// How near W_retro has come to the transpose of W_pred, of a run that has both.
 pub(super) fn alignment(entry: &Entry) -> Option<Figure> {
-    let newest = Checkpoint::load_newest(&entry.folder).ok().flatten()?;
+    let newest = match Checkpoint::load_newest(&entry.folder) {
+        Ok(newest) => newest?,
+        Err(error) => return Some(Figure::missing(entry, "Alignment", &error)),
+    };
     let layers = retro_alignment(&newest);
     let (names, runs): (Vec<&str>, Vec<_>) = layers
         .iter()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use clapp::{Error, comparison::Table, image::Encoder, store};
+use clapp::{Error, comparison::Table, console::note, image::Encoder, store};
 
 use crate::{
     config::{Kind, kind_of_run},
@@ -95,7 +95,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             tensorboard::write(folder, &entries, &drawn)?;
         }
     }
-    print(format_args!("{}: {} figures of {} runs", out.display(), all.len(), entries.len()))
+    let (drawn, missing): (Vec<_>, Vec<_>) = all.iter().partition(|figure| !figure.svg.is_empty());
+    missing.iter().for_each(|figure| note(format_args!("note: {}", figure.caption)));
+    let runs = if entries.len() == 1 { "1 run".into() } else { format!("{} runs", entries.len()) };
+    print(format_args!("{}: {} figures of {runs}", out.display(), drawn.len()))
 }
 
 /// The table of a comparison, if the folder holds one.

@@ -10,7 +10,7 @@
 //! ```
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
     time::{Duration, UNIX_EPOCH},
@@ -18,14 +18,20 @@ use std::{
 
 use clapp::{Error, store};
 
-use super::{entry::Entry, files::Drawn};
+use super::{
+    entry::Entry,
+    files::{Drawn, file_name, unlike},
+};
 
 /// The one file of each folder: TensorBoard looks for the middle of it.
 const FILE: &str = "events.out.tfevents.clapp";
 
 /// Writes `NAME/seed-N` for the metrics of each run and seed, and `figures` for all figures.
 pub(super) fn write(folder: &Path, entries: &[Entry], figures: &[Drawn<'_>]) -> Result<(), Error> {
+    // Names become folders of this one, whatever is in them.
+    let mut names = BTreeSet::from(["figures".to_owned()]);
     for entry in entries {
+        let name = unlike(&file_name(&entry.name), &mut names);
         // Steps have no times of their own: that of the last one.
         let written = fs::metadata(entry.folder.join("metrics.jsonl")).and_then(|of| of.modified());
         let since = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -33,15 +39,16 @@ pub(super) fn write(folder: &Path, entries: &[Entry], figures: &[Drawn<'_>]) -> 
         let mut seeds: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
         for metrics in &entry.metrics {
             let events = seeds.entry(metrics.seed).or_insert_with(|| first(time));
-            let known = [
-                ("loss", &metrics.loss),
-                ("open gates", &metrics.open_gates),
-                ("accuracy", &metrics.accuracy),
-            ];
-            let other = metrics.other.iter().map(|(name, values)| (name.as_str(), values));
             let from = metrics.only.unwrap_or(1);
+            let known = [
+                ("loss", &metrics.loss, from),
+                ("open gates", &metrics.open_gates, from),
+                ("accuracy", &metrics.accuracy, from),
+                ("early look", &metrics.look, 1),
+            ];
+            let other = metrics.other.iter().map(|(name, values)| (name.as_str(), values, from));
             let mut summary = Vec::new();
-            for (name, values) in known.into_iter().chain(other) {
+            for (name, values, from) in known.into_iter().chain(other) {
                 for (layer, &value) in (from..).zip(values) {
                     let mut one = bytes(1, format!("{name}/layer {layer}").as_bytes());
                     one.push(key(2, 5));
@@ -52,7 +59,7 @@ pub(super) fn write(folder: &Path, entries: &[Entry], figures: &[Drawn<'_>]) -> 
             events.extend(event(time, metrics.step, &bytes(5, &summary)));
         }
         for (seed, events) in seeds {
-            put(&folder.join(&entry.name).join(format!("seed-{seed}")), &events)?;
+            put(&folder.join(&name).join(format!("seed-{seed}")), &events)?;
         }
     }
     let (mut events, step) = (first(0.0), entries.iter().map(|entry| entry.step).max());

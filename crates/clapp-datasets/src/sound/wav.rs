@@ -160,7 +160,8 @@ fn parse(file: &RecordFile, path: &Path) -> Result<(Form, u64, u64), Error> {
                 let unknown = match size {
                     0 => whole + 8 <= body || whole >= STREAM,
                     0xffff_ffff => true,
-                    _ => size >= STREAM && size > left,
+                    // What RF64 says in 64 bits is no stream's guess.
+                    _ => size >= STREAM && size > left && long.is_none_or(|long| long != size),
                 };
                 data = Some((body, if unknown { left } else { size }, unknown));
                 at = if unknown { file.bytes() } else { behind(size)? };

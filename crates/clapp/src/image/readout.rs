@@ -80,10 +80,10 @@ pub(super) fn read_out(trainer: &Trainer<Images>, report: &mut Report) -> Result
     Ok(extra)
 }
 
-/// Labelled training images of an early look; every fifth is held out.
+/// Labelled training images of an early look; a fifth is held out at random.
 const LOOKED_AT: usize = 1250;
 
-/// Accuracies of all layers by nearest neighbours, on training images that are drawn once for all runs.
+/// Accuracies of all layers by nearest neighbours, on the same training images in every run on the same data.
 pub(super) fn look(trainer: &Trainer<Images>) -> Result<Vec<f64>, Error> {
     let enough = |[train, _]: &&[Source; 2]| train.len() >= 10;
     let Some([train, _]) = trainer.data().labelled.as_ref().filter(enough) else {

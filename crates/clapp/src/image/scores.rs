@@ -29,7 +29,7 @@ pub struct Scores {
 
 /// Scores of every layer, from the input up, of the newest checkpoint of a run whose patches predict patches layer by layer
 /// (CLAPP, CLAPP-s, layer-wise GIM), for up to `most` held-out images in whole batches, and the name of the data.
-/// The layer learns until fixations score above 1 and saccades below −1.
+/// Under the hinge (CLAPP, CLAPP-s) a layer learns until fixations score above 1 and saccades below −1.
 ///
 /// # Errors
 ///

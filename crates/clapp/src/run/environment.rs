@@ -1,7 +1,7 @@
 //! Where a run was computed, and what that took.
 
 use std::{
-    fs,
+    fs, io,
     path::Path,
     sync::OnceLock,
     time::{Instant, SystemTime},
@@ -95,8 +95,12 @@ impl Environment {
     /// If the file is damaged.
     pub fn load(folder: impl AsRef<Path>) -> Result<Vec<Self>, Error> {
         let path = folder.as_ref().join(FILE);
-        let Ok(text) = fs::read(&path) else { return Ok(Vec::new()) };
-        serde_json::from_slice(&text).map_err(|source| Error::Json {
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            text => text,
+        };
+        let read = text.map_err(serde_json::Error::io);
+        read.and_then(|text| serde_json::from_slice(&text)).map_err(|source| Error::Json {
             what: "environment",
             path,
             source,
@@ -137,7 +141,7 @@ impl Recorder {
                 Ok(()) => format!("kept as {}", aside.display()),
                 Err(error) => format!("lost: {error}"),
             };
-            told(format!("note: {} is damaged; a new one begins, it is {kept}", path.display()));
+            told(format!("{} is damaged; a new one begins, it is {kept}", path.display()));
             Vec::new()
         });
         Self { earlier, now: Environment::now(device, unit) }

@@ -229,8 +229,7 @@ impl<S: Sense> Run<S> {
             }
         };
         let mut report = position.report.take().unwrap_or_else(|| self.config.report());
-        let mut recorder =
-            Recorder::new(self.path(), device, S::UNIT, |note| observer.stage(&note));
+        let mut recorder = Recorder::new(self.path(), device, S::UNIT, |note| observer.note(&note));
         // Opened when everything else is known to be sound, because opening it cuts off what lies
         // after the checkpoint.
         let mut log = None;
@@ -302,8 +301,15 @@ impl<S: Sense> Run<S> {
             let step = trainer.step();
             let mut metrics = StepMetrics { step: before + step, ..metrics.clone() };
             if config.looks_after(step) {
-                metrics.look = S::look(trainer)?;
+                // Its time and memory are not those of learning, and what it fails by stops no run.
+                let began = Instant::now();
+                observer.stage("early look");
+                match S::look(trainer) {
+                    Ok(look) => metrics.look = look,
+                    Err(error) => observer.note(&format!("no early look: {error}")),
+                }
                 observer.stage(&metrics.say_look());
+                since += began.elapsed();
             }
             let last = step == steps;
             let looked = !metrics.look.is_empty();
