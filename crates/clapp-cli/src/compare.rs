@@ -41,15 +41,18 @@ pub(crate) struct Options {
     #[command(flatten)]
     machine: Machine,
     /// Run this member: what the program calls itself with
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, requires = "seeds")]
     member: Option<String>,
+    /// Of that member, as many of its seeds as this
+    #[arg(long, hide = true)]
+    seeds: Option<usize>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let Options { out, machine, .. } = options;
-    if let Some(name) = &options.member {
+    if let (Some(name), Some(seeds)) = (&options.member, options.seeds) {
         let mut progress = machine.progress();
-        return run_member::<Images>(out, name, &machine.open()?, &mut progress).map(|_| ());
+        return run_member::<Images>(out, name, seeds, &machine.open()?, &mut progress);
     }
     // Before data that many threads read.
     clapp::set_threads(machine.threads)?;
@@ -61,9 +64,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let program = std::env::current_exe().map_err(refused)?;
     // The member that runs ends after a checkpoint, and then the comparison.
     let _ = clapp::console::interrupted();
-    let table = comparison.execute_apart(&|name| {
+    let table = comparison.execute_apart(&|name, seeds| {
         let mut command = Command::new(&program);
-        command.args(["compare", "--member", name, "--device", &machine.device]);
+        command.args(["compare", "--member", name, "--seeds", &seeds.to_string()]);
+        command.args(["--device", &machine.device]);
         command.args(["--threads", &machine.threads.to_string()]).arg("--out").arg(out);
         if machine.quiet {
             command.arg("--quiet");

@@ -8,7 +8,8 @@ use std::{fs, path::Path, process::Command};
 
 use clapp::{
     Images, RunConfig, Sense,
-    comparison::{Account, Budget, Comparison, Ended, Plan, Table, run_member},
+    comparison::{Account, Budget, Comparison, Ended, Plan, Row, Table, run_member},
+    image::SizesConfig,
     run::{Observer, Silent, StepMetrics},
 };
 use common::{STEPS, StopAt, assert_same, assert_says, finished, results, tiny, tiny_sound};
@@ -38,7 +39,7 @@ fn members_are_ordinary_runs_wherever_the_comparison_was_stopped() {
     let root = tempfile::tempdir().unwrap();
     let plan = plan(vec![member("clapp-s", &[2, 3]), member("softhebb", &[2, 3])]);
     let folder = root.path().join("stopped");
-    // The second member has half its steps when it is stopped.
+    // The second member has half the steps of its second seed when it is stopped.
     struct StopSecond(bool);
     impl Observer for StopSecond {
         fn step(&mut self, _: u64, metrics: &StepMetrics) -> bool {
@@ -48,10 +49,23 @@ fn members_are_ordinary_runs_wherever_the_comparison_was_stopped() {
             self.0 |= what == "member smoke-softhebb";
         }
     }
-    let table = execute(&folder, &plan, &mut StopSecond(false));
     let ended = |table: &Table| table.rows.iter().map(|row| row.ended).collect::<Vec<_>>();
+    let seeds = |table: &Table| {
+        let of = |row: &Row| row.readouts.first().map(|readout| readout.best.accuracy.seeds);
+        table.rows.iter().map(of).collect::<Vec<_>>()
+    };
+    // The first seed of every member comes before the second of any.
+    let table = execute(&folder, &plan, &mut StopAt(STEPS - 1));
+    assert_eq!(
+        (ended(&table), seeds(&table)),
+        (vec![Ended::Stopped, Ended::Not], vec![None, None])
+    );
+    let table = execute(&folder, &plan, &mut StopAt(STEPS + 2));
+    assert_eq!(ended(&table), [Ended::Stopped, Ended::Not]);
+    assert_eq!(seeds(&table), [Some(1), Some(1)]);
+    let table = execute(&folder, &plan, &mut StopSecond(false));
     assert_eq!(ended(&table), [Ended::Finished, Ended::Stopped]);
-    assert_eq!(table.rows[1].readouts[0].best.accuracy.seeds, 1, "one seed was finished");
+    assert_eq!(seeds(&table), [Some(2), Some(1)]);
     let table = execute(&folder, &plan, &mut Silent);
     assert_eq!(ended(&table), [Ended::Finished, Ended::Finished]);
     for config in &plan.members {
@@ -91,7 +105,8 @@ fn a_row_has_what_its_table_has_and_what_it_cost() {
     }
     assert_eq!((row.seen, row.error.as_deref()), (Some(8 * STEPS), None));
     assert!(row.seconds.unwrap() > 0.0);
-    assert_eq!(account(&folder, "smoke-gim").steps, 2 * (STEPS - 1));
+    // But for the first steps of the seeds, and the one after the data were opened again for the second.
+    assert_eq!(account(&folder, "smoke-gim").steps, 2 * (STEPS - 1) - 1);
     // Where the system says, reading out included is no less than learning.
     assert!(row.peak >= row.learning_peak);
     assert_eq!(row.command, format!("program --config {}", folder.join("smoke-gim").display()));
@@ -124,9 +139,10 @@ fn seconds_become_a_number_of_images_that_stays() {
     let images = |name| RunConfig::<Images>::load(folder.join(name)).unwrap().setup.images;
     let first = images("smoke-clapp-s");
     assert!(first > 8 && first.is_multiple_of(8), "{first} images");
-    assert!(!folder.join("smoke-lpl").exists(), "a stopped member stops the comparison");
+    let second = images("smoke-lpl");
+    assert_eq!(account(&folder, "smoke-lpl").steps, 0, "a stopped member stops the comparison");
     let table = execute(&folder, &plan, &mut Silent);
-    assert_eq!(images("smoke-clapp-s"), first, "not timed again");
+    assert_eq!([images("smoke-clapp-s"), images("smoke-lpl")], [first, second], "not timed again");
     assert_eq!(table.rows[0].seen, Some(first));
     assert!(table.rows[1].seen.unwrap().is_multiple_of(8) && table.rows[1].seconds.is_some());
 }
@@ -172,7 +188,7 @@ fn another_plan_and_another_folder_are_refused() {
     let text = Comparison::open(&folder, other).unwrap_err().to_string();
     assert_says(&text, "comparison", "plan.json");
     let device = clapp::device("flex").unwrap();
-    let text = run_member::<Images>(&folder, "smoke-lpl", &device, &mut Silent).unwrap_err();
+    let text = run_member::<Images>(&folder, "smoke-lpl", 1, &device, &mut Silent).unwrap_err();
     assert_says(&text.to_string(), "member", "smoke-gim");
     let foreign = root.path().join("foreign");
     fs::create_dir(&foreign).unwrap();
@@ -187,7 +203,7 @@ fn a_process_that_ends_otherwise_is_a_failed_member() {
     let comparison = Comparison::open(root.path().join("apart"), plan(vec![member("gim", &[2])]));
     let comparison = comparison.unwrap();
     let absent = root.path().join("absent");
-    let table = comparison.execute_apart(&|_| Command::new(&absent)).unwrap();
+    let table = comparison.execute_apart(&|_, _| Command::new(&absent)).unwrap();
     assert_eq!(table.rows[0].ended, Ended::Failed);
     let error = table.rows[0].error.clone().unwrap();
     assert!(error.starts_with("the process could not be started"), "{error}");
@@ -203,4 +219,23 @@ fn other_senses_are_compared_too() {
     assert!(table.rows.iter().all(|row| row.ended == Ended::Finished && row.seen == Some(8)));
     assert!(table.rows.iter().all(|row| row.readouts.iter().any(|of| of.twin.is_some())));
     assert_eq!(table.unit, "crops");
+}
+
+#[test]
+fn methods_of_all_kinds_have_one_plan_on_every_data_set() {
+    let root = tempfile::tempdir().unwrap();
+    let methods = ["clapp-s", "clapp", "gim", "softhebb", "clapp-pp", "lpl", "scff"];
+    let sets = [
+        Images::Synthetic,
+        Images::Cifar10("cifar-10".into(), SizesConfig::Any),
+        Images::Stl10("stl10".into(), SizesConfig::Official),
+    ];
+    for (index, images) in sets.iter().enumerate() {
+        let plan = Plan::of(&methods, "quick", images, &[2, 3], Budget::Samples(64)).unwrap();
+        let softhebb = &plan.members[3].setup;
+        assert_eq!(softhebb.readout.protocols, [clapp::eval::Protocol::Standardised]);
+        assert!(plan.members.iter().all(|member| member.setup.data == softhebb.data));
+        assert!(plan.members.iter().all(|member| member.setup.readout.cells.is_empty()));
+        Comparison::open(root.path().join(index.to_string()), plan).unwrap();
+    }
 }

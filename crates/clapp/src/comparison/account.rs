@@ -37,6 +37,9 @@ pub struct Account {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Seeds that it has learnt from and that were read out.
+    #[serde(default)]
+    pub seeds: usize,
     /// Steps that were timed: all but the first after data were opened.
     pub steps: u64,
     /// Seconds that they took, with loading and checkpoints.
@@ -92,6 +95,8 @@ pub(super) struct Meter<'a> {
     /// Whether there was a step since the peak was last reset.
     learnt: bool,
     resets: bool,
+    /// The steps after which one more is the last, over all seeds.
+    pub(super) until: u64,
 }
 
 /// Seconds between two writings of the account: what a kill loses.
@@ -102,16 +107,22 @@ impl<'a> Meter<'a> {
         Account::begin(&path)?;
         let account = Account::load(&path)?;
         let (last, saved, resets) = (None, Instant::now(), reset_peak());
-        Ok(Self { path, account, inner, last, saved, learnt: false, resets })
+        Ok(Self { path, account, inner, last, saved, learnt: false, resets, until: 0 })
     }
 
-    pub(super) fn end(mut self, end: &Result<RunEnd, Error>) -> Result<(), Error> {
+    /// Notes how a member ended that was to learn from its first `seeds` seeds.
+    pub(super) fn end(mut self, end: &Result<RunEnd, Error>, seeds: usize) -> Result<(), Error> {
         self.take_peak();
-        (self.account.ended, self.account.error) = match end {
+        let account = &mut self.account;
+        (account.ended, account.error) = match end {
             Ok(RunEnd::Finished(_)) => (Ended::Finished, None),
+            Ok(RunEnd::Stopped { step }) if *step > self.until || seeds == 0 => (Ended::Not, None),
             Ok(RunEnd::Stopped { .. }) => (Ended::Stopped, None),
             Err(error) => (Ended::Failed, Some(error.to_string())),
         };
+        if matches!(account.ended, Ended::Finished | Ended::Not) {
+            account.seeds = seeds;
+        }
         self.account.save(&self.path)
     }
 
@@ -139,7 +150,7 @@ impl Observer for Meter<'_> {
             let _ = self.account.save(&self.path);
             self.saved = now;
         }
-        self.inner.step(steps, metrics)
+        self.inner.step(steps, metrics) && (metrics.step <= self.until || metrics.step == steps)
     }
 
     fn stage(&mut self, what: &str) {

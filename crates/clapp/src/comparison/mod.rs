@@ -10,6 +10,7 @@ use std::{
 };
 
 use burn::tensor::Device;
+use clapp_eval::Protocol;
 use clapp_store::RunFolder;
 use serde::{Deserialize, Serialize};
 
@@ -89,13 +90,19 @@ impl Plan<Images> {
         seeds: &[u64],
         budget: Budget,
     ) -> Result<Self, Error> {
-        let readout = preset(size, "clapp-pp", images, seeds)?.setup.readout;
         let member = |method: &M| {
             let mut config = preset(size, method.as_ref(), images, seeds)?;
-            config.setup.readout = readout.clone();
+            let readout = &mut config.setup.readout;
+            readout.protocols = vec![Protocol::Standardised];
+            (readout.cells, readout.concatenated, readout.at_once) = (Vec::new(), false, None);
             Ok(config)
         };
-        let members = methods.iter().map(member).collect::<Result<_, Error>>()?;
+        let mut members = methods.iter().map(member).collect::<Result<Vec<_>, Error>>()?;
+        // Some presets read out what they learn from, others hold a part back for it: here all do as the former.
+        let shared = members.iter().map(|member| &member.setup.data).find(|data| data.reuses());
+        if let Some(shared) = shared.cloned() {
+            members.iter_mut().for_each(|member| member.setup.data = shared.clone());
+        }
         Ok(Self { budget, program: "clapp train".into(), members })
     }
 }
@@ -176,6 +183,9 @@ impl<S: Sense> Plan<S> {
 /// finished is not run again, one that was stopped goes on at its checkpoint, one that failed is tried again.
 /// A member that fails is named in the table with its error, and the others go on.
 ///
+/// First the lengths of all members are decided, then all learn from their first seed, then from their second, and so
+/// on: the table has a row of every member early, and the spread of each grows with the time that there is.
+///
 /// Members learn one after another, either [all in this process](Self::execute) or [each in one of its
 /// own](Self::execute_apart). The second is what figures of memory need, because a process keeps some of what
 /// it has had; and a member that the system kills, or that panics, is then a failed one and not the end of all.
@@ -248,26 +258,27 @@ impl<S: Sense> Comparison<S> {
     ///
     /// If the table cannot be made or written; errors of members are in the table.
     pub fn execute(&self, device: &Device, observer: &mut dyn Observer) -> Result<Table, Error> {
-        self.each(&mut |name| {
+        self.each(&mut |name, seeds| {
             let stage = format!("member {name}");
             observer.stage(&stage);
             // The account has the error.
-            let _ = run_member::<S>(self.path(), name, device, observer);
+            let _ = run_member::<S>(self.path(), name, seeds, device, observer);
             Ok(())
         })
     }
 
-    /// Runs every member that has not finished in a process of its own, until one is stopped.
+    /// Runs every member that has not finished in processes of its own, one for each seed, until one is stopped.
     ///
-    /// `command` makes the command for a member of a name: it has to call [`run_member`] with this folder.
+    /// `command` makes the command for a member of a name and a number of seeds: it has to call [`run_member`] with
+    /// this folder.
     ///
     /// # Errors
     ///
     /// If a process cannot be started, or the table cannot be made or written.
-    pub fn execute_apart(&self, command: &dyn Fn(&str) -> Command) -> Result<Table, Error> {
-        self.each(&mut |name| {
+    pub fn execute_apart(&self, command: &dyn Fn(&str, usize) -> Command) -> Result<Table, Error> {
+        self.each(&mut |name, seeds| {
             let place = account(self.path(), name);
-            let failed = match command(name).status() {
+            let failed = match command(name, seeds).status() {
                 Ok(status) if status.success() => return Ok(()),
                 Ok(status) => format!("the process ended with {status}"),
                 Err(source) => format!("the process could not be started: {source}"),
@@ -282,20 +293,32 @@ impl<S: Sense> Comparison<S> {
         })
     }
 
-    fn each(&self, run: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<Table, Error> {
+    /// Calls `run` for every member that has fewer than so many seeds behind it, for one seed more each time.
+    fn each(&self, run: &mut dyn FnMut(&str, usize) -> Result<(), Error>) -> Result<Table, Error> {
         self.write()?;
-        for member in &self.plan.members {
-            let name = member.name();
-            let place = account(self.path(), &name);
-            if Account::load(&place)?.ended == Ended::Finished {
-                continue;
-            }
-            Account::begin(&place)?;
-            run(&name)?;
-            self.write()?;
-            let stopped = matches!(Account::load(&place)?.ended, Ended::Stopped | Ended::Not);
-            if stopped || crate::console::exit_code().is_some() {
-                break;
+        let mut failed = Vec::new();
+        for seeds in 0..=self.plan.members[0].seeds.len() {
+            for name in self.plan.members.iter().map(RunConfig::name) {
+                let place = account(self.path(), &name);
+                let account = Account::load(&place)?;
+                let behind = match seeds {
+                    0 => self.path().join(&name).join(crate::run::CONFIG).is_file(),
+                    _ => account.seeds >= seeds,
+                };
+                if behind || account.ended == Ended::Finished || failed.contains(&name) {
+                    continue;
+                }
+                Account::begin(&place)?;
+                run(&name, seeds)?;
+                self.write()?;
+                let account = Account::load(&place)?;
+                match account.ended {
+                    Ended::Failed => failed.push(name),
+                    Ended::Finished => {}
+                    // It ended where it should, or was stopped before.
+                    _ if account.seeds >= seeds && crate::console::exit_code().is_none() => {}
+                    _ => return self.write(),
+                }
             }
         }
         self.write()
@@ -318,7 +341,8 @@ impl<S: Sense> Comparison<S> {
     }
 }
 
-/// Runs one member of the comparison in a folder, or goes on with it, and keeps account of it.
+/// Runs one member of the comparison in a folder, or goes on with it, until it has learnt from its first `seeds` seeds
+/// and was read out, and keeps account of it. None makes its configuration alone.
 ///
 /// # Errors
 ///
@@ -326,17 +350,25 @@ impl<S: Sense> Comparison<S> {
 pub fn run_member<S: Sense>(
     folder: &Path,
     name: &str,
+    seeds: usize,
     device: &Device,
     observer: &mut dyn Observer,
-) -> Result<RunEnd, Error> {
+) -> Result<(), Error> {
     let plan = Plan::<S>::load(folder)?;
     let config = plan.member(name)?;
     let mut meter = Meter::new(account(folder, name), observer)?;
-    let begin = || plan.budget.apply(config, device);
-    let mut run = || Run::at(&folder.join(name), begin)?.execute(device, &mut meter);
+    let mut run = || {
+        let mut run = Run::at(&folder.join(name), || plan.budget.apply(config, device))?;
+        if seeds == 0 {
+            return Ok(RunEnd::Stopped { step: 0 });
+        }
+        // A seed has been read out when the next one has made a step.
+        meter.until = run.config().steps() * seeds as u64;
+        run.execute(device, &mut meter)
+    };
     let end = run();
-    meter.end(&end)?;
-    end
+    meter.end(&end, seeds)?;
+    end.map(|_| ())
 }
 
 /// Where the account of a member is.

@@ -117,6 +117,11 @@ impl DataConfig {
         Ok(())
     }
 
+    /// Whether read-outs learn from the images used without labels, where the data leave a choice.
+    pub(crate) fn reuses(&self) -> bool {
+        matches!(self, Self::Cifar10 { reused: true, .. })
+    }
+
     /// Name of the data, as it stands in every report.
     #[must_use]
     pub fn name(&self) -> &'static str {
