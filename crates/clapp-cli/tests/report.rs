@@ -310,8 +310,12 @@ fn tensorboard_reads_metrics_and_figures() {
         metrics, figures = map(of, sys.argv[1:])\n\
         losses = metrics.Scalars('loss/layer 2')\n\
         images = {tag: figures.Images(tag)[0] for tag in figures.Tags()['images']}\n\
+        weights = metrics.Histograms('weight/layer1')[-1]\n\
+        of = weights.histogram_value\n\
         print(json.dumps([metrics.Tags()['scalars'], [[at.step, at.value] for at in losses],\n    \
-            {tag: [at.width, at.height, len(at.encoded_image_string)] for tag, at in images.items()}]))\n";
+            {tag: [at.width, at.height, len(at.encoded_image_string)] for tag, at in images.items()},\n    \
+            [weights.step, of.min, of.max, of.num, of.sum, sum(of.bucket)],\n    \
+            metrics.Tags()['histograms']]))\n";
     let output = Command::new(&python)
         .args(["-c", read])
         .args(["smoke-clapp-s/seed-2", "figures"].map(|of| events.join(of)))
@@ -329,4 +333,13 @@ fn tensorboard_reads_metrics_and_figures() {
     assert_eq!(read[0].as_array().unwrap().len(), 3 * metrics[0].loss.len(), "{}", read[0]);
     let map = &read[2]["maps-smoke-clapp-s"];
     assert_eq!(map[0], 1004, "{}", read[2]);
+    let newest = clapp::store::Checkpoint::load_newest(&folder).unwrap().unwrap();
+    let values = newest.tensors["layer1.weight"].values::<f32>().unwrap();
+    let wide = || values.iter().map(|&value| f64::from(value));
+    let count = values.len() as f64;
+    let (least, most) = (wide().fold(0.0, f64::min), wide().fold(0.0, f64::max));
+    let expected = serde_json::json!([newest.step, least, most, count, wide().sum::<f64>(), count]);
+    assert_eq!(read[3], expected);
+    // Weights, biases and W_pred of six layers; nothing that the optimizer remembers.
+    assert_eq!(read[4].as_array().unwrap().len(), 3 * 6, "{}", read[4]);
 }

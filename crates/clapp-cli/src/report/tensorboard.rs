@@ -1,12 +1,13 @@
 //! Event files that TensorBoard reads: records of TensorFlow (TFRecord) that hold messages of Protocol Buffers, of which a
-//! few fields are all that scalars and pictures need.
+//! few fields are all that scalars, histograms and pictures need.
 //!
 //! ```text
 //! record    length: u64, crc(length): u32, message, crc(message): u32       little-endian
 //! Event     1 wall_time: double, 2 step: int64, 3 file_version: string, 5 summary: Summary
 //! Summary   1 value: Value …
-//! Value     1 tag: string, 2 simple_value: float, 4 image: Image
+//! Value     1 tag: string, 2 simple_value: float, 4 image: Image, 5 histo: HistogramProto
 //! Image     1 height: int32, 2 width: int32, 3 colorspace: int32, 4 encoded_image_string: bytes
+//! Histogram 1 min, 2 max, 3 num, 4 sum, 5 sum_squares: double, 6 bucket_limit, 7 bucket: double …
 //! ```
 
 use std::{
@@ -16,7 +17,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use clapp::{Error, store};
+use clapp::{
+    Error,
+    store::{self, Checkpoint},
+};
 
 use super::{
     entry::Entry,
@@ -26,7 +30,11 @@ use super::{
 /// The one file of each folder: TensorBoard looks for the middle of it.
 const FILE: &str = "events.out.tfevents.clapp";
 
-/// Writes `NAME/seed-N` for the metrics of each run and seed, and `figures` for all figures.
+/// Bars of a histogram.
+const BARS: usize = 64;
+
+/// Writes `NAME/seed-N` for the metrics of each run and seed and for the weights of its checkpoints, and `figures` for all
+/// figures.
 pub(super) fn write(folder: &Path, entries: &[Entry], figures: &[Drawn<'_>]) -> Result<(), Error> {
     // Names become folders of this one, whatever is in them.
     let mut names = BTreeSet::from(["figures".to_owned()]);
@@ -58,6 +66,13 @@ pub(super) fn write(folder: &Path, entries: &[Entry], figures: &[Drawn<'_>]) -> 
             }
             events.extend(event(time, metrics.step, &bytes(5, &summary)));
         }
+        for (_, path) in Checkpoint::list(&entry.folder)? {
+            let checkpoint = Checkpoint::load(path)?;
+            let index = checkpoint.progress["seed_index"].as_u64().unwrap_or_default() as usize;
+            let Some(seed) = entry.settings["seeds"][index].as_u64() else { continue };
+            let events = seeds.entry(seed).or_insert_with(|| first(time));
+            events.extend(event(time, checkpoint.step, &bytes(5, &weights(&checkpoint))));
+        }
         for (seed, events) in seeds {
             put(&folder.join(&name).join(format!("seed-{seed}")), &events)?;
         }
@@ -72,6 +87,44 @@ pub(super) fn write(folder: &Path, entries: &[Entry], figures: &[Drawn<'_>]) -> 
         events.extend(event(0.0, step.unwrap_or_default(), &bytes(5, &bytes(1, &value))));
     }
     put(&folder.join("figures"), &events)
+}
+
+/// A histogram of every tensor that is learnt: neither statistics of activities nor what an optimizer remembers.
+fn weights(checkpoint: &Checkpoint) -> Vec<u8> {
+    let other = ["mean", "variance", "first", "second", "steps"];
+    let mut summary = Vec::new();
+    for (name, tensor) in &checkpoint.tensors {
+        let values = tensor.values::<f32>().filter(|values| !values.is_empty());
+        let (Some(values), Some((layer, of))) = (values, name.split_once('.')) else { continue };
+        if !other.iter().any(|other| of.ends_with(other)) {
+            let value = [bytes(1, format!("{of}/{layer}").as_bytes()), bytes(5, &bars(&values))];
+            summary.extend(bytes(1, &value.concat()));
+        }
+    }
+    summary
+}
+
+/// A message of a histogram with bars of equal width.
+fn bars(values: &[f32]) -> Vec<u8> {
+    let values = || values.iter().map(|&value| f64::from(value));
+    let least = values().fold(f64::INFINITY, f64::min);
+    let most = values().fold(f64::NEG_INFINITY, f64::max);
+    let width = (most - least) / BARS as f64;
+    let mut counts = [0.0; BARS];
+    for value in values() {
+        // All equal: one bar, where 0 / 0 becomes 0.
+        counts[(((value - least) / width) as usize).min(BARS - 1)] += 1.0;
+    }
+    let limits = (1..=BARS).map(|bar| least + width * bar as f64);
+    let sums =
+        [least, most, values().count() as f64, values().sum(), values().map(|v| v * v).sum()];
+    let one = |(field, sum): (u8, f64)| [vec![key(field, 1)], sum.to_le_bytes().to_vec()].concat();
+    let packed =
+        |of: &mut dyn Iterator<Item = f64>| of.flat_map(f64::to_le_bytes).collect::<Vec<_>>();
+    let mut message: Vec<u8> = (1..).zip(sums).flat_map(one).collect();
+    message.extend(bytes(6, &packed(&mut limits.into_iter())));
+    message.extend(bytes(7, &packed(&mut counts.into_iter())));
+    message
 }
 
 fn put(folder: &Path, events: &[u8]) -> Result<(), Error> {
