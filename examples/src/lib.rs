@@ -26,7 +26,7 @@ pub struct Options {
     /// Seeds; the run is repeated for each
     #[arg(long, value_delimiter = ',')]
     seed: Vec<u64>,
-    /// Device of all tensors: flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
+    /// Device of all tensors: auto, flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
     #[arg(long, default_value = "flex")]
     device: String,
     /// Folder that runs are written to

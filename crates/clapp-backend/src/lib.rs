@@ -46,7 +46,7 @@
 //! # Features
 //!
 //! `flex` (CPU, with the kernels of this crate; the only default), `ndarray` (CPU, for compatibility),
-//! `wgpu`, `cuda`: forwarded to burn. The other crates of the workspace take this one without default
+//! `wgpu`, `cuda`: forwarded to burn, with its autotune. The other crates of the workspace take this one without default
 //! features, because a final binary should choose. [`device`] opens a backend by name.
 
 // On docs.rs every item says which feature it needs; the compiler there knows how.

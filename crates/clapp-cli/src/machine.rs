@@ -11,7 +11,7 @@ use crate::output;
 /// Options of everything that computes.
 #[derive(Args)]
 pub(crate) struct Machine {
-    /// Device of all tensors: flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
+    /// Device of all tensors: auto, flex, ndarray, wgpu[:INDEX] or cuda[:INDEX], as far as built
     #[arg(long, default_value = "flex")]
     pub device: String,
     /// Threads; 0 is one per core. Results do not depend on it

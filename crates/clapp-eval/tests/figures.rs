@@ -1,6 +1,6 @@
 //! Figures are well-formed XML and show all that is in the report.
 
-use clapp_eval::figure::{Curves, Picture, Points, Row, Values};
+use clapp_eval::figure::{Curves, Pair, Pairs, Picture, Points, Row, Values};
 use clapp_eval::{Confusion, Labels, Protocol, Report, Series, Tsne, figure};
 use ndarray::Array2;
 
@@ -125,7 +125,25 @@ fn letters_are_legible_in_a_column() {
     };
     let scores: Vec<Values> = (1..=3).map(scores).collect();
     let scores = figure::histograms("Scores", long, "score", &["fixations", "saccades"], &scores);
+    let of = |values: &[f64]| clapp_eval::Summary::of(values).unwrap();
+    let row = |name: &str, reached: f64, control| Pair {
+        name: name.into(),
+        reached: of(&[reached, reached + 1.5]),
+        control,
+    };
+    let rows = vec![
+        row("a method with a name that is long", 55.0, Some(of(&[48.0, 50.0, 49.0]))),
+        row("clapp-s", 42.0, Some(of(&[45.0, 45.2]))),
+        row("without a control", 40.0, None),
+    ];
+    let panel = |title: &str| Pairs { title: title.into(), rows: rows.clone() };
+    let panels = [panel("all labels"), panel("10 labels a class")];
+    let along = "top-1 accuracy (%)";
+    let pairs = figure::pairs("Rules", long, along, ["learnt", "untrained"], &panels);
+    // Two rows of a pair, two whiskers each, and a row of one; a legend of two.
+    assert_eq!(pairs.matches("translate(").count() - 3, 2 * (2 + 2 + 1) + 2, "{pairs}");
     for (name, svg) in [
+        ("pairs", pairs),
         ("maps", maps),
         ("scores", scores),
         ("curves", curves),

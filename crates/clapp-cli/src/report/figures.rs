@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Display};
 
 use clapp::{
+    comparison::Table,
     eval::{
         Report,
         figure::{self, Curves},
@@ -11,6 +12,9 @@ use clapp::{
 };
 
 use super::entry::{Entry, Quantity};
+
+/// Runs that have one figure of accuracies, in which each has two lines.
+const TOGETHER: usize = 4;
 
 /// A figure with its caption.
 pub(super) struct Figure {
@@ -33,6 +37,15 @@ impl Figure {
     }
 }
 
+/// All methods of a comparison beside their untrained twins.
+pub(super) fn compared(table: &Table) -> Option<Figure> {
+    let caption = format!(
+        "Comparison: the best layer of every method and that of its untrained twin, on {}; budget, seeds and commands stand in the table above.",
+        table.data
+    );
+    Some(Figure { name: "comparison".to_owned(), svg: table.figure()?, caption })
+}
+
 /// Figures of all runs together: accuracy of the layers, and how they learnt.
 pub(super) fn figures(entries: &[Entry]) -> Vec<Figure> {
     let mut figures: Vec<Figure> = Vec::new();
@@ -49,6 +62,10 @@ pub(super) fn figures(entries: &[Entry]) -> Vec<Figure> {
             |other: &&Entry| other.report.as_ref().is_some_and(|of| data(of) == data(report));
         let alike = entries.iter().filter(same);
         let alike: Vec<&Entry> = alike.collect();
+        // More lines than colours tell nothing; each run's numbers are in its table.
+        if alike.len() > TOGETHER {
+            continue;
+        }
         let what = "Accuracy per layer, with its controls: the same network before its first step, and the input itself; dotted grey is chance.";
         let caption = alike.iter().map(|entry| entry.caption("")).collect::<String>();
         figures.push(Figure {

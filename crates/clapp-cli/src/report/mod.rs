@@ -13,7 +13,7 @@ use crate::{
     output::print,
 };
 use entry::Entry;
-use figures::{Figure, figures};
+use figures::{Figure, compared, figures};
 use looks::{alignment, looks};
 
 mod entry;
@@ -72,7 +72,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     }
     entry::tell_apart(&mut entries);
     let device = clapp::device(&options.device)?;
-    let mut all = figures(&entries);
+    let mut all: Vec<Figure> = tables.iter().filter_map(compared).collect();
+    all.extend(figures(&entries));
     for entry in &entries {
         all.extend(entry.confusions());
         all.extend(alignment(entry));

@@ -190,7 +190,8 @@ fn remove_leftovers(clips: &[&ListedClip], folder: &Path) {
 /// What tells a source from itself before any change: the times of its last change and of that of the two folders around it, in
 /// which another may have taken its place, summed up. A time may go back, as those of a backup do, so which is later tells nothing.
 ///
-/// The time of the content of a prepared clip is set to it: a number, and a day before 2007, that means nothing else.
+/// The time of the content of a prepared clip is set to it: a number of even seconds, which all file systems keep, and a day
+/// before 2005, that means nothing else.
 fn stamp(media: &Media) -> std::io::Result<SystemTime> {
     let mut sum = 0_u64;
     let mut add = |path: &Path| -> std::io::Result<()> {
@@ -205,13 +206,15 @@ fn stamp(media: &Media) -> std::io::Result<SystemTime> {
             add(&entry?.path())?;
         }
     }
-    Ok(SystemTime::UNIX_EPOCH + Duration::from_nanos(sum & (u64::MAX >> 4)))
+    // Every bit of the sum has a say in the 30 that are kept: 2⁶⁴ over the golden ratio.
+    let mixed = sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 29);
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(mixed << 1))
 }
 
-/// Says which state of its source a clip was made of. A file system that keeps coarser times has the source read again.
+/// Says which state of its source a clip was made of. Where that cannot be written the source is read again.
 fn set_stamp(clip: &Path, stamp: SystemTime) {
     let file = fs::File::options().append(true).open(clip);
-    let _ = file.and_then(|file| file.set_modified(stamp)); // then it is read again
+    let _ = file.and_then(|file| file.set_modified(stamp));
 }
 
 /// The beginning of the SHA-256 of a video, or of the files of its frames: what tells one source from another.

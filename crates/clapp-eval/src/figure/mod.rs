@@ -1,4 +1,5 @@
-//! Figures as SVG: accuracy against layer, learning curves, confusion matrices, pictures, maps, histograms.
+//! Figures as SVG: accuracy against layer, learning curves, confusion matrices, pictures, maps, histograms,
+//! methods beside their controls.
 //!
 //! All fit a column of 8.5 cm, where their smallest letters are 5 points high; of confusion matrices those of
 //! up to twelve classes do.
@@ -7,6 +8,7 @@ mod axis;
 mod confusion;
 mod curves;
 mod histograms;
+mod pairs;
 mod panel;
 mod pictures;
 mod points;
@@ -19,6 +21,7 @@ use crate::Report;
 pub use confusion::confusion;
 pub use curves::{Curves, curves};
 pub use histograms::{Values, histograms};
+pub use pairs::{Pair, Pairs, pairs};
 pub use pictures::{Picture, Row, pictures};
 pub use points::{Points, points};
 

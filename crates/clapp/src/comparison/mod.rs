@@ -39,6 +39,14 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// In words, of samples that are called `unit`.
+    fn said(self, unit: &str) -> String {
+        match self {
+            Self::Samples(samples) => format!("Each method learns from {samples} {unit}"),
+            Self::Seconds(seconds) => format!("Each method learns for about {seconds} seconds"),
+        }
+    }
+
     /// The configuration with the length that the budget gives it.
     fn apply<S: Sense>(
         self,
@@ -177,6 +185,7 @@ impl<S: Sense> Plan<S> {
 /// <folder>/<member>/              an ordinary run of all seeds: configuration, metrics, checkpoints, table
 /// <folder>/<member>.json          seconds, memory, how it ended
 /// <folder>/comparison.{json,md}   the table, rewritten after every member
+/// <folder>/comparison.svg         the same as a figure
 /// ```
 ///
 /// Stopping at any moment and opening it again with the same plan goes on where it stopped: a member that has
@@ -337,6 +346,9 @@ impl<S: Sense> Comparison<S> {
         let table = self.table()?;
         self.folder.write_json("comparison.json", &table)?;
         self.folder.write_text("comparison.md", &table.to_string())?;
+        if let Some(svg) = table.figure() {
+            self.folder.write_text("comparison.svg", &svg)?;
+        }
         Ok(table)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt, path::Path};
 
-use clapp_eval::{Margin, Report, Series, Spread, Summary};
+use clapp_eval::{
+    Margin, Report, Series, Spread, Summary,
+    figure::{self, Pair, Pairs},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Budget, Ended, Plan, account};
@@ -91,6 +94,43 @@ impl Table {
     }
 }
 
+impl Table {
+    /// All protocols and numbers of labels in it.
+    fn series(&self) -> Vec<Series> {
+        let readouts = self.rows.iter().flat_map(|row| &row.readouts);
+        let mut series: Vec<Series> = readouts.map(|readout| readout.series).collect();
+        series.sort_unstable();
+        series.dedup();
+        series
+    }
+
+    /// Every method's best layer beside that of its untrained twin, the best method first, as SVG; none before
+    /// anything was read out.
+    #[must_use]
+    pub fn figure(&self) -> Option<String> {
+        let panel = |series: Series| {
+            let row = |row: &Row| {
+                let readout = row.readouts.iter().find(|readout| readout.series == series)?;
+                let control = readout.twin.map(|twin| twin.accuracy);
+                Some(Pair { name: row.method.clone(), reached: readout.best.accuracy, control })
+            };
+            let mut rows: Vec<Pair> = self.rows.iter().filter_map(row).collect();
+            rows.sort_by(|a, b| b.reached.mean.total_cmp(&a.reached.mean));
+            Pairs { title: series.to_string(), rows }
+        };
+        let panels: Vec<Pairs> = self.series().into_iter().map(panel).collect();
+        let title = format!("Rules on {}", self.data);
+        let about = format!(
+            "{}, seeds {:?}; best layer, mean and range from lowest to highest seed",
+            self.budget.said(&self.unit),
+            self.seeds
+        );
+        let names = ["after learning", "the same network before its first step"];
+        let draw = || figure::pairs(&title, &about, "top-1 accuracy (%)", names, &panels);
+        (!panels.is_empty()).then(draw)
+    }
+}
+
 impl Row {
     fn of<S: Sense>(folder: &Path, plan: &Plan<S>, member: &RunConfig<S>) -> Result<Self, Error> {
         let (name, method) = (member.name(), member.method.clone());
@@ -135,23 +175,14 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { data, unit, budget, seeds, rows } = self;
         writeln!(f, "# Comparison on {data}\n")?;
-        match budget {
-            Budget::Samples(samples) => write!(f, "Each method learns from {samples} {unit}")?,
-            Budget::Seconds(seconds) => {
-                write!(f, "Each method learns for about {seconds} seconds")?
-            }
-        }
+        write!(f, "{}", budget.said(unit))?;
         writeln!(
             f,
             ", seeds {seeds:?}. Accuracy in %: layer, mean ± sample standard deviation (number of seeds). \
              Difference: best layer above the best layer of the same network before its first step; \
              \\* more than the spread over seeds. Seconds: learning, a seed. Memory: resident at most, learning / with read-outs."
         )?;
-        let mut series: Vec<Series> =
-            rows.iter().flat_map(|row| &row.readouts).map(|readout| readout.series).collect();
-        series.sort_unstable();
-        series.dedup();
-        for series in series {
+        for series in self.series() {
             writeln!(f, "\n## {series}\n")?;
             writeln!(
                 f,

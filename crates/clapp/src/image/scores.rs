@@ -56,7 +56,9 @@ pub fn scores(
     let config = encoder.config();
     let Setup { encoder: layers, rule, context, .. } = &config.setup;
     let plan = EncoderConfig { modules: vec![1; layers.layers.len()], ..layers.clone() };
-    let rule = rule.over_time().filter(|_| config.learning == Learning::Local);
+    let rule = rule
+        .over_time()
+        .filter(|_| config.learning == Learning::Local && config.own_rule.is_none());
     let Some(rule) = rule else {
         let expected = "a rule by which patches predict patches in every layer";
         return Err(Error::misfit_of("scores", expected, &config.method, "show another run"));
