@@ -289,6 +289,15 @@ fn a_folder_that_a_link_leads_to_again_counts_once() {
     assert_eq!(folder.names(), ["cat/1.png", "dog/a/2.png"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_beside_a_link_to_it_counts_under_both_names() {
+    let root = folder(&["cat/1.png", "dog/2.png"]);
+    std::os::unix::fs::symlink("dog", root.path().join("hound")).unwrap();
+    let folder = Folder::open(root.path(), SIDE).unwrap();
+    assert_eq!(folder.names(), ["cat/1.png", "dog/2.png", "hound/2.png"]);
+}
+
 #[test]
 fn names_and_sizes_are_the_digest() {
     let root = folder(&["a.png", "b.png"]);

@@ -221,6 +221,10 @@ fn what_is_not_read_is_refused_in_its_own_words() {
         changed
     };
     let twice = [&good[..], &chunk("data", &[1, 2])].concat();
+    let mut long = file(FORMS[1], "", "RF64", 0);
+    // Ten bytes and the padding: an odd number of bytes has one.
+    let content = samples(FORMS[1], 0).len();
+    long.truncate(long.len() - content % 2 - 10);
     for (bytes, words) in [
         (with(20, &[7, 0]), "compressed samples (format 0x0007)"),
         (with(20, &[2, 0]), "compressed samples (format 0x0002)"),
@@ -241,6 +245,7 @@ fn what_is_not_read_is_refused_in_its_own_words() {
         ),
         ([&good[..12], &[0; 20_000]].concat(), "more than 1000 chunks"),
         (good[..36].to_vec(), "no samples"),
+        (long, &format!("got {} in ", SAMPLES - 5)),
         (good[..11].to_vec(), "ends within its header"),
     ] {
         let text = said(&bytes);
