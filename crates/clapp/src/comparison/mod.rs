@@ -103,14 +103,10 @@ impl Plan<Images> {
             let readout = &mut config.setup.readout;
             readout.protocols = vec![Protocol::Standardised];
             (readout.cells, readout.concatenated, readout.at_once) = (Vec::new(), false, None);
+            config.setup.data.hold_back();
             Ok(config)
         };
-        let mut members = methods.iter().map(member).collect::<Result<Vec<_>, Error>>()?;
-        // Some presets read out what they learn from, others hold a part back for it: here all do as the former.
-        let shared = members.iter().map(|member| &member.setup.data).find(|data| data.reuses());
-        if let Some(shared) = shared.cloned() {
-            members.iter_mut().for_each(|member| member.setup.data = shared.clone());
-        }
+        let members = methods.iter().map(member).collect::<Result<_, Error>>()?;
         Ok(Self { budget, program: "clapp train".into(), members })
     }
 }

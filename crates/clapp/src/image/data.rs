@@ -117,9 +117,12 @@ impl DataConfig {
         Ok(())
     }
 
-    /// Whether read-outs learn from the images used without labels, where the data leave a choice.
-    pub(crate) fn reuses(&self) -> bool {
-        matches!(self, Self::Cifar10 { reused: true, .. })
+    /// Has read-outs learn from images of their own, where presets of some methods have them learn from all: reading fifty
+    /// thousand images takes longer than learning from them for some minutes.
+    pub(crate) fn hold_back(&mut self) {
+        if let Self::Cifar10 { unlabelled, reused, .. } = self {
+            (*unlabelled, *reused) = (UNLABELLED, false);
+        }
     }
 
     /// Name of the data, as it stands in every report.
@@ -137,6 +140,8 @@ impl DataConfig {
     }
 }
 
+/// CIFAR-10's training images that serve without labels, where read-outs have the others.
+pub(super) const UNLABELLED: usize = 40_000;
 /// Share of CIFAR-10's labelled training images that is held out for choosing settings.
 const VALIDATION: usize = 4;
 

@@ -381,7 +381,7 @@ fn quick(images: &Images, size: Size, method: &Method<'_>) -> Result<RunConfig<I
             DataConfig::Cifar10 {
                 root: root.clone(),
                 sizes: *sizes,
-                unlabelled: 40_000,
+                unlabelled: super::data::UNLABELLED,
                 reused: false,
                 tested_on: Held::Test,
             },
