@@ -49,17 +49,16 @@ impl View {
         let columns = usize::from(width);
         let mut above = self.head(columns, at, colour);
         above.extend(self.table(columns, colour));
-        let skipped = self.notes().count().saturating_sub(NOTES);
+        let room = height.saturating_sub(1);
+        let top = room.min(above.len() as u16);
+        let newest = NOTES.min((room - top).into());
+        let skipped = self.notes().count().saturating_sub(newest);
         let mut notes: Vec<Line<'_>> = self.notes().skip(skipped).map(note(columns)).collect();
-
+        let bottom = notes.len() as u16;
         let keys = match stopping {
             true => "stopping; q again ends it at once",
             false => "q or Ctrl-C: stop after a checkpoint",
         };
-        let room = height.saturating_sub(1);
-        let top = room.min(above.len() as u16);
-        notes.truncate((room - top).into());
-        let bottom = notes.len() as u16;
         notes.push(Line::from(keys).bold());
         let below = Rect::new(0, room - bottom, width, bottom + 1).intersection(frame.area());
         frame.render_widget(Paragraph::new(above), Rect::new(0, 0, width, top));
