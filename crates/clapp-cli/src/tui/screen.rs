@@ -22,7 +22,7 @@ use ratatui::{
     },
 };
 
-/// How often it is drawn: a millisecond of one core each time.
+/// How often it is drawn, which takes less than a millisecond of one core.
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Whether the dashboard is on the screen. Changes, and is relied on, under the lock of standard error.

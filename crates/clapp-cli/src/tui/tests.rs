@@ -1,11 +1,12 @@
-//! Pictures of views, without a terminal.
+//! Pictures of views, without a terminal, and the way back from one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 
 use clapp::run::StepMetrics;
+use clapp_testing::skip;
 use ratatui::{Terminal, backend::TestBackend, style::Color};
 
-use super::{curve::Curve, view::View};
+use super::{Dashboard, curve::Curve, view::View};
 
 fn new(seeds: usize) -> View {
     View::new("quick-clapp".to_owned(), "runs/quick-clapp-7", seeds)
@@ -195,4 +196,29 @@ fn a_curve_of_a_million_steps_keeps_few_points_and_its_shape() {
     // The mean of 2,048 consecutive numbers is 1,023.5 below the last.
     assert!(points.iter().all(|(x, y)| x - y <= 1023.5));
     assert!(points.is_sorted_by(|a, b| a.0 < b.0) && points[points.len() - 1].0 > 995_000.0);
+}
+
+#[test]
+#[ignore = "the next one starts it, in a terminal"]
+fn panics_on_the_dashboard() {
+    let _dashboard = Dashboard::open(new(1));
+    panic!("for once");
+}
+
+#[test]
+fn a_panic_is_read_on_the_normal_screen_of_a_terminal_as_it_was() {
+    let this = std::env::current_exe().expect("this program");
+    let name = "tui::tests::panics_on_the_dashboard";
+    let line = format!("stty -g; {} --ignored --nocapture {name}; stty -g", this.display());
+    let script = Command::new("script").args(["-qec", &line, "/dev/null"]).output();
+    let said = script.map(|said| String::from_utf8_lossy(&said.stdout).into_owned());
+    let Some(said) = said.ok().filter(|said| said.contains("running 1 test")) else {
+        return skip("no script of util-linux is installed");
+    };
+    let [before, dashboard, after] = said.split("\x1b[?1049").collect::<Vec<_>>()[..] else {
+        panic!("{said:?}")
+    };
+    assert!(dashboard.starts_with('h') && after.starts_with('l'), "{said:?}");
+    assert!(after.contains("\x1b[?25h") && after.contains("for once"), "{said:?}");
+    assert_eq!(before.lines().next(), after.lines().last(), "modes of the terminal: {said:?}");
 }
