@@ -2,11 +2,15 @@
 
 use clap::Args;
 use clapp::{
-    Error, ProgressBar, Run, RunEnd, Sense, rules::burn::tensor::Device, run::Observer as _,
+    Error, ProgressBar, Run, RunEnd, Sense, console::note, rules::burn::tensor::Device,
+    run::Observer,
 };
 use serde_json::json;
 
-use crate::output;
+use crate::{
+    output,
+    tui::{self, Dashboard, View},
+};
 
 /// Options of everything that computes.
 #[derive(Args)]
@@ -39,11 +43,24 @@ impl Machine {
     }
 
     /// Takes a run to its end, or until a signal comes, and prints what came out.
-    pub(crate) fn finish<S: Sense>(&self, mut run: Run<S>, device: &Device) -> Result<(), Error> {
+    pub(crate) fn finish<S: Sense>(
+        &self,
+        mut run: Run<S>,
+        device: &Device,
+        shown: &tui::Options,
+    ) -> Result<(), Error> {
         let folder = run.path().display().to_string();
-        let mut progress = self.progress();
-        progress.stage(&format!("run folder: {folder}"));
-        let end = run.execute(device, &mut progress)?;
+        let where_to = format!("run folder: {folder}");
+        let mut progress: Box<dyn Observer> = if shown.tui {
+            // On the normal screen, where it stays.
+            note(&where_to);
+            let config = run.config();
+            Box::new(Dashboard::open(View::new(config.name(), &folder, config.seeds.len())))
+        } else {
+            Box::new(self.progress())
+        };
+        progress.stage(&where_to);
+        let end = run.execute(device, &mut *progress)?;
         drop(progress);
         match end {
             RunEnd::Finished(report) if self.json => {

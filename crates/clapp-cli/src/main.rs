@@ -21,6 +21,7 @@ mod probe;
 mod report;
 mod resume;
 mod train;
+mod tui;
 
 /// Deep networks that learn without labels and without back-propagation.
 #[derive(Parser)]

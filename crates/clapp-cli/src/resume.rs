@@ -8,6 +8,7 @@ use clapp::{Error, Images, Run, Sound, Video};
 use crate::{
     config::{self, Kind},
     machine::Machine,
+    tui,
 };
 
 /// Go on with a run that was stopped or killed; a finished one is read out again.
@@ -17,14 +18,17 @@ pub(crate) struct Options {
     run: PathBuf,
     #[command(flatten)]
     machine: Machine,
+    #[command(flatten)]
+    tui: tui::Options,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
-    let Options { run, machine } = options;
+    let Options { run, machine, tui } = options;
+    tui.check()?;
     let device = machine.open()?;
     match config::kind_of_run(run)? {
-        Kind::Images => machine.finish(Run::<Images>::resume(run)?, &device),
-        Kind::Sound => machine.finish(Run::<Sound>::resume(run)?, &device),
-        Kind::Video => machine.finish(Run::<Video>::resume(run)?, &device),
+        Kind::Images => machine.finish(Run::<Images>::resume(run)?, &device, tui),
+        Kind::Sound => machine.finish(Run::<Sound>::resume(run)?, &device, tui),
+        Kind::Video => machine.finish(Run::<Video>::resume(run)?, &device, tui),
     }
 }

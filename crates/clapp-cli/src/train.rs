@@ -15,7 +15,7 @@ use crate::{
     data::{Data, Sensed},
     data_sets,
     machine::Machine,
-    output,
+    output, tui,
 };
 
 /// Train a network without labels, then read out every layer.
@@ -54,9 +54,12 @@ pub(crate) struct Options {
     dry_run: bool,
     #[command(flatten)]
     machine: Machine,
+    #[command(flatten)]
+    tui: tui::Options,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    options.tui.check()?;
     // Before data that many threads read.
     clapp::set_threads(options.machine.threads)?;
     let file = options.config.as_deref().map(config::read).transpose()?.unwrap_or(json!({}));
@@ -81,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
 }
 
 fn start<S: Presets>(options: &Options, file: Value, data: &S) -> Result<(), Error> {
-    let Options { machine, out, .. } = options;
+    let Options { machine, out, tui, .. } = options;
     let config = resolve(options, file, data)?;
     if options.print_config {
         return match machine.json {
@@ -100,7 +103,7 @@ fn start<S: Presets>(options: &Options, file: Value, data: &S) -> Result<(), Err
         Some(folder) => Run::create_at(folder, config)?,
         None => Run::create("runs", config)?,
     };
-    machine.finish(run, &device)
+    machine.finish(run, &device, tui)
 }
 
 /// The preset or the published row, changed by the file, by settings, by options.

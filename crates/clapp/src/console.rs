@@ -8,7 +8,7 @@ use std::{
 
 use crate::Error;
 
-pub use crate::signals::{exit_code, interrupted};
+pub use crate::signals::{before_exit, exit_code, interrupt, interrupted};
 
 /// How often a file or a pipe gets a line.
 pub(crate) const PLAIN: Duration = Duration::from_secs(30);

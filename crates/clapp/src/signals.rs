@@ -1,12 +1,22 @@
 //! Signals that ask a program to stop: SIGINT (Ctrl-C), SIGTERM, SIGHUP.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI32, Ordering},
+use std::{
+    process::exit,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-/// Number of the signal that came first; 0 is none.
-static FIRST: AtomicI32 = AtomicI32::new(0);
+/// The same number everywhere.
+const SIGINT: i32 = 2;
+
+/// Number of the signal that came first, and when it came.
+static FIRST: OnceLock<(i32, Instant)> = OnceLock::new();
+
+/// What a second Ctrl-C does before it ends the program.
+static BEFORE_EXIT: OnceLock<fn()> = OnceLock::new();
 
 /// A flag that SIGINT (Ctrl-C), SIGTERM (`kill`, a queue's time limit) and SIGHUP (a terminal that went away) set. A second
 /// Ctrl-C, more than a second after the first signal, ends the program at once.
@@ -21,42 +31,50 @@ pub fn interrupted() -> Arc<AtomicBool> {
     stop
 }
 
+/// Does to `stop`, a flag of [`interrupted`], what Ctrl-C does: for a terminal in raw mode, where it is a key like others.
+pub fn interrupt(stop: &AtomicBool) {
+    came(SIGINT, stop);
+}
+
+/// Has `undo` called before a second Ctrl-C ends the program at once. The first such call counts.
+pub fn before_exit(undo: fn()) {
+    BEFORE_EXIT.get_or_init(|| undo);
+}
+
 /// Exit code of a program that a signal stopped: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP. None if there was no
 /// signal.
 #[must_use]
 pub fn exit_code() -> Option<u8> {
-    match FIRST.load(Ordering::Acquire) {
-        0 => None,
-        signal => u8::try_from(128 + signal).ok(),
+    FIRST.get().and_then(|(signal, _)| u8::try_from(128 + signal).ok())
+}
+
+fn came(signal: i32, stop: &AtomicBool) {
+    // Whoever sees the flag sees the signal.
+    let (_, first) = FIRST.get_or_init(|| (signal, Instant::now()));
+    stop.store(true, Ordering::Release);
+    // The first one may have fallen into a long read-out; no moment is a bad one to stop. `timeout`, shells and queues
+    // send one signal twice, to the process and to its group: that is not a second wish.
+    if signal == SIGINT && first.elapsed() > Duration::from_secs(1) {
+        if let Some(undo) = BEFORE_EXIT.get() {
+            undo();
+        }
+        exit(128 + signal);
     }
 }
 
 #[cfg(unix)]
 fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
     use signal_hook::{
-        consts::{SIGHUP, SIGINT, SIGTERM},
+        consts::{SIGHUP, SIGTERM},
         iterator::Signals,
     };
-    use std::time::{Duration, Instant};
 
     let all: &[i32] =
         if hang_up_is_ignored() { &[SIGINT, SIGTERM] } else { &[SIGINT, SIGTERM, SIGHUP] };
     let mut signals = Signals::new(all)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        let mut first: Option<Instant> = None;
         for signal in &mut signals {
-            let Some(first) = first else {
-                first = Some(Instant::now());
-                // Whoever sees the flag sees the signal.
-                FIRST.store(signal, Ordering::Release);
-                stop.store(true, Ordering::Release);
-                continue;
-            };
-            // The first one may have fallen into a long read-out; no moment is a bad one to stop. `timeout`, shells and
-            // queues send one signal twice, to the process and to its group: that is not a second wish.
-            if signal == SIGINT && first.elapsed() > Duration::from_secs(1) {
-                std::process::exit(128 + signal);
-            }
+            came(signal, &stop);
         }
     })?;
     Ok(())
@@ -77,10 +95,5 @@ fn hang_up_is_ignored() -> bool {
 
 #[cfg(not(unix))]
 fn listen(stop: Arc<AtomicBool>) -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(move || {
-        FIRST.store(2, Ordering::Release);
-        if stop.swap(true, Ordering::AcqRel) {
-            std::process::exit(130);
-        }
-    })
+    ctrlc::set_handler(move || came(SIGINT, &stop))
 }
