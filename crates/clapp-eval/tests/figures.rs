@@ -113,8 +113,9 @@ fn phones_stand_below_their_time_and_the_figure_is_small() {
     assert!(svg.len() < 300_000, "{} bytes", svg.len());
     let svg = figure::phones("Phones", "made up", &sound(100));
     let document = roxmltree::Document::parse(&svg).unwrap();
-    let number = |node: roxmltree::Node<'_, '_>, name| node.attribute(name)?.parse::<f64>().ok();
-    let of = |tag| document.descendants().filter(move |node| node.has_tag_name(tag));
+    let number =
+        |node: roxmltree::Node<'_, '_>, name: &str| node.attribute(name)?.parse::<f64>().ok();
+    let of = |tag: &'static str| document.descendants().filter(move |node| node.has_tag_name(tag));
     // Two maps of the same width, and the scale; ten segments of labels from end to end.
     let maps: Vec<_> = of("image").map(|map| [number(map, "x"), number(map, "width")]).collect();
     assert_eq!((maps.len(), maps[0]), (3, maps[1]));

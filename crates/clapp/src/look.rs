@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use clapp_datasets::{Batcher, Item, Source, Subset};
+use clapp_datasets::{Item, Source, Subset};
 use clapp_eval::figure::{Picture, Row};
 use clapp_rules::State;
 use ndarray::{Array2, ArrayView1, Axis, concatenate};
@@ -37,7 +37,6 @@ pub struct Look<S: Encodes> {
 impl<S, I> Look<S>
 where
     S: Encodes<Source = Arc<dyn Source<Item = I>>>,
-    S::Batcher: Batcher<Item = I>,
     I: Item,
 {
     /// Looks at up to `most` samples, evenly spaced in what the run is tested on, or where nothing has labels in what
@@ -156,11 +155,13 @@ pub fn receptive_fields<S: Encodes>(encoder: &Encoder<S>) -> Vec<Picture> {
     let values: Vec<f32> = weight.iter::<f32>().collect();
     let field: Box<dyn Fn(&[f32]) -> Picture> = match *weight.shape().as_slice() {
         // One moment of films.
-        [_, planes, height, width] | [_, planes, 1, height, width] => Box::new(move |unit| {
-            let shade = |place: usize| (127.5 * (1.0 + unit[place])).round() as u8;
-            Picture::of_planes(planes, [width, height], shade)
-        }),
-        [_, 1, time] => Box::new(move |unit| {
+        [_, planes, height, width] | [_, planes, 1, height, width] => {
+            Box::new(move |unit: &[f32]| {
+                let shade = |place: usize| (127.5 * (1.0 + unit[place])).round() as u8;
+                Picture::of_planes(planes, [width, height], shade)
+            })
+        }
+        [_, 1, time] => Box::new(move |unit: &[f32]| {
             // A bar for each moment, from 0 to the weight.
             let shade = |place: usize| {
                 let (row, end) =

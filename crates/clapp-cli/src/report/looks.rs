@@ -3,7 +3,7 @@
 use super::{entry::Entry, figures::Figure, senses};
 use crate::config::{Kind, kind_of_run};
 use clapp::{
-    Encoder, Error, Learning, Look, Sound, Video,
+    Encoder, Error, Images, Learning, Look, Sound, Video,
     console::Ticker,
     encoder::Encodes,
     eval::{
@@ -29,7 +29,9 @@ const CLASSES: usize = 28;
 /// What the units of a run respond to, and where its layers put samples; none of a sense that this program does not know.
 pub(super) fn looks(entry: &Entry, device: &Device, most: usize) -> Vec<Figure> {
     match kind_of_run(&entry.folder) {
-        Ok(Kind::Images) => of_sense(entry, device, |about, of| images(entry, of, most, about)),
+        Ok(Kind::Images) => {
+            of_sense::<Images>(entry, device, |about, of| images(entry, of, most, about))
+        }
         Ok(Kind::Sound) => {
             of_sense::<Sound>(entry, device, |about, of| senses::sound(entry, of, most, about))
         }

@@ -1,6 +1,6 @@
 //! Phones over time: what a sound is, what a read-out takes it for, what its labels say.
 
-use ndarray::{Array2, Axis as Along, s};
+use ndarray::{Array2, Axis as Along};
 use svg::Node;
 use svg::node::element::{Group, Image};
 
@@ -155,11 +155,11 @@ fn beside(name: &str, middle: f64, left: f64, group: &mut Group) {
 }
 
 fn spectrum(sound: &Phones, time: &Time) -> Group {
-    let values = sound.spectrum.mapv(f64::from);
+    let mut values = sound.spectrum.mapv(f64::from);
     let of = |pick: fn(f64, f64) -> f64, start| values.iter().copied().fold(start, pick);
     let (low, high) = (of(f64::min, f64::INFINITY), of(f64::max, f64::NEG_INFINITY));
-    let upwards = values.slice(s![.., ..;-1]);
-    let picture = Picture::heat(upwards.t(), [low.max(high - RANGE), high]);
+    values.invert_axis(Along(1)); // low frequencies are below
+    let picture = Picture::heat(values.t(), [low.max(high - RANGE), high]);
     let mut group = Group::new().add(time.image(&picture, SPECTRUM));
     let mel = LogMel { bands: values.ncols(), ..LogMel::default() };
     for khz in [0.5, 1.0, 2.0, 4.0] {
