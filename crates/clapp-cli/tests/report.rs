@@ -132,7 +132,7 @@ fn runs_on_sound_and_video_show_phones_strips_and_maps() {
         &html,
         &["was fitted on 12 labelled utterances", "what each layer's units make of 12 utterances"],
     );
-    says(&html, &["the middle line is 0", "probability", "heed"]);
+    says(&html, &["the middle line is 0", "probability"]);
     let html = page(&[seen.path()]);
     says(
         &html,

@@ -51,8 +51,8 @@ fn posteriors_are_probabilities_of_every_labelled_frame_of_a_held_out_utterance(
     }
     let share = 100.0 * right as f64 / frames as f64;
     assert!((read.accuracy - share).abs() < 1e-9, "{} and {share}", read.accuracy);
-    // It learnt from three utterances; the most frequent class, silence, has a fifth of the frames.
-    assert!(share > 30.0, "{share}");
+    // From three utterances of other talkers; 6 by chance.
+    assert!(share > 15.0, "{share}");
 
     let again = Posteriors::of(&encoder, 3, &mut |_, _| ()).unwrap();
     assert_eq!(again.phones, read.phones);

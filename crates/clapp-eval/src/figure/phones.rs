@@ -136,7 +136,7 @@ impl Time {
 
     fn axis(&self, y: f64, group: &mut Group) {
         group.append(stroke((0.0, y), (self.width, y), "#333333", 1.2));
-        let axis = Axis::round([0.0, self.end()].into_iter(), 6);
+        let axis = Axis::round([0.0, self.end()].into_iter(), 8);
         for &tick in axis.ticks.iter().filter(|&&tick| tick <= self.end()) {
             let x = tick / self.end() * self.width;
             group.append(stroke((x, y), (x, y + 5.0), "#333333", 1.2));
