@@ -8,10 +8,7 @@ use std::{
 use clap::Args;
 use clapp::{Error, comparison::Table, console::note, store};
 
-use crate::{
-    config::{Kind, kind_of_run},
-    output::print,
-};
+use crate::output::print;
 use entry::Entry;
 use figures::{Figure, compared, figures};
 use looks::{alignment, looks};
