@@ -47,7 +47,7 @@ fn phones(entry: &Entry, encoder: &sound::Encoder, about: &str) -> Result<Figure
     let Posteriors { data, utterance, speaker, fitted, accuracy, phones } = &read;
     let speaker =
         speaker.as_ref().map_or("an unknown speaker".to_owned(), |of| format!("speaker {of}"));
-    let of = format!("{about}, last layer: {accuracy:.0} % of the frames of {utterance} of {data}");
+    let of = format!("{about}: {utterance} of {data}, {accuracy:.0} % of its frames read right");
     let svg = figure::phones("Phones in the last layer", &of, phones);
     let what = format!(
         "Phones: the log-mel spectrogram of a held-out utterance ({utterance}, {speaker}), below it the posteriors of the phones that occur in it (the 20 most frequent), framed in white where the label is that phone, and the labels. The linear read-out (standardised) of the last layer's frames was fitted on {fitted} labelled utterances of {data} and finds {accuracy:.1} % of this one's {} labels. {about}.",
