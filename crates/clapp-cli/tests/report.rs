@@ -9,7 +9,7 @@ use std::{
 };
 
 use clapp::{
-    Images, Run, RunConfig,
+    Images, Run, RunConfig, Sound, Video,
     comparison::{Budget, Comparison, Plan},
     eval::Report,
     image::DataConfig,
@@ -112,6 +112,34 @@ fn a_stopped_run_says_how_far_it_is_and_one_without_labels_why_nothing_is_read_o
     let nothing = Report::new("photographs", "photographs", 0);
     fs::write(folder.join("table.json"), nothing.to_json().unwrap()).unwrap();
     says(&page(&[&folder]), &["The data have no labels", "data: photographs"]);
+}
+
+#[test]
+fn runs_on_sound_and_video_show_phones_strips_and_maps() {
+    let root = tempfile::tempdir().unwrap();
+    let mut sound = preset("smoke", "clapp-s", &Sound::Synthetic, &[2]).unwrap();
+    sound.setup.crops = 16;
+    let mut video = preset("smoke", "clapp-s-still", &Video::MovingScenes, &[2]).unwrap();
+    (video.setup.clips, video.setup.readout.epochs) = (8, 1);
+    let device = clapp::device("flex").unwrap();
+    let mut heard = Run::create(root.path(), sound).unwrap();
+    heard.execute(&device, &mut Silent).unwrap();
+    let mut seen = Run::create(root.path(), video).unwrap();
+    seen.execute(&device, &mut Silent).unwrap();
+    let html = page(&[heard.path()]);
+    says(&html, &["Phones: the log-mel spectrogram of a held-out utterance (test", "speaker test"]);
+    says(
+        &html,
+        &["was fitted on 12 labelled utterances", "what each layer's units make of 12 utterances"],
+    );
+    says(&html, &["the middle line is 0", "probability"]);
+    let html = page(&[seen.path()]);
+    says(
+        &html,
+        &["Preferred clips: for 3 units of each block", "make of 30 clips", "anticlockwise"],
+    );
+    says(&html, &["Receptive fields: the weights"]);
+    assert_eq!(html.matches("<b>Figure ").count(), html.matches("<svg").count());
 }
 
 #[test]

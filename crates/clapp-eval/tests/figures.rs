@@ -1,6 +1,6 @@
 //! Figures are well-formed XML and show all that is in the report.
 
-use clapp_eval::figure::{Curves, Pair, Pairs, Picture, Points, Row, Values};
+use clapp_eval::figure::{Curves, Pair, Pairs, Phones, Picture, Points, Row, Values};
 use clapp_eval::{Confusion, Labels, Protocol, Report, Series, Tsne, figure};
 use ndarray::Array2;
 
@@ -92,6 +92,52 @@ fn smallest_letters(svg: &str) -> f64 {
     smallest * 8.5 / 2.54 * 72.0 / width
 }
 
+/// A made-up sound of 25 phones, eleven frames each in turn.
+fn sound(frames: usize) -> Phones {
+    let noise = |i: usize, j: usize| ((i * 37 + j * 101 + i * j) % 29) as f64 / 29.0;
+    let label = |frame: usize| frame / 11 % 25;
+    let right = |frame, class| if label(frame) == class { 0.7 } else { 0.01 };
+    Phones {
+        spectrum: Array2::from_shape_fn((frames, 40), |(i, j)| 8.0 * noise(i, j) as f32),
+        posteriors: Array2::from_shape_fn((frames, 25), |(i, j)| right(i, j) + noise(i, j) / 10.0),
+        labels: (0..frames).map(|frame| label(frame) as u32).collect(),
+        names: (0..25).map(|class| format!("ph{class}")).collect(),
+        begin: 0.0075,
+    }
+}
+
+#[test]
+fn phones_stand_below_their_time_and_the_figure_is_small() {
+    // 16 s in three hundred kilobytes, of noise, which no picture of sound exceeds.
+    let svg = figure::phones("Phones", "made up", &sound(1_600));
+    assert!(svg.len() < 300_000, "{} bytes", svg.len());
+    let svg = figure::phones("Phones", "made up", &sound(100));
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let number =
+        |node: roxmltree::Node<'_, '_>, name: &str| node.attribute(name)?.parse::<f64>().ok();
+    let of = |tag: &'static str| document.descendants().filter(move |node| node.has_tag_name(tag));
+    // Two maps of the same width, and the scale; ten segments of labels from end to end.
+    let maps: Vec<_> = of("image").map(|map| [number(map, "x"), number(map, "width")]).collect();
+    assert_eq!((maps.len(), maps[0]), (3, maps[1]));
+    let segments = of("rect")
+        .filter(|rect| ["#d9d9d9", "#f4f4f4"].map(Some).contains(&rect.attribute("fill")));
+    let segments: Vec<_> = segments.collect();
+    assert_eq!(segments.len(), 10);
+    assert_eq!(number(segments[0], "x"), maps[0][0]);
+    let end = |from: Option<f64>, width: Option<f64>| from.unwrap() + width.unwrap();
+    let last = end(number(segments[9], "x"), number(segments[9], "width"));
+    // Places are rounded to tenths.
+    assert!((last - end(maps[0][0], maps[0][1])).abs() < 0.25, "{last}");
+    // The first ten classes occur, each once, beside the map and below it.
+    let named = |name: &str| {
+        document
+            .descendants()
+            .filter(|node| node.is_text() && node.text().map(str::trim) == Some(name))
+            .count()
+    };
+    assert_eq!(["ph0", "ph8", "ph10"].map(named), [2, 2, 0]);
+}
+
 #[test]
 fn letters_are_legible_in_a_column() {
     let run: Vec<(f64, f64)> = (1..300).map(|x| (f64::from(x), 2.0 / f64::from(x))).collect();
@@ -125,6 +171,7 @@ fn letters_are_legible_in_a_column() {
     };
     let scores: Vec<Values> = (1..=3).map(scores).collect();
     let scores = figure::histograms("Scores", long, "score", &["fixations", "saccades"], &scores);
+    let phones = figure::phones("Phones in the last layer", long, &sound(300));
     let of = |values: &[f64]| clapp_eval::Summary::of(values).unwrap();
     let row = |name: &str, reached: f64, control| Pair {
         name: name.into(),
@@ -144,6 +191,7 @@ fn letters_are_legible_in_a_column() {
     assert_eq!(pairs.matches("translate(").count() - 3, 2 * (2 + 2 + 1) + 2, "{pairs}");
     for (name, svg) in [
         ("pairs", pairs),
+        ("phones", phones),
         ("maps", maps),
         ("scores", scores),
         ("curves", curves),
@@ -169,6 +217,11 @@ fn curves_of_one_quantity_share_their_axis_and_pictures_are_inside() {
     let picture = Picture::of_planes(1, [4, 2], |place| [0, 8, 100, 100, 16, 24, 100, 100][place]);
     assert_eq!(picture.clone().shrunk(2).rgb, [12, 12, 12, 100, 100, 100]);
     assert!(picture.data_uri().starts_with("data:image/png;base64,iVBORw0KGgo"));
+
+    let grey = |size, value| Picture::of_planes(1, size, |_| value);
+    let strip = Picture::strip(&[grey([1, 2], 7), grey([2, 2], 9)]);
+    let row = [7, 255, 255, 9, 9].map(|value| [value; 3]).concat();
+    assert_eq!((strip.size, strip.rgb), ([5, 2], [row.clone(), row].concat()));
 }
 
 #[test]

@@ -55,6 +55,12 @@ pub trait Encodes: Sense {
         1
     }
 
+    /// Activity of each unit of a layer, from 0, averaged over the map: `[sample, unit]` of the features of samples.
+    fn units(trial: &Trial<Self>, layer: usize, features: Array2<f32>) -> Array2<f32> {
+        let _ = (trial, layer);
+        features
+    }
+
     /// The layers in PyTorch's words.
     fn torch(trial: &Trial<Self>) -> Torch;
 }

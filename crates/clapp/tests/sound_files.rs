@@ -11,6 +11,7 @@ use clapp::{
     datasets::{OnBad, Source},
     eval::Report,
     run::{Observer, StepMetrics},
+    sound::{Encoder, Posteriors},
     store::{Checkpoint, read_metrics},
 };
 use common::{
@@ -68,6 +69,9 @@ fn a_folder_without_labels_is_learnt_from_and_the_run_says_that_nothing_was_read
     let metrics: Vec<StepMetrics> = read_metrics(run.path().join("metrics.jsonl")).unwrap();
     assert_eq!(metrics.last().unwrap().step, common::STEPS);
     assert_eq!(Checkpoint::list(run.path()).unwrap().last().unwrap().0, common::STEPS);
+    let encoder = Encoder::load(run.path(), &clapp::device("flex").unwrap()).unwrap();
+    let phones = Posteriors::of(&encoder, 3, &mut |_, _| ()).unwrap_err().to_string();
+    assert_says(&phones, "phones", "--labels");
 }
 
 #[test]

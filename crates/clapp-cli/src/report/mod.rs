@@ -6,12 +6,9 @@ use std::{
 };
 
 use clap::Args;
-use clapp::{Error, comparison::Table, console::note, image::Encoder, store};
+use clapp::{Error, comparison::Table, console::note, store};
 
-use crate::{
-    config::{Kind, kind_of_run},
-    output::print,
-};
+use crate::output::print;
 use entry::Entry;
 use figures::{Figure, compared, figures};
 use looks::{alignment, looks};
@@ -21,6 +18,7 @@ mod figures;
 mod files;
 mod looks;
 mod page;
+mod senses;
 mod tensorboard;
 
 /// Make one HTML page about a run, or about several side by side, with all figures inside.
@@ -38,7 +36,7 @@ pub(crate) struct Options {
     /// Folder for metrics and figures as TensorBoard reads them; new, or to replace
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
-    /// Images of the run's data that units are shown and that maps are made of; 8,000 at most
+    /// Images of the run's data that units are shown and that maps are made of; 8,000 at most. Of clips and utterances 200 at most
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=8000))]
     images: u16,
     /// Where to compute
@@ -77,12 +75,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     for entry in &entries {
         all.extend(entry.confusions());
         all.extend(alignment(entry));
-        // Runs on sound and video, and runs without a checkpoint, have no pictures.
-        if entry.saved && matches!(kind_of_run(&entry.folder), Ok(Kind::Images)) {
-            match Encoder::load(&entry.folder, &device) {
-                Ok(encoder) => all.extend(looks(entry, &encoder, options.images.into())),
-                Err(error) => all.push(Figure::missing(entry, "Pictures", &error)),
-            }
+        if entry.saved {
+            all.extend(looks(entry, &device, options.images.into()));
         }
     }
     let html = page::page(&entries, &tables, &all).into_string();

@@ -41,6 +41,11 @@ pub use crate::synthetic::Part;
 
 /// Classes of segments, silence included.
 pub const CLASSES: usize = 17;
+/// The classes' names, indexed by label: words with the vowels, the sounds themselves, silence in short.
+pub const CLASS_NAMES: [&str; CLASSES] = [
+    "sil", "heed", "hid", "head", "had", "hud", "hod", "hawed", "hood", "who'd", "heard", "m", "n",
+    "z", "s", "sh", "stop",
+];
 /// The class of silence.
 pub const SILENCE: u32 = 0;
 const PAUSE: u8 = SILENCE as u8;

@@ -208,6 +208,10 @@ impl Source for MovingScenes {
     fn classes(&self) -> usize {
         CLASSES
     }
+
+    fn class_name(&self, class: usize) -> Option<&str> {
+        CLASS_NAMES.get(class).copied()
+    }
 }
 
 /// Everything about a scene that a motion starts from.

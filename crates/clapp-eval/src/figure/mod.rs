@@ -1,5 +1,5 @@
-//! Figures as SVG: accuracy against layer, learning curves, confusion matrices, pictures, maps, histograms,
-//! methods beside their controls.
+//! Figures as SVG: accuracy against layer, learning curves, confusion matrices, pictures, maps, histograms, phones over
+//! time, methods beside their controls.
 //!
 //! All fit a column of 8.5 cm, where their smallest letters are 5 points high; of confusion matrices those of
 //! up to twelve classes do.
@@ -7,9 +7,11 @@
 mod axis;
 mod confusion;
 mod curves;
+mod heat;
 mod histograms;
 mod pairs;
 mod panel;
+mod phones;
 mod pictures;
 mod points;
 mod shape;
@@ -22,6 +24,7 @@ pub use confusion::confusion;
 pub use curves::{Curves, curves};
 pub use histograms::{Values, histograms};
 pub use pairs::{Pair, Pairs, pairs};
+pub use phones::{Phones, phones};
 pub use pictures::{Picture, Row, pictures};
 pub use points::{Points, points};
 

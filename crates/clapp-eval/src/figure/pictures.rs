@@ -8,6 +8,8 @@ use super::shape::{COLUMN, MARGIN, heading, page, text, text_width};
 
 /// Between pictures.
 const GAP: f64 = 3.0;
+/// White columns between the pictures of a strip.
+const BETWEEN: usize = 2;
 /// Size of the rows' names.
 const SIZE: f64 = 13.0;
 
@@ -40,6 +42,27 @@ impl Picture {
             _ => grey(pixel),
         };
         Self { size, rgb: (0..pixels).flat_map(colour).collect() }
+    }
+
+    /// Pictures of one height beside each other, with white between them.
+    ///
+    /// # Panics
+    ///
+    /// If their heights differ.
+    #[must_use]
+    pub fn strip(pictures: &[Self]) -> Self {
+        let height = pictures.first().map_or(0, |first| first.size[1]);
+        let alike = pictures.iter().all(|picture| picture.size[1] == height);
+        assert!(alike, "strip: expected pictures of {height} rows, got others");
+        let mut rgb = Vec::new();
+        for y in 0..height {
+            for (place, picture) in pictures.iter().enumerate() {
+                rgb.extend(vec![255; if place == 0 { 0 } else { 3 * BETWEEN }]);
+                rgb.extend(&picture.rgb[3 * y * picture.size[0]..][..3 * picture.size[0]]);
+            }
+        }
+        let width: usize = pictures.iter().map(|picture| picture.size[0] + BETWEEN).sum();
+        Self { size: [width.saturating_sub(BETWEEN), height], rgb }
     }
 
     /// The means of blocks of `factor` by `factor` pixels; pixels over at the ends are left out.
@@ -137,20 +160,27 @@ pub fn pictures(title: &str, about: &str, rows: &[Row], across: usize) -> String
     let side = (COLUMN - MARGIN - left + GAP) / across as f64 - GAP;
     let (mut y, mut shown) = (top + 4.0, Vec::new());
     for Row { name, pictures } in rows {
-        let middle = y + side / 2.0 + 0.35 * SIZE;
+        // Wide pictures take less height.
+        let tall = |of: &Picture| side * (of.size[1] as f64 / of.size[0] as f64).min(1.0);
+        let tall = pictures.iter().map(tall).reduce(f64::max).unwrap_or(side);
+        let middle = y + tall / 2.0 + 0.35 * SIZE;
         shown.push(Box::new(text(name, MARGIN, middle, SIZE)) as Box<dyn Node>);
         for (place, picture) in pictures.iter().enumerate() {
             let x = left + (place % across) as f64 * (side + GAP);
-            let y = y + (place / across) as f64 * (side + GAP);
-            let image = Image::new().set("href", picture.data_uri());
-            let image = image.set("x", format!("{x:.1}")).set("y", format!("{y:.1}"));
-            let image =
-                image.set("width", format!("{side:.1}")).set("height", format!("{side:.1}"));
-            shown.push(Box::new(image.set("style", "image-rendering:pixelated")));
+            let y = y + (place / across) as f64 * (tall + GAP);
+            shown.push(Box::new(image(picture, (x, y), (side, tall))));
         }
-        y += pictures.len().div_ceil(across).max(1) as f64 * (side + GAP);
+        y += pictures.len().div_ceil(across).max(1) as f64 * (tall + GAP);
     }
     let mut document = page(COLUMN, y + MARGIN).add(heading);
     shown.into_iter().for_each(|node| document.append(node));
     document.to_string()
+}
+
+/// A picture at a place, as large as the given width and height allow.
+pub(super) fn image(picture: &Picture, (x, y): (f64, f64), (width, height): (f64, f64)) -> Image {
+    let image = Image::new().set("href", picture.data_uri());
+    let image = image.set("x", format!("{x:.1}")).set("y", format!("{y:.1}"));
+    let image = image.set("width", format!("{width:.1}")).set("height", format!("{height:.1}"));
+    image.set("style", "image-rendering:pixelated")
 }

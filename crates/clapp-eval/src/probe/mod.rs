@@ -17,8 +17,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{Error, Features, Knn, metrics};
 
 pub use pool::{mean_over_time, temporal_mean};
-pub use readout::LinearReadout;
 pub(crate) use readout::in_blocks;
+pub use readout::{LinearReadout, softmax};
 pub use sgd::{Batches, Input, LinearProbe, LinearTraining, Scoring, Start, Trained};
 pub use standardised::{Solution, StandardisedProbe, Strength};
 pub use test_clips::TestClips;

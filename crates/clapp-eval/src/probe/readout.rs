@@ -1,6 +1,8 @@
 //! The linear read-out, and the cross-entropy that all linear probes descend.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, NdFloat};
+use ndarray::{
+    Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, NdFloat,
+};
 use rayon::prelude::*;
 
 use super::Readout;
@@ -93,6 +95,26 @@ pub(crate) fn in_blocks(
     let parts: Vec<_> = scores.axis_chunks_iter_mut(Axis(0), rows).zip(blocks).collect();
     parts.into_par_iter().for_each(|(mut part, block)| part.assign(&score(block)));
     scores
+}
+
+/// Turns the scores of a sample into the probabilities that logistic regression gives its classes.
+///
+/// ```text
+/// p_k = exp s_k / Σ_j exp s_j
+/// ```
+///
+/// # Example
+///
+/// ```
+/// let mut scores = ndarray::array![0.0, 3.0_f64.ln()];
+/// clapp_eval::probe::softmax(scores.view_mut());
+/// assert!((scores[1] - 0.75).abs() < 1e-15);
+/// ```
+pub fn softmax(mut scores: ArrayViewMut1<'_, f64>) {
+    let largest = scores.fold(f64::NEG_INFINITY, |largest, &s| largest.max(s));
+    scores.mapv_inplace(|s| (s - largest).exp());
+    let total = scores.sum();
+    scores.mapv_inplace(|e| e / total);
 }
 
 /// Cross-entropy of softmax scores, summed over the rows; leaves its gradient in place of the scores.

@@ -9,7 +9,7 @@ use realfft::{RealFftPlanner, RealToComplex};
 use serde::{Deserialize, Serialize};
 
 /// Samples in a second.
-pub(super) const RATE: f64 = 16_000.0;
+pub(crate) const RATE: f64 = 16_000.0;
 /// Samples from one frame to the next: 10 ms.
 pub const HOP: usize = 160;
 /// Samples of a frame: 25 ms.

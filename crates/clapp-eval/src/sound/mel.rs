@@ -61,6 +61,28 @@ impl LogMel {
         let bank = Bank::new(self.bands)?;
         Ok(Spectra::new(self.edges).rows(samples, self.bands, |power, row| bank.log(power, row)))
     }
+
+    /// The band, from 0, whose triangle has its top at a frequency in Hz; fractions lie between two.
+    ///
+    /// ```
+    /// let band = clapp_eval::sound::LogMel::default().band(1_000.0);
+    /// assert!((band - 13.1).abs() < 0.05);
+    /// ```
+    #[must_use]
+    pub fn band(&self, frequency: f64) -> f64 {
+        let (low, step) = scale(self.bands);
+        (mel(frequency) - low) / step - 1.0
+    }
+}
+
+fn mel(frequency: f64) -> f64 {
+    1_127.0 * (1.0 + frequency / 700.0).ln()
+}
+
+/// The lowest frequency in mel, and the distance between the tops of neighbouring bands.
+fn scale(bands: usize) -> (f64, f64) {
+    let (low, high) = (mel(20.0), mel(RATE / 2.0));
+    (low, (high - low) / (bands + 1) as f64)
 }
 
 /// Triangular filters, each from its first value of the spectrum on.
@@ -73,9 +95,7 @@ impl Bank {
             let expected = "at most 128";
             return Err(Error::Setting { setting: "bands", expected, got: bands as f64 });
         }
-        let mel = |frequency: f64| 1_127.0 * (1.0 + frequency / 700.0).ln();
-        let (low, high) = (mel(20.0), mel(RATE / 2.0));
-        let step = (high - low) / (bands + 1) as f64;
+        let (low, step) = scale(bands);
         let filter = |band: usize| {
             let left = low + band as f64 * step;
             let weight = |bin: usize| {

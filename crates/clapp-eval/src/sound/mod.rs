@@ -12,6 +12,7 @@ mod mel;
 mod mfcc;
 
 pub use deltas::with_deltas;
+pub(crate) use frames::RATE;
 pub use frames::{Edges, HOP, WINDOW};
 pub use mel::LogMel;
 pub use mfcc::Mfcc;

@@ -2,12 +2,13 @@
 
 use clapp_datasets::{Batch, ImagePipeline, Loader, LoaderConfig, Views};
 use clapp_encoders::{Context, EncoderConfig, Layer, Signal, Stack};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::{Images, Setup, Source, readout::CHUNK, tensor, torch::torch};
 use crate::{
     Error,
     encoder::{Encodes, NoRule},
+    look::over_places,
     readout::rows,
     sense::Trial,
     torch::Torch,
@@ -45,6 +46,11 @@ impl Encodes for Images {
             other => panic!("features of images: expected patches, got {other:?}"),
         });
         all
+    }
+
+    fn units(trial: &Trial<Self>, layer: usize, features: Array2<f32>) -> Array2<f32> {
+        // A map may have fewer pixels than cells are asked for.
+        over_places(&features, trial.config.setup.encoder.channels()[layer], Axis(1))
     }
 
     fn torch(trial: &Trial<Self>) -> Torch {

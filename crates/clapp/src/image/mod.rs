@@ -78,7 +78,7 @@ pub type Source = Arc<dyn clapp_datasets::Source<Item = Image>>;
 
 pub use data::{DataConfig, Held, SizesConfig};
 pub use encoder::Encoder;
-pub use look::{Look, receptive_fields};
+pub use look::Look;
 pub use network::ImageNetwork;
 pub use order::Order;
 pub use preset::METHODS;

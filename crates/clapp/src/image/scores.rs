@@ -12,9 +12,10 @@ use clapp_encoders::{EncoderConfig, Learnt, Stack};
 use clapp_random::{Purpose, stream};
 use clapp_rules::{Contrast, Feedback, Objective, Plasticity, Rule, ThirdFactor, Timing};
 
-use super::{Encoder, Images, Setup, look::held_out, tensor};
+use super::{Encoder, Images, Setup, tensor};
 use crate::{
     Error, Learning,
+    look::held_out,
     run::{newest, to_state},
 };
 

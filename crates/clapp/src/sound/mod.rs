@@ -22,6 +22,7 @@ mod data;
 mod encoder;
 mod features;
 mod files;
+mod look;
 mod network;
 #[cfg(feature = "baselines")]
 mod own;
@@ -49,6 +50,7 @@ use crate::{
 
 pub use encoder::Encoder;
 pub use files::{FilesConfig, LabelsConfig, Place, RatesConfig};
+pub use look::{Look, Posteriors};
 pub use network::SoundNetwork;
 pub use preset::METHODS;
 pub use published::PUBLISHED;

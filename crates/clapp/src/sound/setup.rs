@@ -75,6 +75,15 @@ impl DataConfig {
         }
     }
 
+    /// Name of a class: its number where it has none.
+    pub(super) fn class_name(&self, class: usize) -> String {
+        match self {
+            Self::Synthetic { .. } => synthetic::CLASS_NAMES[class].to_owned(),
+            _ if self.silence() == Some(class as u32) => synthetic::CLASS_NAMES[0].to_owned(),
+            Self::Files(_) => class.to_string(),
+        }
+    }
+
     /// What becomes of what cannot be used.
     pub(super) fn on_bad(&self) -> OnBad {
         match self {

@@ -5,7 +5,7 @@ use clapp_datasets::{
     video::{ClipBatch, ClipPipeline, Sampling},
 };
 use clapp_encoders::{BlockPlan, FilmPool, NormOrder};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::{
     ClipLoader, Film, Source, Video,
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Error,
     encoder::{Encodes, NoRule},
+    look::over_places,
     sense::Trial,
     torch::{Torch, TorchLayer},
 };
@@ -39,6 +40,10 @@ impl Encodes for Video {
 
     fn features(trial: &Trial<Self>, stack: &Film, batch: &ClipBatch) -> Vec<Array2<f32>> {
         blocks(stack, batch, &trial.device)
+    }
+
+    fn units(trial: &Trial<Self>, layer: usize, features: Array2<f32>) -> Array2<f32> {
+        over_places(&features, trial.config.setup.encoder.channels()[layer], Axis(2))
     }
 
     fn torch(trial: &Trial<Self>) -> Torch {

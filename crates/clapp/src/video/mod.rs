@@ -17,6 +17,7 @@
 mod data;
 mod encoder;
 mod files;
+mod look;
 mod network;
 mod preset;
 mod published;
@@ -41,6 +42,7 @@ use crate::{
 
 pub use encoder::Encoder;
 pub use files::{ClipsConfig, Place};
+pub use look::Look;
 pub use network::{Film, VideoNetwork};
 pub use preset::METHODS;
 pub use published::PUBLISHED;
