@@ -141,7 +141,7 @@ fn every_rate_and_kind_is_read_as_ffmpeg_reads_it() {
             // Tones, noise and silence, so that blocks of all lengths are met.
             let sound = format!(
                 "aevalsrc=(0.3*sin(500*t*t)+0.1*(random(0)-0.5))*lt(mod(t\\,0.7)\\,0.5)\
-                 +0.5*eq(mod(n\\,3001)\\,0):s={rate}:d=1.3"
+                 +0.5*eq(mod(n\\,3001)\\,0):s={rate}:d=1.28"
             );
             let mut arguments = vec!["-f", "lavfi", "-i", &sound, "-i", cover];
             arguments.extend(options.split(' '));
@@ -149,7 +149,7 @@ fn every_rate_and_kind_is_read_as_ffmpeg_reads_it() {
                 arguments.push("-vn");
             }
             ffmpeg_makes(&arguments, &path);
-            let exact = (f64::from(rate) * 1.3).round();
+            let exact = (f64::from(rate) * 1.28).round();
             // ffmpeg leaves what a last packet of AAC has beyond its length.
             let cut = if kind.ends_with("m4a") { exact } else { f64::INFINITY };
             let trim = format!("atrim=end_sample={}", cut.min(1e9));
