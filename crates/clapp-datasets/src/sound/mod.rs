@@ -32,6 +32,7 @@
 //! ```
 
 mod bare;
+mod boxes;
 mod crop;
 mod decode;
 mod files;
