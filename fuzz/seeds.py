@@ -42,6 +42,8 @@ for name, options in (("16", []), ("24", ["-sample_fmt", "s32"]), ("tags", ["-me
     command = ["ffmpeg", "-v", "error", "-f", "s16le", "-ar", "16000", "-ac", "2", "-i", "-"]
     command += [*options, "-f", "flac", "-"]
     put("flac", name, subprocess.run(command, input=raw, stdout=subprocess.PIPE, check=True).stdout)
+for kind in ("mp3", "ogg", "m4a"):
+    put("flac", kind, (DATA / f"sound_lossy/sweep.{kind}").read_bytes())
 
 picture = Image.new("RGB", (9, 7))
 picture.putdata([(29 * i % 256, 53 * i % 256, 101 * i % 256) for i in range(63)])

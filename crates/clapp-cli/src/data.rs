@@ -44,7 +44,7 @@ pub(crate) struct Data {
     images: Option<PathBuf>,
     #[command(flatten)]
     sets: Sets,
-    /// Folder of LibriSpeech, or with --part folder of any FLAC and WAV files
+    /// Folder of LibriSpeech, or with --part folder of any FLAC, WAV, MP3, Ogg Vorbis and M4A files
     #[arg(long, value_name = "DIR", groups = ["place", "recorded"])]
     sounds: Option<PathBuf>,
     /// Part of LibriSpeech to learn from; "folder" takes all sound files

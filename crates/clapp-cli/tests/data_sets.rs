@@ -118,7 +118,7 @@ fn recordings_are_looked_at_and_all_bad_ones_are_named() {
     );
     write(root.path().join("talk/t4/fast.wav"), &sound(4, 44_100));
     write(root.path().join("talk/t4/torn.wav"), &sound(4, 16_000)[..9_000]);
-    write(root.path().join("talk/t5/song.MP3"), b"ID3");
+    write(root.path().join("talk/t5/song.OPUS"), b"OggS");
     let (out, error) = refused(root.path(), verify);
     assert_says(&error, "sample rate: expected 16000 Hz, got 44100 Hz", "fast.wav");
     assert!(out.contains("learn: 4 utterances") && out.contains("3 left out of "), "{out}");

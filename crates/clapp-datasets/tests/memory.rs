@@ -102,8 +102,25 @@ fn no_header_takes_more_than_its_file_justifies() {
     let mut cover = flac(&steps(5_000, 0), 16_000, 1);
     cover[4] = 0;
     cover.splice(42..42, [0x86, 0xff, 0xff, 0xff, 0]);
-    for (name, bytes) in [("a.wav", long), ("b.flac", many), ("c.flac", blocks), ("d.flac", cover)]
-    {
+    // As many packets as a number can say, of one size and of sizes of their own; as many frames.
+    let with = |bytes: &[u8], name: &[u8], behind: usize, value: [u8; 8]| {
+        let at = bytes.windows(4).position(|word| word == name).unwrap() + 4 + behind;
+        [&bytes[..at], &value, &bytes[at + 8..]].concat()
+    };
+    let m4a = include_bytes!("sound_lossy/sweep.m4a");
+    let equal = with(m4a, b"stsz", 4, [0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]);
+    let own = with(m4a, b"stsz", 4, [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+    let mp3 = include_bytes!("sound_lossy/sweep.mp3");
+    let frames = with(mp3, b"Info", 0, [0, 0, 0, 15, 0xff, 0xff, 0xff, 0xff]);
+    for (name, bytes) in [
+        ("a.wav", long),
+        ("b.flac", many),
+        ("c.flac", blocks),
+        ("d.flac", cover),
+        ("e.m4a", equal),
+        ("f.m4a", own),
+        ("g.mp3", frames),
+    ] {
         refused(name, &bytes, |root| SpeechFiles::folder(root, &options));
     }
 

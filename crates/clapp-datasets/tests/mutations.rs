@@ -61,6 +61,14 @@ fn flac() {
 }
 
 #[test]
+fn mp3_ogg_and_m4a() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sound_lossy");
+    for ending in ["mp3", "ogg", "m4a"] {
+        sound(ending, &[fs::read(folder.join(format!("sweep.{ending}"))).unwrap()]);
+    }
+}
+
+#[test]
 fn images() {
     let root = tempfile::tempdir().unwrap();
     for name in ["unlabeled_X.bin", "train_X.bin"] {

@@ -257,13 +257,17 @@ fn files_without_a_sample_are_silence() {
 
 #[test]
 fn a_folder_of_other_formats_says_which_are_read() {
-    let (root, path) = one("anna/a.mp3", b"ID3");
+    let (root, path) = one("anna/a.opus", b"OggS");
     let text = SpeechFiles::folder(root.path(), &options()).unwrap_err().to_string();
-    assert_says(&text, "sound: expected FLAC or WAV, got mp3", &path.to_string_lossy());
+    assert_says(
+        &text,
+        "sound: expected FLAC, WAV, MP3, Ogg Vorbis or AAC in M4A, got opus",
+        &path.to_string_lossy(),
+    );
     assert!(text.contains("ffmpeg -i"), "{text}");
     let (root, _) = one("anna/a.txt", b"none");
     let text = SpeechFiles::folder(root.path(), &options()).unwrap_err().to_string();
-    let what = "sound files: expected FLAC or WAV, got none";
+    let what = "sound files: expected FLAC, WAV, MP3, Ogg Vorbis or AAC in M4A, got none";
     assert_says(&text, what, &root.path().to_string_lossy());
 }
 

@@ -29,18 +29,9 @@ impl Bare {
     pub fn new(mut file: File) -> Result<Self> {
         let bytes = file.metadata()?.len();
         let wrong = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
-        let (mut at, mut head) = (0, [0; 4]);
-        loop {
-            file.seek(SeekFrom::Start(at))?;
-            file.read_exact(&mut head)?;
-            if !head.starts_with(b"ID3") {
-                break;
-            }
-            let mut rest = [0; 6];
-            file.read_exact(&mut rest)?;
-            // Seven bits of a byte count.
-            at += 10 + rest[2..].iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte & 0x7f));
-        }
+        let (mut at, mut head) = (behind_id3(&mut file)?, [0; 4]);
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut head)?;
         if head != *b"fLaC" {
             return Err(wrong("a file that does not begin as FLAC does"));
         }
@@ -83,8 +74,25 @@ impl Bare {
     }
 }
 
+/// Where a file goes on behind the tags of ID3 at its beginning.
+pub(super) fn behind_id3(file: &mut (impl Read + Seek)) -> Result<u64> {
+    let (mut at, mut head) = (0, [0; 10]);
+    loop {
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut head)?;
+        let [b'I', b'D', b'3', _, _, flags, size @ ..] = head else { return Ok(at) };
+        // Seven bits of a byte count; a foot is as long as the head and not counted.
+        let size = size.iter().fold(0, |sum, &byte| sum << 7 | u64::from(byte & 0x7f));
+        at += 10 + size + if flags & 0x10 == 0 { 0 } else { 10 };
+    }
+}
+
 /// The length of a file without tags of APE and ID3 at its end.
-fn without_tags(file: &mut File, frames: u64, mut bytes: u64) -> Result<u64> {
+pub(super) fn without_tags(
+    file: &mut (impl Read + Seek),
+    frames: u64,
+    mut bytes: u64,
+) -> Result<u64> {
     let mut end = |bytes: u64, size: u64| -> Result<Vec<u8>> {
         let from = bytes.saturating_sub(size).max(frames.min(bytes));
         let mut end = vec![0; (bytes - from) as usize];

@@ -1,4 +1,4 @@
-//! FLAC and WAV files to amplitudes.
+//! Sound files to amplitudes; FLAC among them.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,6 +13,7 @@ use symphonia_core::packet::Packet;
 use symphonia_core::units::Timestamp;
 
 use super::bare::{Bare, FRONT};
+use super::lossy::{self, Lossy};
 use super::other;
 use super::wav::Wav;
 use crate::Error;
@@ -38,7 +39,7 @@ pub(super) struct Header {
 
 /// Whether a name is that of a sound file.
 pub(super) fn is_sound(path: &Path) -> bool {
-    format(path).is_some() || other::ending(path).is_some()
+    (format(path).is_some() || other::ending(path).is_some()) && !other::superseded(path)
 }
 
 /// Formats, by the endings of their files.
@@ -47,7 +48,8 @@ const WAV: &str = "wav";
 
 fn format(path: &Path) -> Option<&'static str> {
     let ending = path.extension()?.to_str()?;
-    [FLAC, WAV].into_iter().find(|format| ending.eq_ignore_ascii_case(format))
+    let formats = [FLAC, WAV].into_iter().chain(lossy::ENDINGS);
+    formats.into_iter().find(|format| ending.eq_ignore_ascii_case(format))
 }
 
 /// What the header of a sound file says; how many samples there are, if it does not say so, or more than seems possible.
@@ -57,6 +59,7 @@ pub(super) fn header(path: &Path) -> Result<Header, Error> {
     }
     match format(path) {
         Some(WAV) => Ok(Wav::open(path)?.header),
+        Some(lossy) if lossy != FLAC => Ok(Lossy::open(lossy, path)?.header()),
         _ => {
             let mut flac = Flac::open(path, Verify::Nothing)?;
             let announced = flac.header.samples;
@@ -84,6 +87,12 @@ pub(super) fn header(path: &Path) -> Result<Header, Error> {
 pub(super) fn read(path: &Path, start: u64, into: &mut [f32]) -> Result<(), Error> {
     match format(path) {
         Some(WAV) => Wav::open(path)?.read(start, into),
+        Some(lossy) if lossy != FLAC => {
+            let end = start + into.len() as u64;
+            Lossy::open(lossy, path)?.each(end, |frame, position| {
+                copy_overlap(frame, position, start, into, |&amplitude| amplitude);
+            })
+        }
         _ => Flac::open(path, Verify::Nothing)?.read(start, into),
     }
 }
@@ -104,6 +113,9 @@ pub(super) fn has_signal(path: &Path, samples: u64) -> Result<bool, Error> {
                 wav.read(start, part)?;
                 look(part);
             }
+        }
+        Some(lossy) if lossy != FLAC => {
+            Lossy::open(lossy, path)?.each(samples, |frame, _| look(frame))?;
         }
         _ => {
             let (mut flac, mut part) = (Flac::open(path, Verify::Sum)?, Vec::new());
@@ -166,7 +178,9 @@ impl<'a> Flac<'a> {
 
     fn read(&mut self, start: u64, into: &mut [f32]) -> Result<(), Error> {
         let end = start + into.len() as u64;
-        self.each(start, end, |frame, position| copy_overlap(frame, position, start, into))
+        self.each(start, end, |frame, position| {
+            copy_overlap(frame, position, start, into, amplitude)
+        })
     }
 
     /// Decodes frame by frame from the one that holds `start` to the one that holds what lies before `end`.
@@ -232,7 +246,13 @@ impl<'a> Flac<'a> {
 }
 
 /// Copies what `frame`, which begins at `position`, has of the samples from `start` on.
-fn copy_overlap(frame: &[i32], position: u64, start: u64, into: &mut [f32]) {
+fn copy_overlap<T>(
+    frame: &[T],
+    position: u64,
+    start: u64,
+    into: &mut [f32],
+    amplitude: impl Fn(&T) -> f32,
+) {
     let skip = start.saturating_sub(position).min(frame.len() as u64) as usize;
     let offset = position.saturating_sub(start) as usize;
     let amplitudes = frame[skip..].iter().map(amplitude);

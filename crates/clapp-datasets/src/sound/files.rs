@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::decode;
 use super::frames::RATE;
 use super::index::{self, Entry, IndexUse};
 use super::layout::{folder_utterance, librispeech_utterance};
@@ -10,11 +9,12 @@ use super::lists::SplitList;
 use super::options::{OpenOptions, Rates};
 use super::resample::{RATES, resample, resampled_len};
 use super::speech::{Recording, Utterance};
+use super::{decode, other};
 use crate::files::below;
 use crate::source::{Item, Source};
 use crate::{Error, OnBad, Skipped};
 
-/// Utterances in sound files (FLAC or WAV), decoded when they are read.
+/// Utterances in sound files (FLAC, WAV, MP3, Ogg Vorbis, AAC in M4A), decoded when they are read.
 ///
 /// Opening reads an index, or the headers of all files; samples are decoded on demand, by any number
 /// of threads.
@@ -106,14 +106,9 @@ impl SpeechFiles {
     ) -> Result<Self, Error> {
         let files = below(root, &decode::is_sound)?;
         if files.is_empty() {
-            let advice = "convert other formats, as by ffmpeg -i FILE NEW.flac";
-            return Err(Error::too_few(
-                "sound files",
-                "FLAC or WAV",
-                "none",
-                root.display(),
-                advice,
-            ));
+            let (read, advice) =
+                (other::READ, "convert other formats, as by ffmpeg -i FILE NEW.flac");
+            return Err(Error::too_few("sound files", read, "none", root.display(), advice));
         }
         let (entries, index) = index::look_at(root, &files, options.check, &options.cache);
         let mut skipped = Skipped::default();

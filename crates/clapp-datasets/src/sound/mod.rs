@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`Recording`], [`Utterance`] | what a [`Source`](crate::Source) of speech holds, and what it knows before it decodes |
-//! | [`SpeechFiles`] | LibriSpeech in its own layout, or any folder of FLAC and WAV files; 16 kHz mono |
+//! | [`SpeechFiles`] | LibriSpeech in its own layout, or any folder of FLAC, WAV, MP3, Ogg Vorbis and M4A files; 16 kHz mono |
 //! | [`PhoneLabels`], [`SplitList`] | the text files that come with it |
 //! | [`synthetic`] | talkers from a seed: no files needed |
 //! | [`SpeechPipeline`] | random crops, for a [`Loader`](crate::Loader) |
@@ -32,6 +32,7 @@
 //! ```
 
 mod bare;
+mod boxes;
 mod crop;
 mod decode;
 mod files;
@@ -40,6 +41,10 @@ mod index;
 mod labelling;
 mod layout;
 mod lists;
+mod lossy;
+mod mp3;
+mod mp4;
+mod ogg;
 mod options;
 mod other;
 mod resample;

@@ -19,7 +19,7 @@ const STREAM: u64 = 0x7fff_0000;
 /// More chunks than any program writes; zeros in a damaged file are chunks of no bytes.
 const MOST_CHUNKS: usize = 1_000;
 /// Amplitudes beyond are none: 40 dB above full scale. Usually they were never divided by the largest integer.
-const LOUDEST: f32 = 100.0;
+pub(super) const LOUDEST: f32 = 100.0;
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 16;
 /// What follows the tag in the identifier of a format.

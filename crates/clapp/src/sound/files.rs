@@ -38,7 +38,7 @@ pub enum Place {
         /// The part, such as `train-clean-100`.
         part: String,
     },
-    /// All FLAC and WAV files below a folder; the first folder below it names the speaker.
+    /// All FLAC, WAV, MP3, Ogg Vorbis and M4A files below a folder; the first folder below it names the speaker.
     Folder {
         /// The folder.
         root: PathBuf,
