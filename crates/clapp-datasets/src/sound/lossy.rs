@@ -13,6 +13,9 @@
 //! all the same, and so does an MP3 without a tag that was cut between two frames. AAC whose upper half is made from the lower
 //! one (SBR, HE-AAC) is refused if the file says so; some say it in the packets alone and are read without that half.
 //!
+//! Samples are those of ffmpeg to 1e−5 of full scale but for MP3 of 24 kHz, where lines 330 and 331 of 576, at 6.9 kHz, belong to the
+//! band above: the encoder LAME and the corrected standard have it so, ffmpeg 5.1 does not.
+//!
 //! A part is decoded from the beginning of its file, so it is the same samples whatever was read before: packets need the ones
 //! before them, AAC all of them for its noise.
 
