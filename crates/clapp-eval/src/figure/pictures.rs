@@ -9,7 +9,7 @@ use super::shape::{COLUMN, MARGIN, heading, page, text, text_width};
 /// Between pictures.
 const GAP: f64 = 3.0;
 /// White columns between the pictures of a strip.
-const BETWEEN: usize = 2;
+const BETWEEN: usize = 1;
 /// Size of the rows' names.
 const SIZE: f64 = 13.0;
 
@@ -157,7 +157,10 @@ pub fn pictures(title: &str, about: &str, rows: &[Row], across: usize) -> String
     let widest = rows.iter().map(|row| text_width(&row.name, SIZE)).fold(0.0, f64::max);
     let left = MARGIN + if widest > 0.0 { widest + 8.0 } else { 0.0 };
     let across = across.max(1);
-    let side = (COLUMN - MARGIN - left + GAP) / across as f64 - GAP;
+    // Strips need to be told apart from their own pictures.
+    let strip = |of: &Picture| of.size[0] > 2 * of.size[1];
+    let gap = GAP * if rows.iter().flat_map(|row| &row.pictures).any(strip) { 5.0 } else { 1.0 };
+    let side = (COLUMN - MARGIN - left + gap) / across as f64 - gap;
     let (mut y, mut shown) = (top + 4.0, Vec::new());
     for Row { name, pictures } in rows {
         // Wide pictures take less height.
@@ -166,7 +169,7 @@ pub fn pictures(title: &str, about: &str, rows: &[Row], across: usize) -> String
         let middle = y + tall / 2.0 + 0.35 * SIZE;
         shown.push(Box::new(text(name, MARGIN, middle, SIZE)) as Box<dyn Node>);
         for (place, picture) in pictures.iter().enumerate() {
-            let x = left + (place % across) as f64 * (side + GAP);
+            let x = left + (place % across) as f64 * (side + gap);
             let y = y + (place / across) as f64 * (tall + GAP);
             shown.push(Box::new(image(picture, (x, y), (side, tall))));
         }
