@@ -212,7 +212,7 @@ fn a_checkpoint_with_a_flipped_byte_is_refused_by_name_and_the_intact_one_is_nam
 #[test]
 fn an_unknown_device_is_answered_with_the_known_ones() {
     let text = clapp::device("abacus").unwrap_err().to_string();
-    assert!(text.contains("expected flex") && text.contains("got \"abacus\""), "{text}");
+    assert!(text.contains("expected auto, flex") && text.contains("got \"abacus\""), "{text}");
 }
 
 #[cfg(not(feature = "wgpu"))]
