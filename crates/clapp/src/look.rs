@@ -75,29 +75,39 @@ where
         Ok(Self { name, labels, classes, layers, source, samples })
     }
 
-    /// For `units` of each layer, evenly spaced among those whose activity differs between samples, pictures of the
-    /// `best` samples with the largest mean activity, the largest first.
+    /// [`rows`] by mean activity, with pictures of samples of the source.
     pub(crate) fn rows(
         &self,
         units: usize,
         best: usize,
         picture: &dyn Fn(usize) -> Result<Picture, Error>,
     ) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::new();
-        for (layer, activity) in self.layers.iter().enumerate() {
-            let all = activity.columns().into_iter().enumerate();
-            let active: Vec<_> = all.filter(|(_, unit)| varies(unit)).collect();
-            let count = units.min(active.len());
-            for (unit, activity) in (0..count).map(|place| &active[place * active.len() / count]) {
-                let mut order: Vec<usize> = (0..activity.len()).collect();
-                order.sort_by(|&a, &b| activity[b].total_cmp(&activity[a]));
-                let pictures = order.iter().take(best).map(|&row| picture(self.samples[row]));
-                let name = format!("layer {}, unit {unit}", layer + 1);
-                rows.push(Row { name, pictures: pictures.collect::<Result<_, _>>()? });
-            }
-        }
-        Ok(rows)
+        rows(&self.layers, units, best, &|row, _| picture(self.samples[row]))
     }
+}
+
+/// For `units` of each layer, evenly spaced among those whose activity `[sample, unit]` differs between samples,
+/// pictures of the `best` samples with the largest, the largest first. A picture is told its sample, and layer and unit.
+pub(crate) fn rows(
+    layers: &[Array2<f32>],
+    units: usize,
+    best: usize,
+    picture: &dyn Fn(usize, [usize; 2]) -> Result<Picture, Error>,
+) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for (layer, activity) in layers.iter().enumerate() {
+        let all = activity.columns().into_iter().enumerate();
+        let active: Vec<_> = all.filter(|(_, unit)| varies(unit)).collect();
+        let count = units.min(active.len());
+        for &(unit, ref activity) in (0..count).map(|place| &active[place * active.len() / count]) {
+            let mut order: Vec<usize> = (0..activity.len()).collect();
+            order.sort_by(|&a, &b| activity[b].total_cmp(&activity[a]));
+            let pictures = order.iter().take(best).map(|&row| picture(row, [layer, unit]));
+            let name = format!("layer {}, unit {unit}", layer + 1);
+            rows.push(Row { name, pictures: pictures.collect::<Result<_, _>>()? });
+        }
+    }
+    Ok(rows)
 }
 
 impl<S: Encodes> fmt::Debug for Look<S> {
@@ -142,6 +152,9 @@ fn varies(unit: &ArrayView1<'_, f32>) -> bool {
     unit.iter().any(|value| value.is_finite() && *value > unit[0] || *value < unit[0])
 }
 
+/// Draws the weights of a unit, of which the largest by size is 1.
+type Drawing = dyn Fn(&[f32]) -> Picture;
+
 /// Rows of pixels above and below 0 of a wave.
 const SWING: usize = 7;
 
@@ -153,7 +166,7 @@ pub fn receptive_fields<S: Encodes>(encoder: &Encoder<S>) -> Vec<Picture> {
     encoder.stack().save(&mut state);
     let Some(weight) = state.tensors.get("layer1.weight") else { return Vec::new() };
     let values: Vec<f32> = weight.iter::<f32>().collect();
-    let field: Box<dyn Fn(&[f32]) -> Picture> = match *weight.shape().as_slice() {
+    let field: Box<Drawing> = match *weight.shape().as_slice() {
         // One moment of films.
         [_, planes, height, width] | [_, planes, 1, height, width] => {
             Box::new(move |unit: &[f32]| {

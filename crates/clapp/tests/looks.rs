@@ -7,18 +7,21 @@ mod common;
 use std::sync::Arc;
 
 use clapp::{
-    Sound, Video,
+    Images, Sound, Video,
     datasets::{
         Source as _,
         sound::{synthetic, synthetic::utterances_in},
+        synthetic::{Part, scenes as synthetic_scenes},
         video::{Clip, moving},
     },
     device,
     eval::figure::Picture,
+    image,
+    rules::burn::tensor::{Tensor, TensorData},
     sound::{self, Posteriors},
     video::{self, DataConfig},
 };
-use common::{finished, tiny_sound, tiny_video};
+use common::{finished, tiny, tiny_sound, tiny_video};
 
 fn encoder<S: clapp::encoder::Encodes>(config: &clapp::RunConfig<S>) -> clapp::Encoder<S> {
     let root = tempfile::tempdir().unwrap();
@@ -130,6 +133,76 @@ fn the_first_strip_is_of_the_clip_with_the_largest_mean_activity() {
         }
     }
     assert_eq!(rows, look.preferred(&encoder, 2, 3, 4).unwrap());
+}
+
+#[test]
+fn the_most_active_patch_is_framed_in_its_image() {
+    let config = tiny("clapp-s", &[2]);
+    let encoder = encoder::<Images>(&config);
+    let scenes = Arc::new(synthetic_scenes(2, Part::Test, 20).unwrap());
+    // Scenes of 96 pixels are halved for the network, cut from the middle, and halved to be shown.
+    let shown = |scene: usize| {
+        let mut pixels = vec![0; 3 * 96 * 96];
+        scenes.read(scene, &mut pixels[..]).unwrap();
+        Picture::of_planes(3, [96, 96], |place| pixels[place]).shrunk(2)
+    };
+    let scenes_shown: Vec<Picture> = (0..20).map(shown).collect();
+    // [layer][scene]: [patch, unit]
+    let mut seen: Vec<Vec<(usize, Vec<f32>)>> = Vec::new();
+    for batch in encoder.loader(scenes.clone()).unwrap().epoch(0).unwrap() {
+        let batch = batch.unwrap();
+        let shape = batch.shape;
+        let images = Tensor::<4>::from_data(TensorData::new(batch.values, shape), encoder.device());
+        encoder.stack().look(images, &mut |layer, grid| {
+            let [count, rows, columns, units] = grid.dims();
+            let values: Vec<f32> = grid.into_data().iter::<f32>().collect();
+            seen.resize_with(seen.len().max(layer + 1), Vec::new);
+            let each = values.chunks_exact(rows * columns * units);
+            assert_eq!(each.len(), count);
+            seen[layer].extend(each.map(|scene| (units, scene.to_vec())));
+        });
+    }
+    let grid = config.setup.encoder.patches;
+    let (crop, columns) = (encoder.pipeline().crop, config.setup.encoder.time());
+    let look = image::Look::at(&encoder, 20, &mut |_, _| ()).unwrap();
+    let rows = look.preferred_patches(&encoder, 2, 3).unwrap();
+    assert!(rows.len() > seen.len(), "{} units are active", rows.len());
+    for row in &rows {
+        let (layer, unit) = row.name.split_once(", ").unwrap();
+        let layer: usize = layer.strip_prefix("layer ").unwrap().parse().unwrap();
+        let unit: usize = unit.strip_prefix("unit ").unwrap().parse().unwrap();
+        let peak = |(units, values): &(usize, Vec<f32>)| {
+            let of_unit = values.iter().skip(unit).step_by(*units);
+            of_unit.copied().enumerate().fold((0, f32::MIN), |best, (patch, value)| {
+                if value > best.1 { (patch, value) } else { best }
+            })
+        };
+        let peaks: Vec<(usize, f32)> = seen[layer - 1].iter().map(peak).collect();
+        let mut largest: Vec<f32> = peaks.iter().map(|peak| peak.1).collect();
+        largest.sort_by(|a, b| b.total_cmp(a));
+        for (picture, most) in row.pictures.iter().zip(largest) {
+            // The scene of which all but a frame is left, and where the frame is.
+            let differs = |scene: &Picture| -> Vec<usize> {
+                (0..48 * 48)
+                    .filter(|at| scene.rgb[3 * at..][..3] != picture.rgb[3 * at..][..3])
+                    .collect()
+            };
+            let all = scenes_shown.iter().map(differs).enumerate();
+            let (scene, changed) = all.min_by_key(|(_, changed)| changed.len()).unwrap();
+            assert!(changed.len() <= 8 * grid.size, "{} pixels differ", changed.len());
+            assert_eq!(peaks[scene].1.to_bits(), most.to_bits(), "{}", row.name);
+            let [row_at, column_at] = [peaks[scene].0 / columns, peaks[scene].0 % columns];
+            // What the network sees of a pixel is a pixel here.
+            let inset = (48 - crop) / 2;
+            let corner = |at: usize| inset + at * grid.stride;
+            let white = |y: usize, x: usize| picture.rgb[3 * (y * 48 + x)..][..3] == [255; 3];
+            // Where nothing is active no patch is more so than another.
+            for end in [0, grid.size - 1].into_iter().filter(|_| most > 0.0) {
+                assert!(white(corner(row_at) + end, corner(column_at)));
+                assert!(white(corner(row_at), corner(column_at) + end));
+            }
+        }
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn images(entry: &Entry, encoder: &image::Encoder, most: usize, about: &str) -> 
     let mut figures = Vec::new();
     match image::Look::at(encoder, most, &mut seen(entry, "images")) {
         Ok(look) => {
-            let preferred = preferred(entry, &look, about);
+            let preferred = preferred(entry, encoder, &look, about);
             figures.push(preferred.unwrap_or_else(missing(entry, "Preferred images")));
             let classes = look.labels.iter().copied().collect();
             let groups = Groups { of: "images", by: "class", names: &look.classes, classes };
@@ -106,11 +106,21 @@ fn fields<S: Encodes>(entry: &Entry, encoder: &Encoder<S>, about: &str) -> Optio
     (all > 0).then(|| entry.figure("receptive fields", svg, &what))
 }
 
-fn preferred(entry: &Entry, look: &image::Look, about: &str) -> Result<Figure, Error> {
+fn preferred(
+    entry: &Entry,
+    encoder: &image::Encoder,
+    look: &image::Look,
+    about: &str,
+) -> Result<Figure, Error> {
     let of = format!("{about}: picked out of {} from {}", look.labels.len(), look.name);
-    let svg = figure::pictures("What units prefer", &of, &look.preferred(UNITS, BEST)?, BEST);
+    let rows = look.preferred_patches(encoder, UNITS, BEST)?;
+    let svg = figure::pictures("What units prefer", &of, &rows, BEST);
+    let which = match encoder.config().setup.encoder.time() {
+        1 => "images with the largest mean activity",
+        _ => "images with the most active patch, which is framed",
+    };
     let what = format!(
-        "Preferred images: for {UNITS} units of each layer, evenly spaced, the {BEST} images with the largest mean activity, the largest first."
+        "Preferred images: for {UNITS} units of each layer, evenly spaced, the {BEST} {which}, the largest first."
     );
     Ok(entry.figure("preferred images", svg, &what))
 }

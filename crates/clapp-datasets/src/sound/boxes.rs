@@ -13,6 +13,9 @@ pub(super) struct Boxes<'a> {
     pub path: &'a Path,
 }
 
+/// The kind of a box, and its content.
+pub(super) type Found = ([u8; 4], Range<usize>);
+
 impl Boxes<'_> {
     pub fn broken(&self, got: &str) -> Error {
         failed("m4a", self.path, &got)
@@ -30,7 +33,7 @@ impl Boxes<'_> {
     }
 
     /// Kinds and contents of the boxes in a range.
-    pub fn within(&self, range: &Range<usize>) -> Result<Vec<([u8; 4], Range<usize>)>, Error> {
+    pub fn within(&self, range: &Range<usize>) -> Result<Vec<Found>, Error> {
         let (mut found, mut at) = (Vec::new(), range.start);
         while at < range.end {
             let here = at..range.end;
