@@ -131,15 +131,21 @@ impl Look {
     }
 }
 
-/// Draws the border of a square, white with black inside of it, which is seen on any ground.
+/// Draws a frame around a square, as far as it lies in the picture: white, and black around that, which is seen on any
+/// ground.
 fn frame(picture: &mut Picture, [left, top]: [usize; 2], side: usize) {
     let [width, height] = picture.size;
-    for (inset, shade) in [(0, 255), (1, 0)] {
-        let (from, to) = (inset, side.saturating_sub(1 + inset));
-        for along in from..=to {
-            for [x, y] in [[along, from], [along, to], [from, along], [to, along]] {
-                let [x, y] = [(left + x).min(width - 1), (top + y).min(height - 1)];
-                picture.rgb[3 * (y * width + x)..][..3].fill(shade);
+    for (outset, shade) in [(2, 0), (1, 255)] {
+        let last = side + 2 * outset - 1;
+        for along in 0..=last {
+            for [x, y] in [[along, 0], [along, last], [0, along], [last, along]] {
+                let place = [left + x, top + y].map(|at| at.checked_sub(outset));
+                if let [Some(x), Some(y)] = place
+                    && x < width
+                    && y < height
+                {
+                    picture.rgb[3 * (y * width + x)..][..3].fill(shade);
+                }
             }
         }
     }
