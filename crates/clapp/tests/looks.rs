@@ -165,7 +165,7 @@ fn the_most_active_patch_is_framed_in_its_image() {
     let grid = config.setup.encoder.patches;
     let (crop, columns) = (encoder.pipeline().crop, config.setup.encoder.time());
     let look = image::Look::at(&encoder, 20, &mut |_, _| ()).unwrap();
-    let rows = look.preferred_patches(&encoder, 2, 3).unwrap();
+    let rows = look.preferred_patches(&encoder, 2, 3, &mut |_, _| ()).unwrap();
     assert!(rows.len() > seen.len(), "{} units are active", rows.len());
     for row in &rows {
         let (layer, unit) = row.name.split_once(", ").unwrap();

@@ -113,7 +113,8 @@ fn preferred(
     about: &str,
 ) -> Result<Figure, Error> {
     let of = format!("{about}: picked out of {} from {}", look.labels.len(), look.name);
-    let rows = look.preferred_patches(encoder, UNITS, BEST)?;
+    let rows =
+        look.preferred_patches(encoder, UNITS, BEST, &mut seen(entry, "images, for patches,"))?;
     let svg = figure::pictures("What units prefer", &of, &rows, BEST);
     let which = match encoder.config().setup.encoder.time() {
         1 => "images with the largest mean activity",

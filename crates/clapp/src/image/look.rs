@@ -27,7 +27,7 @@ impl Look {
 
     /// For as many units, the `best` images with the most active patch, which has a white frame. A network that sees
     /// an image as one patch has no such, and [`preferred`](Self::preferred) images instead. The encoder is the one that
-    /// looked.
+    /// looked; it looks once more, and `progress` is told after each batch how many images were seen, and of how many.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Look {
     /// run.execute(&device("flex")?, &mut Silent)?;
     /// let encoder = Encoder::load(run.path(), &device("flex")?)?;
     /// let look = Look::at(&encoder, 20, &mut |_, _| ())?;
-    /// let patches = look.preferred_patches(&encoder, 2, 4)?;
+    /// let patches = look.preferred_patches(&encoder, 2, 4, &mut |_, _| ())?;
     /// assert!(figure::pictures("Preferred patches", &look.name, &patches, 4).starts_with("<svg"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -56,12 +56,13 @@ impl Look {
         encoder: &Encoder,
         units: usize,
         best: usize,
+        progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<Row>, Error> {
         if encoder.config().setup.encoder.time() == 1 {
             return self.preferred(units, best);
         }
         let patches = encoder.config().setup.encoder.patches;
-        let [peaks, places] = self.peaks(encoder)?;
+        let [peaks, places] = self.peaks(encoder, progress)?;
         look::rows(&peaks, units, best, &|row, [layer, unit]| {
             let (factor, mut picture) = self.picture(self.samples[row])?;
             let place = places[layer][[row, unit]] as usize;
@@ -74,10 +75,17 @@ impl Look {
 
     /// The activity of every unit of each layer in its most active patch, `[image, unit]`, and which patch that is, row
     /// by row of them.
-    fn peaks(&self, encoder: &Encoder) -> Result<[Vec<Array2<f32>>; 2], Error> {
+    fn peaks(
+        &self,
+        encoder: &Encoder,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<[Vec<Array2<f32>>; 2], Error> {
+        let mut seen = 0;
         let mut chunks: Vec<[Vec<Array2<f32>>; 2]> = Vec::new();
         for batch in encoder.loader(self.source.clone())?.epoch(0)? {
-            let images = tensor(batch?, encoder.device());
+            let batch = batch?;
+            seen += batch.indices.len();
+            let images = tensor(batch, encoder.device());
             encoder.stack().look(images, &mut |layer, grid| {
                 let [batch, rows, columns, units] = grid.dims();
                 let grid = grid.reshape([batch, rows * columns, units]);
@@ -91,6 +99,7 @@ impl Look {
                     of.push(chunk.expect("a value for every image and unit"));
                 }
             });
+            progress(seen, self.samples.len());
         }
         let join = |of: usize| {
             let of_layer = |chunks: &[Vec<Array2<f32>>; 2]| {
