@@ -63,6 +63,8 @@ fn members_are_ordinary_runs_wherever_the_comparison_was_stopped() {
     let table = execute(&folder, &plan, &mut StopAt(STEPS + 2));
     assert_eq!(ended(&table), [Ended::Stopped, Ended::Not]);
     assert_eq!(seeds(&table), [Some(1), Some(1)]);
+    let svg = fs::read_to_string(folder.join("comparison.svg")).unwrap();
+    assert!(svg.contains("seeds [2];") && svg.contains("softhebb"), "{svg}");
     let table = execute(&folder, &plan, &mut StopSecond(false));
     assert_eq!(ended(&table), [Ended::Finished, Ended::Stopped]);
     assert_eq!(seeds(&table), [Some(2), Some(1)]);

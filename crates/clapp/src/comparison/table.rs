@@ -120,10 +120,13 @@ impl Table {
         };
         let panels: Vec<Pairs> = self.series().into_iter().map(panel).collect();
         let title = format!("Rules on {}", self.data);
+        // Those that every method in the figure has behind it.
+        let readouts = self.rows.iter().flat_map(|row| &row.readouts);
+        let done = readouts.map(|readout| readout.best.accuracy.seeds).min().unwrap_or(0);
         let about = format!(
             "{}, seeds {:?}; best layer, mean and range from lowest to highest seed",
             self.budget.said(&self.unit),
-            self.seeds
+            &self.seeds[..done.min(self.seeds.len())]
         );
         let names = ["after learning", "the same network before its first step"];
         let draw = || figure::pairs(&title, &about, "top-1 accuracy (%)", names, &panels);
